@@ -1,0 +1,1 @@
+"""Process 3: indicators to HTTP: REST, live events, the page."""

@@ -1,0 +1,1 @@
+"""The pure vocabulary: no I/O, no third-party imports but numpy."""

@@ -1,0 +1,144 @@
+"""Settings: `CITYVITALS_…` in the environment over `cityvitals.toml` over these defaults.
+
+Nested keys join with two underscores: `CITYVITALS_DATABASE__DSN`. Built once by each process's
+composition root, which hands every part the section it needs.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cityvitals.errors import SettingsError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Section):
+    """How to reach PostgreSQL."""
+
+    dsn: SecretStr = SecretStr("postgresql://cityvitals@127.0.0.1:5432/cityvitals")
+    pool_size: int = Field(default=4, ge=1, le=64)
+    connect_timeout_seconds: Seconds = 5.0
+    command_timeout_seconds: Seconds = 60.0
+
+
+class BrokerSettings(_Section):
+    """How to reach the MQTT 5 broker."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    username: str | None = None
+    password: SecretStr | None = None
+    keepalive_seconds: int = Field(default=30, ge=5, le=3600)
+
+
+class IngestSettings(_Section):
+    """What ingest accepts, and when it commits."""
+
+    lane: str = Field(default="ingest-0", pattern=r"^[a-z0-9-]{1,32}$")
+    share: str = Field(default="ingest", pattern=r"^[a-z0-9-]{1,32}$")
+    flush_after_seconds: Seconds = 0.02
+    batch_readings: int = Field(default=20_000, ge=1, le=1_000_000)
+    receive_maximum: int = Field(default=1000, ge=1, le=65535)
+    payload_bytes: int = Field(default=65_536, ge=64, le=16_777_216)
+    future_seconds: Seconds = 300.0
+    register_unknown: bool = True
+    session_expiry_seconds: int = Field(default=604_800, ge=0)
+    health_port: Port = 9101
+
+
+class AggregatorSettings(_Section):
+    """When indicators are derived, and when they are final."""
+
+    health_port: Port = 9102
+    lease_seconds: Seconds = 3.0
+    poll_seconds: Seconds = 0.25
+    checkpoint_seconds: Seconds = 5.0
+    cycle_readings: int = Field(default=200_000, ge=1)
+    dirty_readings: int = Field(default=500_000, ge=1)
+    lateness_seconds: float = Field(default=2.0, ge=0)
+    final_after_seconds: float = Field(default=60.0, ge=0)
+    provisional_every_seconds: float = Field(default=60.0, ge=0)
+    silent_after_seconds: Seconds = 900.0
+    keep_changes: int = Field(default=100_000, ge=1000)
+    rules: Path | None = None
+
+
+class ApiSettings(_Section):
+    """Where the API and the page are served."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    health_port: Port = 9103
+    history_limit: int = Field(default=2000, ge=1, le=100_000)
+    stream_queue: int = Field(default=1000, ge=10)
+
+
+class LogSettings(_Section):
+    """How logs look."""
+
+    level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    json_lines: bool = True
+
+
+class Settings(BaseSettings):
+    """All settings of all processes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CITYVITALS_",
+        env_nested_delimiter="__",
+        toml_file="cityvitals.toml",
+        frozen=True,
+        extra="forbid",
+    )
+
+    data: Path = Path("var")
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    ingest: IngestSettings = IngestSettings()
+    aggregator: AggregatorSettings = AggregatorSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file; nothing else."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: naming each bad key, its source form, and why; never a secret's value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"CITYVITALS_{'__'.join(str(part).upper() for part in found['loc'])}: {found['msg']}"
+            for found in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("settings: " + "; ".join(lines)) from None
+    except ValueError as error:  # the TOML file itself does not parse
+        raise SettingsError(f"settings: cityvitals.toml: {error}") from None

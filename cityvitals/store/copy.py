@@ -1,0 +1,137 @@
+"""Binary COPY between tables and numpy record arrays, both ways through one wire dtype.
+
+A row on the wire is: int16 field count, then per field int32 length and the big-endian bytes.
+With fixed-width columns that never are null this is one packed record, so a whole batch encodes as
+vectorised assignments and decodes as one `np.frombuffer`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from cityvitals.domain.arrays import Records
+from cityvitals.store.failures import translated
+from cityvitals.store.pool import Connection
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_PG_EPOCH_US: Final = 946_684_800_000_000
+"""2000-01-01, from which PostgreSQL counts, in microseconds since 1970."""
+
+_WIRE: Final = {
+    "timestamptz": ">i8",
+    "float8": ">f8",
+    "int8": ">i8",
+    "int4": ">i4",
+    "int2": ">i2",
+    "bool": "?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, its PostgreSQL type, and the numpy field that feeds it."""
+
+    name: str
+    type: str
+    field: str
+
+
+class Layout:
+    """How records of one numpy dtype lie on the COPY wire.
+
+    Args:
+        table: the table that `copy_in` fills.
+        dtype: the in-memory dtype, with times in microseconds since 1970.
+        columns: in the table's order; nullable or variable-width columns cannot take this way.
+    """
+
+    def __init__(self, table: str, dtype: np.dtype[Any], columns: Sequence[Column]) -> None:
+        self.table = table
+        self.dtype = dtype
+        self.columns = tuple(columns)
+        fields: list[tuple[str, str]] = [("fields", ">i2")]
+        for column in columns:
+            fields += [(f"{column.name}_len", ">i4"), (column.name, _WIRE[column.type])]
+        self.wire = np.dtype(fields)
+
+    @property
+    def names(self) -> list[str]:
+        """The table's column names, in wire order."""
+        return [column.name for column in self.columns]
+
+    def encode(self, records: Records) -> bytes:
+        """The COPY stream of records: signature, rows, trailer."""
+        rows = np.empty(len(records), self.wire)
+        rows["fields"] = len(self.columns)
+        for column in self.columns:
+            rows[f"{column.name}_len"] = self.wire[column.name].itemsize
+            values = records[column.field]
+            rows[column.name] = values - _PG_EPOCH_US if column.type == "timestamptz" else values
+        return b"".join((_SIGNATURE, rows.tobytes(), _TRAILER))
+
+    def decode(self, stream: bytes) -> Records:
+        """The records of a COPY stream; the inverse of `encode`.
+
+        Raises:
+            ValueError: a row holds a null or another width, so the layout does not fit the query.
+        """
+        body = len(stream) - len(_SIGNATURE) - len(_TRAILER)
+        count, rest = divmod(body, self.wire.itemsize)
+        if rest:
+            msg = f"COPY stream of {body} bytes is not whole rows of {self.wire.itemsize}"
+            raise ValueError(msg)
+        rows = np.frombuffer(stream, self.wire, count, len(_SIGNATURE))
+        if count and not (rows["fields"] == len(self.columns)).all():
+            msg = f"COPY rows do not have the {len(self.columns)} fields of {self.table}"
+            raise ValueError(msg)
+        records = np.zeros(count, self.dtype)
+        for column in self.columns:
+            values = rows[column.name]
+            shifted = values + _PG_EPOCH_US if column.type == "timestamptz" else values
+            records[column.field] = shifted
+        return records
+
+
+async def copy_in(
+    connection: Connection, layout: Layout, records: Records, table: str = ""
+) -> None:
+    """COPY records into the layout's table, or another of the same columns.
+
+    Raises:
+        StoreConflict: a row's unique key exists already.
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"copying {len(records)} rows into {table or layout.table}"):
+        await connection.copy_to_table(
+            table or layout.table,
+            source=_chunks(layout.encode(records)),
+            columns=layout.names,
+            format="binary",
+        )
+
+
+async def copy_out(connection: Connection, layout: Layout, query: str, *arguments: Any) -> Records:
+    """The result of a query, whose columns are the layout's, as records.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    parts: list[bytes] = []
+
+    async def take(part: bytes) -> None:
+        parts.append(part)
+
+    with translated(f"copying out of {layout.table}"):
+        await connection.copy_from_query(query, *arguments, output=take, format="binary")
+    return layout.decode(b"".join(parts))
+
+
+async def _chunks(stream: bytes) -> Any:
+    """Hand asyncpg a stream in pieces that its socket buffer can take."""
+    step = 1 << 19
+    view = memoryview(stream)
+    for start in range(0, len(stream), step):
+        yield bytes(view[start : start + step])

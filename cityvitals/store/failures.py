@@ -1,0 +1,40 @@
+"""The store's edge: driver errors become ours here and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from cityvitals.errors import StoreConflict, StoreUnavailable
+
+_CONFLICTS = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Translate what asyncpg raises while `doing` something.
+
+    Raises:
+        StoreConflict: another transaction was in the way; doing it again can succeed.
+        StoreUnavailable: the server is away, restarting, full or read-only; wait and try again.
+    """
+    try:
+        yield
+    except _CONFLICTS as error:
+        raise StoreConflict(f"{doing}: {error}") from error
+    except _AWAY as error:
+        raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,87 @@
+"""Connections: opened once per process, in UTC, named after their process, bounded in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import msgspec
+
+from cityvitals.errors import UnfitServer
+from cityvitals.settings import DatabaseSettings
+from cityvitals.store.failures import translated
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+async def _prepare(connection: Any) -> None:
+    """Teach a new connection JSON."""
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+        schema="pg_catalog",
+    )
+
+
+@asynccontextmanager
+async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterator[Pool]:
+    """A pool of connections to the database, closed on leaving.
+
+    Args:
+        settings: where the server is, and how many connections at most.
+        application: shown as `application_name` in `pg_stat_activity`.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached.
+    """
+    with translated("connecting to the database"):
+        pool = await asyncpg.create_pool(
+            settings.dsn.get_secret_value(),
+            min_size=1,
+            max_size=settings.pool_size,
+            timeout=settings.connect_timeout_seconds,
+            command_timeout=settings.command_timeout_seconds,
+            server_settings={
+                "application_name": application,
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+            init=_prepare,
+        )
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(settings.connect_timeout_seconds):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+async def require_durable(connection: Connection) -> None:
+    """Refuse a server that may forget a committed transaction.
+
+    Raises:
+        UnfitServer: naming each setting that is off, and what to do.
+    """
+    with translated("asking the database for its durability settings"):
+        rows = await connection.fetch(
+            "select name, setting from pg_settings where name = any($1::text[])", list(_DURABLE)
+        )
+    off = sorted(row["name"] for row in rows if row["setting"] == "off")
+    if off:
+        raise UnfitServer(
+            f"the database has {', '.join(off)} off, so it may forget what we acknowledged: "
+            "set it to on in postgresql.conf and restart the server"
+        )

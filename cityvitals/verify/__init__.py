@@ -1,0 +1,1 @@
+"""Recompute what is stored from readings, sharing nothing with the aggregator."""

@@ -1,0 +1,1 @@
+"""What gateways and the city agree on: topics and payloads, both ways."""

@@ -1,0 +1,1 @@
+"""How CityVitals is run: the embedded stack of a laptop, and production."""

@@ -1,0 +1,1 @@
+"""The embedded stack: broker, PostgreSQL, the three processes and a simulated city."""

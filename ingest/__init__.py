@@ -1,0 +1,1 @@
+"""Process 1: broker to readings. Subscribes, screens, batches, commits, then acknowledges."""

@@ -1,0 +1,1 @@
+"""A fake city, or a replay of a real one; speaks only MQTT."""
