@@ -1,0 +1,40 @@
+"""The aggregator's own record types, struct of arrays and array of structs as the kernels want."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from aggregator.kernels.fold import NONE
+from cityvitals.domain.arrays import PARTIAL, Records
+
+STATE: Final = np.dtype(
+    [
+        ("bucket", "<i8"),
+        ("closed", "<i8"),
+        ("first_t", "<i8"),
+        ("last_seen", "<i8"),
+        ("pend_t", "<i8"),
+        ("pend_end", "<i8"),
+        ("pend_v", "<f8"),
+        ("broken", "?"),
+        ("pad", "V7"),
+        *PARTIAL.descr,
+    ]
+)
+"""One series' open bucket: its begin, the partial so far without the pending gauge sample, that
+sample, and how far the series has come. Times in microseconds, NONE where there is none."""
+
+CELL: Final = np.dtype(
+    [("integral", "<f8"), ("covered", "<i4"), ("count", "<i4"), ("flagged", "<i4"), ("tag", "<i4")]
+)
+"""What windows need of a bucket, 24 bytes: covered in microseconds, tag the bucket's number."""
+
+
+def fresh_state(count: int) -> Records:
+    """State records of series that have said nothing yet."""
+    state: np.ndarray[Any, Any] = np.zeros(count, STATE)
+    for field in ("bucket", "closed", "first_t", "last_seen", "pend_t", "pend_end"):
+        state[field] = NONE
+    state["min"] = np.inf
+    state["max"] = -np.inf
+    return state
