@@ -1,0 +1,246 @@
+"""Rollups, indicators and changes: what the aggregator writes, and reads back of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+from cityvitals.domain.arrays import ROLLUP, Records
+from cityvitals.domain.times import from_us
+from cityvitals.store.copy import Column, Layout, copy_in, copy_out
+from cityvitals.store.failures import translated
+from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.pool import Connection
+from cityvitals.store.sql import queries
+
+CHANGE_CHANNEL: Final = "cityvitals_change"
+
+_CELLS: Final = Layout(
+    "rollup",
+    ROLLUP,
+    [
+        Column("bucket_begin", "timestamptz", "bucket"),
+        Column("series_id", "int4", "series"),
+        Column("count", "int4", "count"),
+        Column("flagged", "int4", "flagged"),
+        Column("integral", "float8", "integral"),
+        Column("covered", "int8", "covered"),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorRow:
+    """One revision of an indicator, in the order of the tables' columns."""
+
+    city: str
+    rule: str
+    zone: str
+    window_begin: datetime
+    revision: int
+    window_end: datetime
+    rule_revision: int
+    state: str
+    closed: bool
+    value: float | None
+    numerator: float | None
+    denominator: float | None
+    coverage: float
+    observed: int
+    flagged: int
+    reason: str
+    stations: list[int]
+    silent: list[str]
+    watermark: datetime | None
+    computed_at: datetime
+    change_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One numbered event of a city."""
+
+    city: str
+    number: int
+    at: datetime
+    kind: str
+    body: str
+
+
+_INDICATOR_COLUMNS: Final = [field.name for field in fields(IndicatorRow)]
+_CHANGE_COLUMNS: Final = [field.name for field in fields(ChangeRow)]
+
+
+def _values(row: Any, columns: list[str]) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in columns)
+
+
+async def write_rollups(connection: Connection, rollups: Records) -> None:
+    """Insert or replace rollups (ROLLUP with series ids); empty folds remove their row.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    if not len(rollups):
+        return
+    sql = queries("derived")
+    with translated(f"writing {len(rollups)} rollups"):
+        await connection.execute(sql["stage_rollups"])
+        await copy_in(connection, ROLLUPS, rollups, "rollup_staging")
+        await connection.execute(sql["drop_empty_rollups"])
+        await connection.execute(sql["merge_rollups"])
+
+
+async def read_cells(connection: Connection, series: list[int], begin: int, end: int) -> Records:
+    """Count, flagged, integral and coverage of the rollups of series in [begin, end) (ROLLUP).
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    return await copy_out(
+        connection, _CELLS, queries("derived")["cells"], series, from_us(begin), from_us(end)
+    )
+
+
+async def read_readings(connection: Connection, series: list[int], begin: int, end: int) -> Records:
+    """Stored readings of series observed in [begin, end) (READING), in no order.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    return await copy_out(
+        connection, READINGS, queries("derived")["readings"], series, from_us(begin), from_us(end)
+    )
+
+
+async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[int, int] | None:
+    """Begin of the first and of the last rollup of series, or None where there is none.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("reading how far rollups reach"):
+        row = await connection.fetchrow(queries("derived")["rollup_range"], series)
+    return None if row is None or row["first_us"] is None else (row["first_us"], row["last_us"])
+
+
+async def read_extents(connection: Connection, series: list[int]) -> dict[int, tuple[int, int]]:
+    """The oldest and newest observed time of each series that has readings.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("reading how far readings reach"):
+        rows = await connection.fetch(queries("derived")["extents"], series)
+    return {row["series_id"]: (row["first_us"], row["last_us"]) for row in rows}
+
+
+async def read_newest(
+    connection: Connection, keys: Sequence[tuple[str, str, str, datetime]]
+) -> list[Any]:
+    """The newest revision of each window (city, rule, zone, window_begin) that has one.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    if not keys:
+        return []
+    columns: list[list[Any]] = [list(column) for column in zip(*keys, strict=True)]
+    with translated(f"reading {len(keys)} indicators"):
+        return await connection.fetch(queries("derived")["newest"], *columns)
+
+
+async def read_latest(connection: Connection, shard: int) -> list[Any]:
+    """The newest window of every indicator of a shard.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the latest indicators of shard {shard}"):
+        return await connection.fetch(queries("derived")["latest"], shard)
+
+
+async def write_indicators(
+    connection: Connection, kept: Sequence[IndicatorRow], latest: Sequence[IndicatorRow]
+) -> None:
+    """Append revisions, and replace latest values.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    sql = queries("derived")
+    with translated(f"writing {len(kept)} revisions and {len(latest)} latest values"):
+        if kept:
+            await connection.copy_records_to_table(
+                "indicator",
+                records=[_values(row, _INDICATOR_COLUMNS) for row in kept],
+                columns=_INDICATOR_COLUMNS,
+            )
+        if latest:
+            await connection.execute(sql["stage_latest"])
+            await connection.copy_records_to_table(
+                "indicator_latest_staging",
+                records=[_values(row, _INDICATOR_COLUMNS) for row in latest],
+                columns=_INDICATOR_COLUMNS,
+            )
+            await connection.execute(sql["merge_latest"])
+
+
+async def write_changes(
+    connection: Connection, changes: Sequence[ChangeRow], numbers: dict[str, int]
+) -> None:
+    """Append numbered changes, and remember how far each city's numbers have come.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"writing {len(changes)} changes"):
+        if changes:
+            await connection.copy_records_to_table(
+                "change",
+                records=[_values(row, _CHANGE_COLUMNS) for row in changes],
+                columns=_CHANGE_COLUMNS,
+            )
+        for city, number in numbers.items():
+            await connection.execute(queries("derived")["number_changes"], city, number)
+            await connection.execute("select pg_notify($1, $2)", CHANGE_CHANNEL, city)
+
+
+async def prune_changes(connection: Connection, city: str, upto: int) -> None:
+    """Drop a city's changes up to a number: who was away longer gets a snapshot.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"pruning the changes of {city}"):
+        await connection.execute(queries("derived")["prune_changes"], city, upto)
+
+
+async def remember_rules(
+    connection: Connection, rules: Sequence[tuple[str, int, str, dict[str, Any]]]
+) -> set[str]:
+    """Store revisions of rules (id, revision, digest, body); returns ids new to the database.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    sql = queries("derived")
+    with translated("storing rules"):
+        known = {
+            (row["id"], row["revision"]): row["digest"]
+            for row in await connection.fetch(sql["known_rules"])
+        }
+        fresh = [rule for rule in rules if (rule[0], rule[1]) not in known]
+        await connection.executemany(sql["save_rule"], fresh)
+    return {rule[0] for rule in fresh}
+
+
+async def read_rule_digests(connection: Connection) -> dict[tuple[str, int], str]:
+    """The digest of every revision of every rule in the database.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("reading stored rules"):
+        rows = await connection.fetch(queries("derived")["known_rules"])
+    return {(row["id"], row["revision"]): row["digest"] for row in rows}

@@ -1,0 +1,92 @@
+-- What the aggregator writes, and reads back of its own.
+
+-- name: stage_rollups
+-- A place for rollups of one transaction, on this connection.
+create temp table if not exists rollup_staging (like rollup) on commit delete rows
+
+-- name: drop_empty_rollups
+-- Buckets whose recomputed fold is of nothing go.
+delete from rollup r using rollup_staging s
+where r.series_id = s.series_id and r.bucket_begin = s.bucket_begin
+  and s.count = 0 and s.flagged = 0 and s.covered = 0
+
+-- name: merge_rollups
+-- The rest are new, or take the place of what was there.
+insert into rollup
+select * from rollup_staging s where s.count > 0 or s.flagged > 0 or s.covered > 0
+order by s.series_id, s.bucket_begin
+on conflict (series_id, bucket_begin) do update set
+    count = excluded.count, flagged = excluded.flagged, sum = excluded.sum, sumsq = excluded.sumsq,
+    min = excluded.min, max = excluded.max, first_t = excluded.first_t, first_v = excluded.first_v,
+    last_t = excluded.last_t, last_v = excluded.last_v, integral = excluded.integral,
+    increase = excluded.increase, covered = excluded.covered
+
+-- name: cells
+-- What windows need of the buckets of some series in [$2, $3).
+select bucket_begin, series_id, count, flagged, integral, covered
+from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
+
+-- name: rollup_range
+-- The first and the last bucket of some series.
+select (extract(epoch from min(bucket_begin)) * 1000000)::bigint as first_us,
+       (extract(epoch from max(bucket_begin)) * 1000000)::bigint as last_us
+from rollup where series_id = any($1::integer[])
+
+-- name: readings
+-- Stored readings of some series in [$2, $3).
+select observed_at, received_at, value, rev, series_id, flags
+from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
+
+-- name: extents
+-- The oldest and the newest reading of every series of some.
+select series_id, (extract(epoch from min(observed_at)) * 1000000)::bigint as first_us,
+       (extract(epoch from max(observed_at)) * 1000000)::bigint as last_us
+from reading where series_id = any($1::integer[]) group by series_id
+
+-- name: newest
+-- The newest revision of each of some windows.
+select distinct on (i.city, i.rule, i.zone, i.window_begin)
+       i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
+       i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.computed_at
+from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
+join indicator i using (city, rule, zone, window_begin)
+order by i.city, i.rule, i.zone, i.window_begin, i.revision desc
+
+-- name: latest
+-- The newest window of every indicator of a shard's cities.
+select l.* from indicator_latest l join city c on c.id = l.city where c.shard = $1
+
+-- name: stage_latest
+-- A place for latest values of one transaction, on this connection.
+create temp table if not exists indicator_latest_staging (like indicator_latest) on commit delete rows
+
+-- name: merge_latest
+-- A newer window, or a newer state of the same one, takes the place of what was there.
+insert into indicator_latest as l select * from indicator_latest_staging
+on conflict (city, rule, zone) do update set
+    window_begin = excluded.window_begin, revision = excluded.revision,
+    window_end = excluded.window_end, rule_revision = excluded.rule_revision,
+    state = excluded.state, closed = excluded.closed, value = excluded.value,
+    numerator = excluded.numerator, denominator = excluded.denominator,
+    coverage = excluded.coverage, observed = excluded.observed, flagged = excluded.flagged,
+    reason = excluded.reason, stations = excluded.stations, silent = excluded.silent,
+    watermark = excluded.watermark, computed_at = excluded.computed_at,
+    change_number = excluded.change_number
+where l.window_begin <= excluded.window_begin
+
+-- name: number_changes
+-- How far a city's change numbers have come.
+update city set change_number = $2 where id = $1
+
+-- name: prune_changes
+-- Keep the newest changes of a city.
+delete from change where city = $1 and number <= $2
+
+-- name: known_rules
+-- The digest under which each revision of each rule was loaded.
+select id, revision, digest from rule
+
+-- name: save_rule
+-- Remember a revision of a rule.
+insert into rule (id, revision, digest, body) values ($1, $2, $3, $4)
+on conflict (id, revision) do nothing

@@ -1,0 +1,108 @@
+"""Ownership of shards by lease and epoch, their cursors and checkpoints."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cityvitals.errors import Fenced
+from cityvitals.store.failures import translated
+from cityvitals.store.pool import Connection
+from cityvitals.store.sql import queries
+from cityvitals.store.tail import Cursors
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A shard that is ours until somebody raises its epoch."""
+
+    shard: int
+    epoch: int
+    cursors: Cursors
+    rebuild: bool
+
+
+async def claim(connection: Connection, owner: str, lease_s: float) -> list[Claim]:
+    """Take every shard that nobody holds.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("claiming shards"):
+        rows = await connection.fetch(queries("shards")["claim"], owner, timedelta(seconds=lease_s))
+    return [Claim(**dict(row)) for row in rows]
+
+
+async def renew(
+    connection: Connection, owner: str, held: dict[int, int], lease_s: float
+) -> set[int]:
+    """Prolong the lease on held shards (shard: epoch); returns those still held.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("renewing shards"):
+        rows = await connection.fetch(
+            queries("shards")["renew"],
+            owner,
+            list(held),
+            list(held.values()),
+            timedelta(seconds=lease_s),
+        )
+    return {row["shard"] for row in rows}
+
+
+async def release(connection: Connection, owner: str, held: dict[int, int]) -> None:
+    """Give held shards back, so that another can take them at once.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("releasing shards"):
+        await connection.execute(
+            queries("shards")["release"], owner, list(held), list(held.values())
+        )
+
+
+async def hold(connection: Connection, shard: int, epoch: int) -> None:
+    """Begin a shard's transaction: nobody else writes its outputs until it ends.
+
+    Raises:
+        Fenced: the shard has another owner now.
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"holding shard {shard}"):
+        found = await connection.fetchval(queries("shards")["hold"], shard, epoch)
+    if found is None:
+        raise Fenced(f"shard {shard} was taken over: epoch {epoch} has passed")
+
+
+async def advance(connection: Connection, shard: int, cursors: Cursors) -> None:
+    """Move a held shard's cursors.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"moving the cursors of shard {shard}"):
+        await connection.execute(queries("shards")["advance"], shard, cursors)
+
+
+async def save_checkpoint(
+    connection: Connection, shard: int, epoch: int, cursors: Cursors, body: bytes
+) -> None:
+    """Keep a held shard's state, as of its cursors.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"saving the checkpoint of shard {shard}"):
+        await connection.execute(queries("shards")["save_checkpoint"], shard, epoch, cursors, body)
+
+
+async def load_checkpoint(connection: Connection, shard: int) -> tuple[Cursors, bytes] | None:
+    """A shard's last state and the cursors it stands for, or None.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"loading the checkpoint of shard {shard}"):
+        row = await connection.fetchrow(queries("shards")["load_checkpoint"], shard)
+    return (row["cursors"], row["body"]) if row else None

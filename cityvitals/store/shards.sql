@@ -1,0 +1,41 @@
+-- Who derives a shard.
+
+-- name: claim
+-- Take every shard whose lease has run out.
+update shard set owner = $1, epoch = epoch + 1, expires_at = clock_timestamp() + $2
+where shard in (
+    select shard from shard where expires_at < clock_timestamp()
+    order by shard for update skip locked
+)
+returning shard, epoch, cursors, rebuild
+
+-- name: renew
+-- Keep what is still mine; an epoch that moved on is not.
+update shard s set expires_at = clock_timestamp() + $4
+from unnest($2::smallint[], $3::bigint[]) as mine (shard, epoch)
+where s.shard = mine.shard and s.epoch = mine.epoch and s.owner = $1
+returning s.shard
+
+-- name: release
+-- Give mine back at once.
+update shard s set owner = null, expires_at = '-infinity'
+from unnest($2::smallint[], $3::bigint[]) as mine (shard, epoch)
+where s.shard = mine.shard and s.epoch = mine.epoch and s.owner = $1
+
+-- name: hold
+-- Lock a shard's row while its epoch is still mine.
+select 1 from shard where shard = $1 and epoch = $2 for update
+
+-- name: advance
+-- Move a shard's cursors, in the transaction that holds it.
+update shard set cursors = $2, rebuild = false where shard = $1
+
+-- name: save_checkpoint
+-- Keep a shard's state beside the cursors it stands for.
+insert into checkpoint (shard, epoch, cursors, body) values ($1, $2, $3, $4)
+on conflict (shard) do update
+set epoch = excluded.epoch, cursors = excluded.cursors, body = excluded.body, created_at = now()
+
+-- name: load_checkpoint
+-- A shard's last state.
+select cursors, body from checkpoint where shard = $1

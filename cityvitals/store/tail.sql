@@ -1,0 +1,32 @@
+-- Following the commit log.
+
+-- name: heads
+-- The newest sequence number of every lane of some shards.
+select shard, lane, next_seq - 1 as head from lane where shard = any($1::smallint[]) and next_seq > 1
+
+-- name: entries
+-- Entries after a cursor in each of some lanes, in the order they were committed there.
+select l.shard, l.lane, l.seq, l.kind, l.body
+from unnest($1::smallint[], $2::text[], $3::bigint[]) as cursor (shard, lane, after)
+cross join lateral (
+    select * from commit_log
+    where shard = cursor.shard and lane = cursor.lane and seq > cursor.after
+    order by seq limit $4
+) l
+order by l.shard, l.lane, l.seq
+
+-- name: prune
+-- Drop what lies behind a checkpoint.
+delete from commit_log l
+using unnest($1::smallint[], $2::text[], $3::bigint[]) as cursor (shard, lane, upto)
+where l.shard = cursor.shard and l.lane = cursor.lane and l.seq <= cursor.upto
+
+-- name: append
+-- Give a lane of a shard its next number and write an entry there.
+with numbered as (
+    insert into lane as l (lane, shard, next_seq) values ($2, $1, 2)
+    on conflict (lane, shard) do update set next_seq = l.next_seq + 1
+    returning next_seq - 1 as seq
+)
+insert into commit_log (shard, lane, seq, kind, body)
+select $1, $2, numbered.seq, $3, $4 from numbered
