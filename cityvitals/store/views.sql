@@ -1,0 +1,72 @@
+-- What the API reads. Nothing here writes.
+
+-- name: cities
+-- All cities by id, with how far the data of each is complete: the least of its domains' newest watermarks.
+select c.id, c.name, c.time_zone, c.clock, c.change_number, d.complete_to
+from city c
+left join lateral (
+    select min(newest) as complete_to
+    from (
+        select max(l.watermark) as newest
+        from indicator_latest l
+        join rule r on r.id = l.rule and r.revision = l.rule_revision
+        where l.city = c.id
+        group by r.body ->> 'domain'
+    ) as per_domain
+) as d on true
+where $1::text is null or c.id = $1
+order by c.id
+
+-- name: zones
+-- The zones of a city by id.
+select id, name, geometry from zone where city = $1 order by id
+
+-- name: change_number
+-- The number of the newest change of a city.
+select change_number from city where id = $1
+
+-- name: latest
+-- The newest window of every indicator of a city, and the change number of the same snapshot; one row of nulls for a city without indicators.
+select c.change_number as city_number, l.*
+from city c
+left join indicator_latest l on l.city = c.id
+where c.id = $1
+order by l.zone, l.rule
+
+-- name: history
+-- The newest revision of every window of one indicator that begins in [$4, $5), ascending.
+select distinct on (w.window_begin) w.*
+from (
+    select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
+           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+    from indicator
+    where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
+    union all
+    select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
+           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+    from indicator_latest
+    where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
+) as w
+order by w.window_begin, w.revision desc, w.computed_at desc
+limit $6
+
+-- name: changes
+-- At most $3 changes of a city after number $2, and the city's newest number in the same snapshot; one row of nulls where there are none.
+select c.change_number as city_number, h.number, h.kind, h.body
+from city c
+left join lateral (
+    select number, kind, body from change
+    where city = c.id and number > $2 order by number limit $3
+) as h on true
+where c.id = $1
+order by h.number
+
+-- name: rules
+-- The bodies of some revisions of rules.
+select r.id, r.revision, r.body
+from unnest($1::text[], $2::integer[]) as wanted (id, revision)
+join rule r using (id, revision)
+
+-- name: rule_ids
+-- Every rule that was ever loaded.
+select distinct id from rule order by id
