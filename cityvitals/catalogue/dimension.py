@@ -1,0 +1,40 @@
+"""Dimensions of the catalogue's units, by pint: for checks when rules load, and for tests.
+
+Importing pint and building its registry takes about a second, so both happen on first use; taking
+readings never gets here.
+"""
+
+from fractions import Fraction
+from functools import cache
+from typing import Any, Final
+
+DEFINITIONS: Final = (
+    # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
+    "inhabitant = [inhabitant]",
+    "vehicle = [vehicle]",
+    # A level is no plain power of ten here: means of levels are a matter for rules.
+    "sound_decibel = [sound_level]",
+)
+
+Dimension = tuple[tuple[str, Fraction], ...]
+"""Powers of base dimensions, sorted by name; empty for a plain number."""
+
+
+@cache
+def registry() -> Any:
+    """The registry of pint, with what the catalogue adds to it."""
+    import pint  # noqa: PLC0415 - half a second that ingest must not pay
+
+    units: Any = pint.UnitRegistry()
+    for definition in DEFINITIONS:
+        units.define(definition)
+    return units
+
+
+@cache
+def dimension(unit: str) -> Dimension:
+    """The dimension of a pint expression."""
+    powers = registry().get_dimensionality(registry().parse_units(unit))
+    return tuple(
+        sorted((name, Fraction(power).limit_denominator(12)) for name, power in powers.items())
+    )

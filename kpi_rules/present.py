@@ -1,0 +1,55 @@
+"""An indicator as the API and its stream show it: one function, so that both show the same."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cityvitals.domain.times import iso, to_us
+
+
+def present(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON object of an indicator.
+
+    Args:
+        body: `Rule.body()` of the rule revision that made the value.
+        row: columns of the `indicator` table, times as aware datetimes, plus `city` or not.
+    """
+    return {
+        "rule": row["rule"],
+        "zone": row["zone"] or None,
+        "window_begin": _time(row["window_begin"]),
+        "window_end": _time(row["window_end"]),
+        "value": row["value"],
+        "unit": body["unit"],
+        "band": find_band(body["bands"], row["value"]),
+        "state": str(row["state"]),
+        "coverage": row["coverage"],
+        "revision": row["revision"],
+        "rule_revision": row["rule_revision"],
+        "numerator": row["numerator"],
+        "denominator": row["denominator"],
+        "observed": row["observed"],
+        "flagged": row["flagged"],
+        "stations": len(row["stations"]),
+        "silent": list(row["silent"]),
+        "watermark": _time(row["watermark"]),
+        "computed_at": _time(row["computed_at"]),
+        "reason": row["reason"],
+        "title": body["title"],
+        "digits": body["digits"],
+        "domain": body["domain"],
+    }
+
+
+def find_band(bands: Sequence[Mapping[str, Any]], value: float | None) -> str | None:
+    """The name of the band that holds a value, upper edges inclusive, the value not rounded."""
+    if value is None:
+        return None
+    for band in bands:
+        if band["to"] is None or value <= band["to"]:
+            return str(band["name"])
+    return None
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(to_us(moment))
