@@ -1,0 +1,179 @@
+"""Where windows begin: hours and days on UTC, on a city's clock, or on its standard time.
+
+Windows are [edge, next edge). Edges are whole quarter hours, since buckets are.
+
+A day begins at the first instant of its date: at local midnight, or where the clocks jump over
+midnight at the jump. So days have 23 to 25 hours where the clocks change, a date that a zone
+skipped has no window, and one that it lived twice has a window of 48 hours.
+
+An hour is a real hour, cut where the city's clock shows a full hour: 23 or 25 of them on days when
+clocks change by an hour. Where they change by half an hour (Lord Howe Island) a window of half an
+hour lies beside the change; the alternative is one of an hour and a half, which would count more
+than others in means over hours.
+
+Standard time is what the tz database calls so: in Ireland and Morocco that is the summer's clock.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cityvitals.domain.times import BUCKET_US, US, from_us, to_us
+
+Instants = NDArray[np.int64]
+
+HOUR_US: Final = 3600 * US
+DAY_US: Final = 24 * HOUR_US
+_STEP: Final = {"hour": HOUR_US, "day": DAY_US}
+_PROBE: Final = timedelta(hours=6)
+"""Offsets are looked up this often to find where they change; no zone changes twice in it."""
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 2199
+"""Beyond these years the nearest known offset holds."""
+_FOREVER: Final = 2**62
+
+
+def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> Instants:
+    """Begins of the windows that cover [lo, hi], then the end of the last one.
+
+    Args:
+        length: "hour" or "day".
+        clock: "utc", "local", or "standard" (local time without summer time).
+        time_zone: IANA name of the city's zone; not looked at for "utc".
+        lo_us: first instant to cover, in microseconds since 1970 UTC.
+        hi_us: last instant to cover, not before `lo_us`.
+
+    Returns:
+        At least two ascending instants; the first is at or before `lo_us`, the last after `hi_us`,
+        and no window lies wholly outside.
+
+    Raises:
+        ValueError: if length, clock or order is unknown or wrong.
+        ZoneInfoNotFoundError: if nobody knows the time zone.
+    """
+    if length not in _STEP or clock not in {"utc", "local", "standard"} or hi_us < lo_us:
+        raise ValueError(f"no windows of {length!r} on {clock!r} from {lo_us} to {hi_us}")
+    step = _STEP[length]
+    if clock == "utc":
+        return _grid(step, 0, lo_us - step, hi_us + 2 * step, lo_us, hi_us)
+    # The longest window is the date lived twice; a margin of three days holds one on either side.
+    begins, offsets = offset_changes(time_zone, clock, lo_us - 3 * DAY_US, hi_us + 3 * DAY_US)
+    if length == "day":
+        found = _days(begins, offsets, lo_us - 3 * DAY_US, hi_us + 3 * DAY_US)
+    else:
+        found = _hours(begins, offsets, lo_us - 3 * HOUR_US, hi_us + 3 * HOUR_US)
+    return _covering(found, lo_us, hi_us)
+
+
+def _grid(step: int, offset: int, start: int, stop: int, lo_us: int, hi_us: int) -> Instants:
+    return _covering(_multiples(step, offset, start, stop), lo_us, hi_us)
+
+
+def _multiples(step: int, offset: int, start: int, stop: int) -> Instants:
+    """Instants in [start, stop) at which a clock `offset` ahead of UTC shows a multiple of step."""
+    first = -(-(start + offset) // step) * step - offset
+    return np.arange(first, stop, step, dtype=np.int64)
+
+
+def _covering(found: Instants, lo_us: int, hi_us: int) -> Instants:
+    """The edges from the last at or before `lo_us` to the first after `hi_us`, once each."""
+    whole = np.unique(found - found % BUCKET_US)
+    first = int(np.searchsorted(whole, lo_us, side="right")) - 1
+    last = int(np.searchsorted(whole, hi_us, side="right"))
+    return whole[first : last + 1]
+
+
+def _hours(begins: Instants, offsets: Instants, start: int, stop: int) -> Instants:
+    parts = [
+        _multiples(HOUR_US, int(offset), max(start, int(begin)), min(stop, int(end)))
+        for begin, end, offset in zip(begins, [*begins[1:], _FOREVER], offsets, strict=True)
+    ]
+    # A change at a full hour of the clock before it ends that hour, whatever the clock shows after.
+    full = begins[1:][(begins[1:] + offsets[:-1]) % HOUR_US == 0]
+    return np.concatenate([*parts, full[(full >= start) & (full < stop)]])
+
+
+def _days(begins: Instants, offsets: Instants, start: int, stop: int) -> Instants:
+    """The first instant of each local date that begins in [start, stop)."""
+    parts = [
+        _multiples(DAY_US, int(offset), max(start, int(begin)), min(stop, int(end)))
+        for begin, end, offset in zip(begins, [*begins[1:], _FOREVER], offsets, strict=True)
+    ]
+    inside = (begins >= start) & (begins < stop)
+    instants = np.concatenate([*parts, begins[inside]])
+    shown = [part + int(offset) for part, offset in zip(parts, offsets, strict=True)]
+    dates = np.concatenate([*shown, (begins + offsets)[inside]]) // DAY_US
+    in_time = np.argsort(instants, kind="stable")
+    dates, instants = dates[in_time], instants[in_time]
+    # A change in the middle of a date begins none, nor does a date that comes back: only dates
+    # later than all before them do. The date that runs at `start` is not known to begin there.
+    before = np.maximum.accumulate(np.concatenate([[_date_at(begins, offsets, start - 1)], dates]))
+    first: Instants = instants[dates > before[:-1]]
+    return first
+
+
+def _date_at(begins: Instants, offsets: Instants, at_us: int) -> int:
+    """The date that the clock shows at an instant, in days since 1970."""
+    index = max(int(np.searchsorted(begins, at_us, side="right")) - 1, 0)
+    return (at_us + int(offsets[index])) // DAY_US
+
+
+def offset_changes(time_zone: str, clock: str, lo_us: int, hi_us: int) -> tuple[Instants, Instants]:
+    """The stretches of constant offset that cover [lo, hi]: their begins, and offsets, in µs.
+
+    The first stretch begins before all time. Stretches next to each other differ.
+    """
+    first, last = (min(max(_year(us), _FIRST_YEAR), _LAST_YEAR) for us in (lo_us, hi_us))
+    found: list[tuple[int, int]] = []
+    for year in range(first, last + 1):
+        for begin, offset in _of_year(time_zone, clock, year):
+            if not found or found[-1][1] != offset:
+                found.append((begin, offset))
+    begins = np.array([begin for begin, _ in found], np.int64)
+    begins[0] = -_FOREVER
+    return begins, np.array([offset for _, offset in found], np.int64)
+
+
+def _year(us: int) -> int:
+    return int(us // (365.2425 * DAY_US)) + 1970
+
+
+@lru_cache(maxsize=4096)
+def _of_year(time_zone: str, clock: str, year: int) -> tuple[tuple[int, int], ...]:
+    """(begin, offset) at the year's begin in UTC and wherever the offset changes in it."""
+    zone = ZoneInfo(time_zone)
+    at, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    changes = [(to_us(at), _offset(zone, clock, at))]
+    while at < end:
+        after = min(at + _PROBE, end)
+        offset = _offset(zone, clock, after)
+        if offset != changes[-1][1]:
+            changes.append((_change(zone, clock, at, after), offset))
+        at = after
+    return tuple(changes)
+
+
+def _offset(zone: ZoneInfo, clock: str, at: datetime) -> int:
+    """Microseconds that the clock is ahead of UTC at an instant."""
+    local = at.astimezone(zone)
+    ahead = local.utcoffset() or timedelta()
+    if clock == "standard":
+        ahead -= local.dst() or timedelta()
+    return ahead // timedelta(microseconds=1)
+
+
+def _change(zone: ZoneInfo, clock: str, before: datetime, after: datetime) -> int:
+    """The first instant, to the second, at which the offset is the one `after`."""
+    low, high = to_us(before) // US, to_us(after) // US
+    new = _offset(zone, clock, after)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(zone, clock, from_us(middle * US)) == new:
+            high = middle
+        else:
+            low = middle
+    return high * US
