@@ -169,7 +169,7 @@ def written(node: Node) -> str:
     """A tree as text that parses to the same tree; parentheses around every operation inside."""
     match node:
         case Number(value):
-            return repr(value)
+            return repr(int(value)) if value.is_integer() else repr(value)
         case Name(name):
             return name
         case Unary(operand):

@@ -14,6 +14,9 @@ DEFINITIONS: Final = (
     "vehicle = [vehicle]",
     # A level is no plain power of ten here: means of levels are a matter for rules.
     "sound_decibel = [sound_level]",
+    # What pint itself lacks.
+    "volt_ampere_reactive = volt * ampere",
+    "ppb = 1e-9",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]

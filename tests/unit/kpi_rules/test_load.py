@@ -1,0 +1,342 @@
+"""Rule files: the shipped ones, and how a wrong one is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cityvitals.errors import BadRule
+from kpi_rules.interpret import evaluate
+from kpi_rules.load import load_rules, read_rules
+from kpi_rules.model import ClockName, Combine, Length, Rule, Statistic, Verified
+
+POLLUTANTS = ["pm2_5", "pm10", "no2", "so2", "o3", "co"]
+RULES = {rule.id: rule for rule in load_rules()}
+
+MIXED = """
+[[rule]]
+id = "test.mixed"
+revision = 3
+title = "A test"
+domain = "energy"
+unit = "kW.h"
+digits = 1
+expression = "a + b"
+source = "made up"
+verified = "own"
+window = { length = "hour", clock = "utc", fold = "buckets" }
+space = { zone = "mean", city = "mean", min_coverage = 0.5 }
+
+[[rule.input]]
+name = "a"
+quantity = "electricity_energy"
+statistic = "total"
+min_coverage = 0.75
+
+[[rule.input]]
+name = "b"
+quantity = "electricity_energy"
+statistic = "total"
+min_coverage = 0.75
+"""
+
+
+def one(text: str) -> Rule:
+    (rule,) = read_rules(text, "test.toml")
+    return rule
+
+
+def changed(*swaps: tuple[str, str]) -> str:
+    text = MIXED
+    for old, new in swaps:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def test_the_shipped_rules_are_these() -> None:
+    assert list(RULES) == sorted(
+        [f"air.{each}.{length}" for each in POLLUTANTS for length in ("hour", "day")]
+        + ["energy.electricity.hour", "energy.electricity.day"]
+        + ["energy.electricity_per_capita.day"]
+        + ["water.supplied.day", "water.supplied_per_capita.day", "traffic.speed.hour"]
+    )
+
+
+@pytest.mark.parametrize("pollutant", POLLUTANTS)
+def test_air_rules_are_means_on_the_local_clock(pollutant: str) -> None:
+    for length in Length:
+        rule = RULES[f"air.{pollutant}.{length}"]
+        assert (rule.window.length, rule.window.clock) == (length, ClockName.LOCAL)
+        (only,) = rule.inputs
+        assert (only.quantity, only.statistic, only.min_coverage) == (
+            pollutant,
+            Statistic.MEAN,
+            0.75,
+        )
+        assert (rule.space.zone, rule.space.city) == (Combine.MEAN, Combine.MEAN)
+        assert rule.space.min_coverage == 0.5
+        assert (rule.unit, rule.scale) == (
+            ("mg/m3", 0.001) if pollutant == "co" else ("ug/m3", 1.0)
+        )
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "expected"),
+    [
+        ("energy.electricity_per_capita.day", {"electricity": 5000, "population": 1000}, 5.0),
+        ("water.supplied.day", {"supplied": 86_400_000}, 86_400),  # 1,000 L/s for a day
+        ("water.supplied_per_capita.day", {"supplied": 86_400_000, "population": 4e5}, 216.0),
+        ("air.co.hour", {"co": 1500}, 1.5),
+        ("traffic.speed.hour", {"speed": 48.5}, 48.5),
+    ],
+)
+def test_shipped_rules_give_their_unit(
+    rule: str, values: dict[str, float], expected: float
+) -> None:
+    assert evaluate(RULES[rule].tree, values) * RULES[rule].scale == pytest.approx(expected, 1e-12)
+
+
+def test_every_shipped_rule_says_where_it_comes_from() -> None:
+    for rule in RULES.values():
+        assert len(rule.source) > 40
+        assert (rule.standard is None) == (rule.verified is Verified.OWN)
+
+
+def test_bodies_are_json_and_digests_follow_them() -> None:
+    rule = one(MIXED)
+    body = rule.body()
+    assert json.loads(json.dumps(body)) == body
+    assert body["window"] == {"length": "hour", "clock": "utc", "fold": "buckets"}
+    assert body["inputs"][0]["unit"] == "kW.h"
+    assert rule.digest == one(MIXED).digest
+    assert len(rule.digest) == 64
+    assert rule.digest != one(changed(("0.5", "0.6"))).digest
+    assert rule.digest != one(changed(("a + b", "b + a"))).digest
+
+
+@pytest.mark.parametrize(
+    ("swaps", "message"),
+    [
+        ([("test.mixed", "Mixed")], r"test.toml: rule 'Mixed': id: expected \["),
+        ([("revision = 3", "revision = 0")], "revision: expected a whole number from 1"),
+        ([("revision = 3", 'revision = "3"')], "revision: expected a whole number"),
+        ([("revision = 3", "")], "revision: missing"),
+        ([("digits", "decimals")], "digits: missing"),
+        ([('title = "A test"', 'title = "A test"\nfoo = 1')], "foo: unknown key; expected only"),
+        ([('"energy"', '"kpi"')], 'domain: expected one of "air"'),
+        ([('unit = "kW.h"', 'unit = "kWhh"')], "unit: expected a unit of the catalogue"),
+        ([('"hour"', '"week"')], r'window.length: expected one of "hour", "day", got .week'),
+        ([('"utc"', '"lunar"')], "window.clock: expected one of"),
+        ([("fold =", "folds =")], "window.fold: missing"),
+        ([('"electricity_energy"', '"magic"')], r"input\[0\].quantity: expected a quantity"),
+        ([('"total"', '"mean"')], r"input\[0\].statistic: expected total of electricity_energy"),
+        ([('"total"', '"average"')], r"input\[0\].statistic: expected one of"),
+        ([("0.75", "1.5")], r"input\[0\].min_coverage: expected a number from 0 to 1, got 1.5"),
+        ([('"mean", city = "mean"', '"sum", city = "sum"')], r"min_coverage: is not built yet for"),
+        ([('name = "b"', 'name = "a"'), ("a + b", "a")], "input: expected names that nothing else"),
+        ([('name = "b"', 'name = "max"')], "input: expected names that nothing else has|expected"),
+        ([('"a + b"', '"a + c"')], "expression: expected names of inputs and facts, got 'c'"),
+        ([('"a + b"', '"a"')], "expression: expected to use every input and fact, not 'b'"),
+        ([('"a + b"', '"a ** b"')], "expression: column 1: 'a .. b': only numbers"),
+        ([('"own"', '"text"')], 'verified: expected "own" exactly where no standard is named'),
+        ([('"own"', '"hearsay"')], "verified: expected one of"),
+        ([("space = {", "space = 1 #")], "space: expected a table, got 1"),
+        ([("[[rule]]", "[[rules]]")], "test.toml: rule: expected a list of tables"),
+        ([("[[rule]]", "[[rule")], "test.toml: not TOML"),
+    ],
+)
+def test_a_wrong_rule_is_named_with_file_rule_and_key(
+    swaps: list[tuple[str, str]], message: str
+) -> None:
+    with pytest.raises(BadRule, match=message) as caught:
+        read_rules(changed(*swaps), "test.toml")
+    assert str(caught.value).startswith("test.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("swaps", "message"),
+    [
+        ([('"hour"', '"running_8h"')], 'window.length: "running_8h" is not built yet'),
+        ([('"hour"', '"quarter_hour"')], 'window.length: "quarter_hour" is not built yet'),
+        ([('"buckets"', '"valid_hours"')], 'window.fold: "valid_hours" is not built yet'),
+        ([('"total"', '"p98"')], r'input\[0\].statistic: "p98" is not built yet'),
+        ([('zone = "mean"', 'zone = "population_weighted"')], 'zone: "population_weighted" is not'),
+        ([('city = "mean"', 'city = "worst_station"')], 'city: "worst_station" is not built yet'),
+        ([("digits = 1", "digits = 1\nvalid_from = 2020-01-01")], "valid_from: is not built yet"),
+        ([("digits = 1", 'digits = 1\nrounding = "half_up"')], "rounding: is not built yet"),
+        ([("clock", 'step = "hour", clock')], "window.step: is not built yet"),
+    ],
+)
+def test_what_is_not_built_yet_is_refused_by_name(
+    swaps: list[tuple[str, str]], message: str
+) -> None:
+    with pytest.raises(BadRule, match=f"rule 'test.mixed': .*{message}"):
+        read_rules(changed(*swaps), "test.toml")
+
+
+def two(first: str, second: str, expression: str, unit: str = "kW.h") -> str:
+    """A rule of two inputs, each "quantity:statistic"."""
+    swaps = [("a + b", expression), ('unit = "kW.h"', f'unit = "{unit}"')]
+    for each in (first, second):
+        quantity, statistic = each.split(":")
+        swaps += [('"electricity_energy"', f'"{quantity}"'), ('"total"', f'"{statistic}"')]
+    return changed(*swaps)
+
+
+def test_a_rule_that_adds_micrograms_to_kilowatt_hours_does_not_start() -> None:
+    with pytest.raises(BadRule) as caught:
+        read_rules(two("pm2_5:mean", "electricity_energy:total", "a + b"), "test.toml")
+    assert str(caught.value) == (
+        "test.toml: rule 'test.mixed': expression: adds kW.h to ug/m3 in 'a + b'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expression", "unit", "message"),
+    [
+        ("pm2_5:mean", "pm10:mean", "a / b", "kW.h", "gives ug/m3 / ug/m3 .no dimension., but"),
+        (
+            "pm2_5:mean",
+            "pm10:mean",
+            "a * b",
+            "ug/m3",
+            r"gives ug/m3 \* ug/m3 .mass \*\* 2 / length",
+        ),
+        ("pm2_5:mean", "no2:mean", "a - b + 1", "ug/m3", "adds a plain number to ug/m3"),
+        ("water_flow:integral", "water_volume:total", "a - b", "m3", "subtracts m3 from L/s . s"),
+        ("water_flow:integral", "water_volume:total", "a - b", "m3", "different size"),
+        ("electricity_power:mean", "electricity_energy:total", "max(a, b)", "kW", "takes the max"),
+        ("pm2_5:mean", "pm10:mean", "0 * (a + b) / a / b", "%", "gives"),
+        ("air_temperature:mean", "dew_point:mean", "a - b", "Cel", "zero of its own .* not built"),
+        ("air_temperature:mean", "pm10:mean", "a * b", "ug/m3", "zero of its own .* not built"),
+        ("noise_laeq:mean", "traffic_speed:mean", "a + b", "dB", "adds km/h to dB"),
+        ("traffic_speed:mean", "traffic_count:total", "b / a", "{inhabitant}", "gives"),
+    ],
+)
+def test_units_are_checked_through_the_whole_expression(
+    first: str, second: str, expression: str, unit: str, message: str
+) -> None:
+    with pytest.raises(BadRule, match=f"expression: .*{message}"):
+        read_rules(two(first, second, expression, unit), "test.toml")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expression", "unit", "scale"),
+    [
+        ("pm2_5:mean", "pm10:mean", "a / b", "%", 100.0),
+        ("pm2_5:mean", "pm10:mean", "a / (a + b)", "1", 1.0),
+        ("pm2_5:mean", "pm10:mean", "max(0, b - a) * 0.5", "mg/m3", 0.001),
+        ("electricity_power:integral", "electricity_energy:total", "a / b", "1", 1 / 3600),
+        ("electricity_power:mean", "electricity_power:integral", "b + 0 * a / a", "kW.h", None),
+        ("electricity_power:integral", "electricity_power:integral", "a - b", "kW.h", 1 / 3600),
+        ("traffic_speed:mean", "traffic_count:total", "a * b / b", "m/s", 1 / 3.6),
+        ("no2:mean", "o3:mean", "-min(a, b, 0)", "ug/m3", 1.0),
+    ],
+)
+def test_the_scale_takes_the_natural_unit_to_the_rules(
+    first: str, second: str, expression: str, unit: str, scale: float | None
+) -> None:
+    text = two(first, second, expression, unit)
+    if scale is None:
+        with pytest.raises(BadRule, match=r"adds kW / kW to kW . s in"):
+            read_rules(text, "test.toml")
+    else:
+        assert one(text).scale == pytest.approx(scale, rel=1e-15)
+
+
+def test_a_temperature_can_be_shown_but_not_calculated_with() -> None:
+    alone = changed(
+        ("a + b", "a"),
+        ('unit = "kW.h"', 'unit = "Cel"'),
+        ('"electricity_energy"', '"air_temperature"'),
+        ('"total"', '"mean"'),
+    )
+    alone = alone[: alone.rindex("[[rule.input]]")]
+    assert one(alone).scale == 1.0
+    with pytest.raises(BadRule, match="zero of its own"):
+        one(alone.replace('"Cel"', '"K"'))
+    with pytest.raises(BadRule, match="zero of its own"):
+        one(alone.replace('"mean"\nmin', '"integral"\nmin'))
+
+
+BANDS = """
+[[rule.band]]
+name = "low"
+to = 10
+colour = "#00FF00"
+[[rule.band]]
+name = "high"
+colour = "#FF0000"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("to = 10\n", "", r"band\[1\].to: expected bands that rise"),
+        ('"high"\n', '"high"\nto = 10\n', r"band\[1\].to: expected bands that rise"),
+        ('"high"\n', '"high"\nto = 20\n', "band: expected a last band without"),
+        ("#00FF00", "green", r"band\[0\].colour: expected #"),
+    ],
+)
+def test_bands_rise_to_an_open_one(old: str, new: str, message: str) -> None:
+    assert [band.name for band in one(MIXED + BANDS).bands] == ["low", "high"]
+    with pytest.raises(BadRule, match=message):
+        one(MIXED + BANDS.replace(old, new))
+
+
+def test_a_folder_adds_rules(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MIXED)
+    (tmp_path / "notes.txt").write_text("no rules")
+    found = load_rules(tmp_path)
+    assert {rule.id for rule in found} - set(RULES) == {"test.mixed"}
+    assert [rule.id for rule in found] == sorted(rule.id for rule in found)
+
+
+def test_two_rules_of_one_id_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadRule, match=r"rule 'test.mixed': id: already in this file"):
+        read_rules(MIXED + MIXED, "test.toml")
+    (tmp_path / "mine.toml").write_text(MIXED.replace("test.mixed", "air.co.day"))
+    with pytest.raises(BadRule, match=r"mine.toml: rule 'air.co.day': id: already in air_quality"):
+        load_rules(tmp_path)
+
+
+def test_a_folder_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadRule, match="nowhere: expected a folder"):
+        load_rules(tmp_path / "nowhere")
+    (tmp_path / "bad.toml").write_bytes(b"\xff")
+    with pytest.raises(BadRule, match=r"bad.toml: cannot be read"):
+        load_rules(tmp_path)
+
+
+LEAVES = [
+    "[]",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "2",
+    "1.5",
+    "nan",
+    "inf",
+    '""',
+    '"x"',
+    '"hour"',
+    "{ a = 1 }",
+]
+
+
+@given(st.data(), st.sampled_from(LEAVES))
+def test_any_value_at_any_key_loads_or_is_a_bad_rule(data: st.DataObject, leaf: str) -> None:
+    lines = MIXED.splitlines()
+    at = data.draw(st.sampled_from([n for n, line in enumerate(lines) if " = " in line]))
+    lines[at] = f"{lines[at].split(' = ')[0]} = {leaf}"
+    said = "test.toml: "
+    try:
+        read_rules("\n".join(lines), "test.toml")
+    except BadRule as bad:
+        said = str(bad)
+    assert said.startswith("test.toml: ")
