@@ -26,7 +26,7 @@ def parse_toml(text: str, name: str, error: type[CityVitalsError]) -> dict[str, 
     """The tables of a TOML text; its syntax errors become `error`, naming the file."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as bad:
+    except (tomllib.TOMLDecodeError, RecursionError) as bad:
         raise error(f"{name}: not TOML: {bad}") from None
 
 
