@@ -1,0 +1,73 @@
+"""What ingest hands to the writer: screened readings as arrays, and what was rejected."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cityvitals.domain.arrays import READING, Records, empty
+from cityvitals.domain.outcome import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A registered gateway, as the writer books it.
+
+    Attributes:
+        number: its id in the `gateway` table.
+        live: its city's clock is the wall's, so nothing is observed after it arrived.
+    """
+
+    city: str
+    gateway: str
+    number: int
+    shard: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A reading, or a whole message, that cannot be taken: a dead letter to be.
+
+    Attributes:
+        index: position in the pack; 0 for a whole message.
+        city: "" where the topic tells none; so is gateway.
+        at_us: arrival, microseconds since 1970 UTC.
+    """
+
+    topic: str
+    payload: bytes
+    index: int
+    city: str
+    gateway: str
+    reason: Reason
+    detail: str
+    at_us: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Readings to commit together, in order of arrival.
+
+    Attributes:
+        readings: READING records; unsorted, keys may repeat.
+        ends: when each was complete (`Declaration.end_us`), int64 microseconds.
+        sender: of each reading, an index into `senders`, int32.
+        senders: the gateways that take part.
+        rejected: what was turned away beside them.
+    """
+
+    readings: Records = field(default_factory=lambda: empty(READING))
+    ends: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    sender: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    senders: tuple[Sender, ...] = ()
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """How many readings of a batch became what."""
+
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[Reason] = field(default_factory=Counter)

@@ -1,0 +1,91 @@
+"""Lanes: one worker's ordered stream of commits, numbered by shard and fenced by an epoch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cityvitals.domain.names import LogKind
+from cityvitals.errors import Fenced
+from cityvitals.store.failures import translated
+from cityvitals.store.pool import Connection
+from cityvitals.store.sql import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane that this process has taken; the epoch is ours until another process raises it."""
+
+    name: str
+    epoch: int
+
+
+async def take_lane(connection: Connection, name: str) -> Lane:
+    """Take a lane over; whoever wrote in it before is fenced from its next commit on.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"taking lane {name}"):
+        async with connection.transaction():
+            rows = await connection.fetch(queries("lanes")["take"], name)
+    return Lane(name, max(row["epoch"] for row in rows))
+
+
+async def allocate(connection: Connection, lane: Lane, counts: Mapping[int, int]) -> dict[int, int]:
+    """The first of `counts[shard]` numbers in each shard, locked until the transaction ends.
+
+    Raises:
+        Fenced: another process has taken the lane.
+        StoreUnavailable: the server is away.
+    """
+    shards = sorted(counts)
+    with translated(f"taking numbers in lane {lane.name}"):
+        rows = await connection.fetch(
+            queries("lanes")["allocate"],
+            lane.name,
+            lane.epoch,
+            shards,
+            [counts[shard] for shard in shards],
+        )
+    if len(rows) < len(counts):
+        raise _fenced(lane)
+    return {row["shard"]: row["seq"] for row in rows}
+
+
+async def has_committed(connection: Connection, lane: Lane, numbers: Mapping[int, int]) -> bool:
+    """Whether a transaction that took these numbers, and whose answer was lost, went through.
+
+    Raises:
+        Fenced: another process has taken the lane.
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the position of lane {lane.name}"):
+        rows = await connection.fetch(queries("lanes")["positions"], lane.name, lane.epoch)
+    if not rows:
+        raise _fenced(lane)
+    return any(row["next_seq"] > numbers.get(row["shard"], row["next_seq"]) for row in rows)
+
+
+async def append(
+    connection: Connection, shard: int, lane: Lane, seq: int, kind: LogKind, body: bytes
+) -> None:
+    """Write an entry under a number from `allocate`, in the same transaction.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"writing to the commit log of shard {shard}"):
+        await connection.execute(queries("lanes")["append"], shard, lane.name, seq, int(kind), body)
+
+
+async def wake(connection: Connection) -> None:
+    """Wake who follows the log when this transaction commits.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("waking the followers of the commit log"):
+        await connection.execute(queries("lanes")["wake"])
+
+
+def _fenced(lane: Lane) -> Fenced:
+    return Fenced(f"lane {lane.name} was taken over by another process (our epoch: {lane.epoch})")

@@ -1,0 +1,32 @@
+"""The ledger: received = stored + duplicate + revised + rejected, in the batch's transaction."""
+
+from collections.abc import Mapping
+
+from cityvitals.domain.outcome import Outcome
+from cityvitals.store.failures import translated
+from cityvitals.store.pool import Connection
+from cityvitals.store.sql import queries
+
+Books = Mapping[tuple[str, str], Mapping[Outcome, int]]
+"""By city and gateway, how many readings became what."""
+
+
+async def book(connection: Connection, lane: str, books: Books) -> None:
+    """Add a batch's counts to the ledger.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    keys = sorted(books)
+    columns = [
+        [books[key].get(outcome, 0) for key in keys]
+        for outcome in (Outcome.STORED, Outcome.DUPLICATE, Outcome.REVISED, Outcome.REJECTED)
+    ]
+    with translated("booking a batch in the ledger"):
+        await connection.execute(
+            queries("ledger")["book"],
+            lane,
+            [city for city, _ in keys],
+            [gateway for _, gateway in keys],
+            *columns,
+        )

@@ -1,0 +1,193 @@
+"""Committing a batch: readings, revisions, commit log, dead letters and ledger, all or nothing.
+
+Readings newer than their series' high-water mark go by COPY straight into the table. The rest,
+which the store may know, are looked up and resolved (promise 2): new ones join the COPY, changed
+ones update. A COPY that meets a known key after all does the whole transaction again with
+everything looked up.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from cityvitals.domain.arrays import READING, Records, empty
+from cityvitals.errors import StoreConflict, StoreUnavailable
+from cityvitals.store.batch import Batch, Outcomes
+from cityvitals.store.booking import LogEntry, Written, books, log_entries, outcomes
+from cityvitals.store.copy import copy_in
+from cityvitals.store.dead_letters import keep_dead_letters
+from cityvitals.store.failures import translated
+from cityvitals.store.high_water import HighWater
+from cityvitals.store.lanes import Lane, allocate, append, has_committed, wake
+from cityvitals.store.layouts import READINGS
+from cityvitals.store.ledger import book
+from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
+from cityvitals.store.partitions import Partitions
+from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
+
+_LONGEST_WAIT_S: Final = 5.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A transaction as it stood when it was told to commit."""
+
+    numbers: dict[int, int]
+    outcomes: Outcomes
+    written: Written
+
+
+class ReadingWriter:
+    """Commits batches in one lane, one at a time, for as long as it takes.
+
+    Args:
+        pool: connections; one is used at a time.
+        lane: taken by this process.
+        on_wait: told why the store keeps us waiting, and "" when it no longer does.
+    """
+
+    def __init__(
+        self, pool: Pool, lane: Lane, on_wait: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._pool = pool
+        self._lane = lane
+        self._on_wait = on_wait
+        self._partitions = Partitions(pool, "reading")
+        self._high = HighWater()
+        # While readings come again, look all of them up at once rather than fail a COPY each time.
+        self._wary = False
+        self._unsure: _Done | None = None
+
+    async def commit(self, batch: Batch) -> Outcomes:
+        """Store a batch, however often the store has to be asked.
+
+        Raises:
+            Fenced: another process has taken the lane.
+        """
+        self._unsure = None
+        order = np.lexsort((batch.readings["series"], batch.readings["t"]))
+        maybe_known = self._maybe_known(batch.readings[order])
+        failures = 0
+        while True:
+            try:
+                done = await self._once(batch, order, maybe_known)
+                break
+            except StoreConflict as conflict:
+                failures += 1
+                self._unsure, self._wary = None, True
+                maybe_known = np.ones(len(order), np.bool_)
+                _log.info("batch_redone", readings=len(order), cause=str(conflict)[:200])
+                await asyncio.sleep(random.uniform(0, 0.01) * min(failures, 10))  # noqa: S311
+            except StoreUnavailable as away:
+                failures += 1
+                await self._wait(failures, str(away))
+        self._settle(batch, done)
+        return done.outcomes
+
+    def _maybe_known(self, ordered: Records) -> NDArray[np.bool_]:
+        """Which readings have to be looked up before they are written."""
+        if self._wary:
+            return np.ones(len(ordered), np.bool_)
+        starts = key_starts(ordered)
+        sizes = np.diff(np.append(starts, len(ordered)))
+        repeated: NDArray[np.bool_] = np.repeat(sizes > 1, sizes)
+        return repeated | ~self._high.is_newer(ordered["t"], ordered["series"])
+
+    async def _once(
+        self, batch: Batch, order: NDArray[np.intp], maybe_known: NDArray[np.bool_]
+    ) -> _Done:
+        """One transaction; an earlier one whose answer was lost counts if it went through."""
+        await self._partitions.ensure(batch.readings["t"])
+        with translated("committing a batch"):
+            async with self._pool.acquire() as connection:
+                unsure = self._unsure
+                if unsure and await has_committed(connection, self._lane, unsure.numbers):
+                    return unsure
+                async with connection.transaction():
+                    written = await self._write(connection, batch, order, maybe_known)
+                    done = await self._close_books(connection, batch, written)
+                    self._unsure = done
+                return done
+
+    async def _write(
+        self,
+        connection: Connection,
+        batch: Batch,
+        order: NDArray[np.intp],
+        maybe_known: NDArray[np.bool_],
+    ) -> Written:
+        """Bring the readings into the tables."""
+        ordered = batch.readings[order]
+        became = np.full(len(ordered), Became.STORED, np.int8)
+        new, changed = ordered, empty(READING)
+        if maybe_known.any():
+            await lock(connection, sorted({sender.shard for sender in batch.senders}))
+            resolution = await _resolve(connection, ordered[maybe_known])
+            became[order[maybe_known]] = resolution.became
+            new = np.concatenate([ordered[~maybe_known], resolution.new])
+            new = new[np.lexsort((new["series"], new["t"]))]
+            changed = resolution.changed
+            await change_current(connection, changed)
+            await keep_beside(connection, resolution.beside)
+        if len(new):
+            await copy_in(connection, READINGS, new)
+        return Written(became, new, changed)
+
+    async def _close_books(self, connection: Connection, batch: Batch, written: Written) -> _Done:
+        """Write what follows from the readings: dead letters, ledger, log."""
+        await keep_dead_letters(connection, batch.rejected)
+        await book(connection, self._lane.name, books(batch, written))
+        numbers = await write_log(connection, self._lane, log_entries(batch, written))
+        return _Done(numbers, outcomes(batch, written), written)
+
+    async def _wait(self, failures: int, reason: str) -> None:
+        """Wait for the store, a little longer each time, never in step with other workers."""
+        self._on_wait(reason)
+        longest = min(_LONGEST_WAIT_S, 0.05 * 2 ** min(failures, 10))
+        _log.warning("store_away", reason=reason[:200], failures=failures)
+        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311
+
+    def _settle(self, batch: Batch, done: _Done) -> None:
+        """Take note of what is committed now."""
+        self._on_wait("")
+        t, series = batch.readings["t"], batch.readings["series"]
+        if self._wary and len(t):
+            unexpected = self._high.is_newer(t, series) & (done.written.became != Became.STORED)
+            self._wary = bool(unexpected.any())
+        self._high.raise_to(t, series)
+
+
+async def _resolve(connection: Connection, ordered: Records) -> Resolution:
+    """Look up what the store knows of readings sorted by key, and resolve them."""
+    keys = ordered[key_starts(ordered)]
+    stored, known = await find_current(connection, keys)
+    earlier = await find_earlier(connection, keys[undecided(ordered, stored, known)])
+    return resolve(ordered, stored, known, earlier)
+
+
+async def write_log(connection: Connection, lane: Lane, entries: list[LogEntry]) -> dict[int, int]:
+    """Append entries to the lane, and wake who follows it; returns the first number by shard.
+
+    Raises:
+        Fenced: another process has taken the lane.
+        StoreUnavailable: the server is away.
+    """
+    if not entries:
+        return {}
+    numbers = await allocate(connection, lane, Counter(entry.shard for entry in entries))
+    following = dict(numbers)
+    for entry in entries:
+        seq = following[entry.shard]
+        await append(connection, entry.shard, lane, seq, entry.kind, entry.body)
+        following[entry.shard] = seq + 1
+    await wake(connection)
+    return numbers

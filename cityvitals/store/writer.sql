@@ -1,0 +1,41 @@
+-- Committing a batch: what the store knows of its keys, and what changes there.
+-- Times travel as microseconds since 1970, because arrays of numbers encode ten times faster.
+
+-- name: lock_shard
+-- Let transactions that look before they write go one after the other, shard by shard.
+select pg_advisory_xact_lock(1129730130, $1)
+
+-- name: current
+-- The current rows of some keys, by their position in the arrays.
+select k.position, r.value, r.rev, r.flags,
+       (extract(epoch from r.received_at) * 1000000)::bigint as received
+from unnest($1::bigint[], $2::integer[]) with ordinality as k (t, series, position)
+join reading r on r.observed_at = timestamptz 'epoch' + k.t * interval '1 microsecond'
+              and r.series_id = k.series
+where r.observed_at between timestamptz 'epoch' + $3::bigint * interval '1 microsecond'
+                        and timestamptz 'epoch' + $4::bigint * interval '1 microsecond'
+
+-- name: earlier
+-- What was said about some keys and is not current.
+select k.t, k.series, v.rev, v.value
+from unnest($1::bigint[], $2::integer[]) as k (t, series)
+join reading_revision v on v.observed_at = timestamptz 'epoch' + k.t * interval '1 microsecond'
+                       and v.series_id = k.series
+
+-- name: change
+-- Put new current values in the place of old ones.
+update reading r set value = k.value, rev = k.rev, flags = k.flags,
+       received_at = timestamptz 'epoch' + k.received * interval '1 microsecond'
+from unnest($1::bigint[], $2::integer[], $3::float8[], $4::bigint[], $5::integer[], $6::bigint[])
+     as k (t, series, value, rev, flags, received)
+where r.observed_at = timestamptz 'epoch' + k.t * interval '1 microsecond'
+  and r.series_id = k.series
+
+-- name: keep_beside
+-- Keep what is not current beside it.
+insert into reading_revision (observed_at, series_id, value, rev, flags, received_at)
+select timestamptz 'epoch' + k.t * interval '1 microsecond', k.series, k.value, k.rev, k.flags,
+       timestamptz 'epoch' + k.received * interval '1 microsecond'
+from unnest($1::bigint[], $2::integer[], $3::float8[], $4::bigint[], $5::integer[], $6::bigint[])
+     as k (t, series, value, rev, flags, received)
+on conflict do nothing
