@@ -1,0 +1,247 @@
+"""What `cityvitals verify` reads of the store: one snapshot, plain SELECTs, nothing written."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from cityvitals.domain.arrays import Records
+from cityvitals.domain.names import State
+from cityvitals.store.copy import Column, Layout, copy_out
+from cityvitals.store.failures import translated
+from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.sql import queries
+
+STATES: Final = tuple(str(state) for state in State)
+"""States by the number that `INDICATOR` carries."""
+
+_COLUMNS: Final = (
+    ("zone", "int4"),
+    ("begin", "timestamptz"),
+    ("end", "timestamptz"),
+    ("revision", "int4"),
+    ("rule_revision", "int4"),
+    ("state", "int4"),
+    ("closed", "bool"),
+    ("value", "float8"),
+    ("numerator", "float8"),
+    ("denominator", "float8"),
+    ("coverage", "float8"),
+    ("observed", "int8"),
+    ("flagged", "int8"),
+    ("stations", "int4"),
+    ("station_sum", "int8"),
+    ("watermark", "timestamptz"),
+    ("change", "int8"),
+)
+_NATIVE: Final = {"int4": "<i4", "int8": "<i8", "float8": "<f8", "bool": "?", "timestamptz": "<i8"}
+
+INDICATOR: Final = np.dtype([(name, _NATIVE[kind]) for name, kind in _COLUMNS])
+"""A revision of an indicator: zone and state by number, no value as NaN, times in microseconds;
+of its stations how many they are and the sum of their ids."""
+
+_INDICATORS: Final = Layout(
+    "indicator", INDICATOR, [Column(name, kind, name) for name, kind in _COLUMNS]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCity:
+    """A city, and what bounds its recomputing."""
+
+    id: str
+    time_zone: str
+    clock: str
+    shard: int
+    change_number: int
+    sealed_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSeries:
+    """A series and how many readings it has."""
+
+    id: int
+    city: str
+    sensor: str
+    quantity: str
+    channel: str
+    sensor_id: int
+    readings: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRow:
+    """One declaration as stored, whichever source it came from."""
+
+    series: int
+    source: str
+    kind: int
+    period_s: float
+    stamp: int
+    reporting_s: float
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRow:
+    """One placement as stored, whichever source it came from."""
+
+    sensor: int
+    source: str
+    zone: str | None
+    from_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A dated figure of a zone, or of the city ('')."""
+
+    zone: str
+    name: str
+    value: float
+    unit: str
+    from_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The books that one lane keeps on one gateway."""
+
+    lane: str
+    gateway: str
+    received: int
+    stored: int
+    duplicate: int
+    revised: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How numbered rows lie: first and last number (0 where there is none), and how many."""
+
+    first: int
+    last: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One lane's entries in one shard, and how far the shard's owner has come."""
+
+    shard: int
+    lane: str
+    next_seq: int
+    cursor: int
+    first: int
+    last: int
+    rows: int
+
+
+Row = TypeVar("Row")
+
+
+class Audit:
+    """Reads of one snapshot. Every method raises StoreUnavailable if the server goes away."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sql = queries("audit")
+
+    async def cities(self) -> list[AuditCity]:
+        """Every city."""
+        return await self._rows("cities", AuditCity)
+
+    async def series(self, city: str) -> list[AuditSeries]:
+        """A city's series, in no order."""
+        return await self._rows("series", AuditSeries, city)
+
+    async def declarations(self, city: str) -> list[DeclaredRow]:
+        """All declarations of a city's series, in no order."""
+        return await self._rows("declarations", DeclaredRow, city)
+
+    async def placements(self, city: str) -> list[PlacedRow]:
+        """All placements of a city's sensors, in no order."""
+        return await self._rows("placements", PlacedRow, city)
+
+    async def facts(self, city: str) -> list[FigureRow]:
+        """A city's figures, in no order."""
+        return await self._rows("facts", FigureRow, city)
+
+    async def readings(self, series: Sequence[int]) -> Records:
+        """Readings of series (READING), by series and time."""
+        return await copy_out(self._connection, READINGS, self._sql["readings"], list(series))
+
+    async def rollups(self, series: Sequence[int]) -> Records:
+        """Rollups of series (ROLLUP), by series and bucket."""
+        return await copy_out(self._connection, ROLLUPS, self._sql["rollups"], list(series))
+
+    async def rules(self, city: str) -> list[str]:
+        """Ids of rules that a city has indicators of."""
+        return [row["rule"] for row in await self._fetch("rules", city)]
+
+    async def zones(self, city: str) -> list[str]:
+        """Zones that a city has indicators of, '' for its own."""
+        return [row["zone"] for row in await self._fetch("indicator_zones", city)]
+
+    async def indicators(self, city: str, rule: str, zones: Sequence[str]) -> Records:
+        """All revisions (INDICATOR) by zone, window and revision; `zones` gives zones numbers."""
+        sql = self._sql["indicators"]
+        return await copy_out(
+            self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES)
+        )
+
+    async def latest(self, city: str, rule: str, zones: Sequence[str]) -> Records:
+        """The newest window of each zone (INDICATOR)."""
+        sql = self._sql["latest"]
+        return await copy_out(
+            self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES)
+        )
+
+    async def ledger(self, city: str) -> list[LedgerRow]:
+        """A city's books."""
+        return await self._rows("ledger", LedgerRow, city)
+
+    async def revision_count(self, city: str) -> int:
+        """How many values stand beside the current one of their key."""
+        return int((await self._fetch("revision_count", city))[0][0])
+
+    async def double_numbers(self, city: str) -> list[tuple[int, int]]:
+        """Change numbers that several revisions carry, with how many do."""
+        return [(row[0], row[1]) for row in await self._fetch("double_numbers", city)]
+
+    async def changes(self, city: str) -> Stretch:
+        """How a city's numbered changes lie."""
+        return (await self._rows("changes", Stretch, city))[0]
+
+    async def log(self) -> list[LogRow]:
+        """Every lane of every shard that has one."""
+        return await self._rows("log", LogRow)
+
+    async def _fetch(self, name: str, *arguments: Any) -> list[Any]:
+        with translated(f"reading {name} to verify"):
+            return await self._connection.fetch(self._sql[name], *arguments)
+
+    async def _rows(self, name: str, row: type[Row], *arguments: Any) -> list[Row]:
+        return [row(**dict(found)) for found in await self._fetch(name, *arguments)]
+
+
+@asynccontextmanager
+async def open_audit(pool: Pool) -> AsyncIterator[Audit]:
+    """One connection's snapshot of everything, until left.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    async with pool.acquire() as connection:
+        with translated("opening a snapshot"):
+            await connection.execute(queries("audit")["snapshot"])
+        try:
+            yield Audit(connection)
+        finally:
+            with translated("closing a snapshot"):
+                await connection.execute(queries("audit")["release"])

@@ -1,0 +1,118 @@
+-- What `cityvitals verify` reads: plain SELECTs, one snapshot, nothing written. Times leave as
+-- microseconds since 1970, or as timestamptz where a COPY layout decodes them.
+
+-- name: snapshot
+-- One moment for all that is read, however long the arithmetic between takes.
+begin isolation level repeatable read read only;
+set local idle_in_transaction_session_timeout = 0
+
+-- name: release
+-- Let the snapshot go.
+rollback
+
+-- name: cities
+-- Every city, with how its time runs and how far its change numbers have come.
+select id, time_zone, clock, shard, change_number,
+       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us
+from city order by id
+
+-- name: series
+-- A city's series, with how many readings each has.
+select s.id, s.city, s.sensor, s.quantity, s.channel, s.sensor_id,
+       coalesce(n.readings, 0) as readings
+from series s
+left join (select series_id, count(*) as readings from reading group by series_id) n
+       on n.series_id = s.id
+where s.city = $1
+
+-- name: declarations
+-- All that a city's series declare.
+select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s,
+       (extract(epoch from greatest(d.since, '0001-01-01Z')) * 1000000)::bigint as since_us
+from series_declaration d join series s on s.id = d.series where s.city = $1
+
+-- name: placements
+-- Where a city's sensors were said to stand.
+select p.sensor, p.source, p.zone,
+       (extract(epoch from greatest(p.valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
+from placement p join sensor d on d.id = p.sensor where d.city = $1
+
+-- name: facts
+-- A city's dated figures.
+select zone, name, value, unit,
+       (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
+from fact where city = $1
+
+-- name: readings
+-- Stored readings of some series, and the one below the seal that each keeps.
+select observed_at, received_at, value, rev, series_id, flags from reading
+where series_id = any($1::integer[])
+union all
+select observed_at, observed_at, value, rev, series_id, flags from seal_neighbour
+where series_id = any($1::integer[])
+order by series_id, observed_at
+
+-- name: rollups
+-- Stored rollups of some series.
+select bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, first_v,
+       last_t, last_v, integral, increase, covered
+from rollup where series_id = any($1::integer[]) order by series_id, bucket_begin
+
+-- name: rules
+-- The rules that a city has indicators of, in either table.
+select distinct rule from indicator where city = $1
+union select rule from indicator_latest where city = $1
+
+-- name: indicator_zones
+-- The zones that a city has indicators of ('' is the city).
+select distinct zone from indicator where city = $1
+union select zone from indicator_latest where city = $1
+
+-- name: indicators
+-- All revisions of one rule's windows in a city; nulls as NaN or, for times, as the year 1.
+select array_position($3::text[], zone) - 1, window_begin, window_end, revision, rule_revision,
+       array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
+       coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
+       cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(watermark, '0001-01-01Z'), change_number
+from indicator where city = $1 and rule = $2
+order by 1, window_begin, revision
+
+-- name: latest
+-- The newest window of one rule in a city, in the same columns.
+select array_position($3::text[], zone) - 1, window_begin, window_end, revision, rule_revision,
+       array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
+       coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
+       cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(watermark, '0001-01-01Z'), change_number
+from indicator_latest where city = $1 and rule = $2
+order by 1
+
+-- name: ledger
+-- A city's books by lane and gateway.
+select lane, gateway, received, stored, duplicate, revised, rejected
+from ledger where city = $1 order by lane, gateway
+
+-- name: revision_count
+-- How many values of a city stand beside the current one of their key.
+select count(*) from reading_revision r join series s on s.id = r.series_id where s.city = $1
+
+-- name: double_numbers
+-- Change numbers that more than one revision of a city's indicators carries.
+select change_number, count(*) as rows
+from indicator where city = $1 and change_number > 0
+group by change_number having count(*) > 1 order by change_number limit 20
+
+-- name: changes
+-- How a city's numbered changes lie.
+select coalesce(min(number), 0) as first, coalesce(max(number), 0) as last, count(*) as rows
+from change where city = $1
+
+-- name: log
+-- How each lane's entries lie, and how far the shard's owner has come in it.
+select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor,
+       coalesce(c.first, 0) as first, coalesce(c.last, 0) as last, coalesce(c.rows, 0) as rows
+from lane l join shard s on s.shard = l.shard
+left join (select shard, lane, min(seq) as first, max(seq) as last, count(*) as rows
+           from commit_log group by shard, lane) c on c.shard = l.shard and c.lane = l.lane
+order by l.shard, l.lane
