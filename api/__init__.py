@@ -1,1 +1,1 @@
-"""Process 3: indicators to HTTP: REST, live events, the page."""
+"""Process 3: indicators as REST, as a live stream, and as a page. It reads, and never writes."""

@@ -1,0 +1,150 @@
+"""The API put together: everything is wired here and nowhere else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api import documentation
+from api.database import Database
+from api.direct import DirectRoute
+from api.feed import Timing
+from api.health_routes import HealthRoutes
+from api.latest import LatestCache
+from api.live import Live
+from api.metrics import STREAM_PATH, ApiMetrics, Measured
+from api.page_files import PageRoutes, load_page
+from api.problems import install_problems
+from api.routes import LATEST_PARAMETERS, Routes, history_parameters
+from api.rulebook import RuleBook
+from api.schemas import (
+    CITY_EXAMPLE,
+    FINAL_EXAMPLE,
+    INDICATOR_EXAMPLE,
+    ZONE_EXAMPLE,
+    Cities,
+    City,
+    Indicators,
+    Zones,
+)
+from api.stream_route import STREAM_PARAMETERS, StreamRoute
+from cityvitals import __version__
+from cityvitals.settings import Settings
+from cityvitals.telemetry import Health
+
+STOPPING = "the API is stopping"
+
+
+def create_app(
+    settings: Settings,
+    *,
+    stop: asyncio.Event | None = None,
+    health: Health | None = None,
+    registry: CollectorRegistry | None = None,
+    timing: Timing | None = None,
+) -> FastAPI:
+    """The API. It starts without its database, says so, and goes on once it is there.
+
+    Args:
+        settings: of all processes; the database's and the API's are used.
+        stop: when set, live streams end, so that the server can stop.
+        health: what `/readyz` answers from; told of the database.
+        registry: where metrics go.
+        timing: how long the live stream waits for things.
+    """
+    health = health or Health("database")
+    metrics = ApiMetrics(registry or CollectorRegistry())
+    database = Database(settings.database, health)
+    rules = RuleBook()
+    latest = LatestCache(database, rules)
+    live = Live(settings.database, database, latest, settings.api.stream_queue, timing or Timing())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(database.keep(), name="database"),
+                group.create_task(live.listen(), name="listen"),
+                group.create_task(_close_on(stop, live), name="stop"),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await live.stop()
+                await latest.close()
+
+    app = FastAPI(
+        title="CityVitals",
+        version=__version__,
+        description=documentation.DESCRIPTION,
+        docs_url=None,  # both pages load their scripts from a CDN
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.router.route_class = DirectRoute
+    app.add_middleware(Measured, metrics=metrics)
+    install_problems(app)
+    routes = Routes(database, rules, latest, settings.api.history_limit)
+    _add_rest(app, routes, settings.api.history_limit)
+    _add_stream(app, StreamRoute(live, metrics))
+    _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
+    return app
+
+
+async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
+    if stop is not None:
+        await stop.wait()
+        live.close(STOPPING)
+
+
+def _add_rest(app: FastAPI, routes: Routes, history_limit: int) -> None:
+    def add(path: str, handler: Callable[..., Any], responses: Any, *query: Any) -> None:
+        shown = documentation.parameters(path, query)
+        app.add_api_route(path, handler, responses=responses, openapi_extra=shown)
+
+    zones = {"items": [ZONE_EXAMPLE], "next": None}
+    latest = {"items": [INDICATOR_EXAMPLE], "next": None}
+    history = {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None}
+    cities = {"items": [CITY_EXAMPLE], "next": None}
+    city = "/v1/cities/{city}"
+    answers = documentation.answers
+    add("/v1/cities", routes.cities, answers(Cities, cities, 422, 503))
+    add(city, routes.city, answers(City, CITY_EXAMPLE, 404, 422, 503))
+    add(f"{city}/zones", routes.zones, answers(Zones, zones, 404, 422, 503))
+    add(
+        f"{city}/indicators",
+        routes.indicators,
+        answers(Indicators, latest, 404, 422, 503),
+        *LATEST_PARAMETERS,
+    )
+    add(
+        f"{city}/indicators/{{rule}}/history",
+        routes.history,
+        answers(Indicators, history, 404, 422, 503),
+        *history_parameters(history_limit),
+    )
+
+
+def _add_stream(app: FastAPI, route: StreamRoute) -> None:
+    app.add_api_route(
+        STREAM_PATH,
+        route.stream,
+        responses=documentation.stream_answers(),
+        openapi_extra=documentation.parameters(STREAM_PATH, STREAM_PARAMETERS),
+    )
+
+
+def _add_unlisted(app: FastAPI, health: HealthRoutes, page: PageRoutes) -> None:
+    for path, handler in (
+        ("/healthz", health.healthz),
+        ("/readyz", health.readyz),
+        ("/metrics", health.metrics),
+        ("/", page.index),
+        ("/static/{name}", page.static),
+    ):
+        app.add_api_route(path, handler, include_in_schema=False)

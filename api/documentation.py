@@ -1,0 +1,69 @@
+"""What OpenAPI says of each route."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from api.parameters import Parameter
+from api.problems import MEDIA_TYPE
+from api.schemas import PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
+
+DESCRIPTION: Final = (
+    "Environmental indicators of cities, each with its warrant: coverage, stations, state, "
+    "revision. Read-only. Lists are `{items, next}`, errors are RFC 9457 problem documents, times "
+    "are RFC 3339."
+)
+
+_MEANINGS: Final = {
+    404: "No such city, zone or rule; `detail` says which.",
+    422: "A query parameter is unknown or unreadable; `errors` says which, and what was expected.",
+    503: "The database is away, and why; come again.",
+}
+_CITY: Final = {
+    "name": "city",
+    "in": "path",
+    "required": True,
+    "description": "The city's id.",
+    "schema": {"type": "string"},
+    "example": "beijing",
+}
+_RULE: Final = {
+    "name": "rule",
+    "in": "path",
+    "required": True,
+    "description": "The rule's id.",
+    "schema": {"type": "string"},
+    "example": "air.pm2_5.hour",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problem answers of a route."""
+    return {
+        status: {
+            "model": Problem,
+            "description": _MEANINGS[status],
+            "content": {MEDIA_TYPE: {"example": PROBLEM_EXAMPLES[status]}},
+        }
+        for status in statuses
+    }
+
+
+def answers(model: type[BaseModel], example: Any, *statuses: int) -> dict[int | str, Any]:
+    """A route's good answer with an example, and its problems."""
+    good = {"model": model, "content": {"application/json": {"example": example}}}
+    return {200: good, **problems(*statuses)}
+
+
+def stream_answers() -> dict[int | str, Any]:
+    """The live stream's answers."""
+    content = {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}}
+    good = {"description": "Events, until either side ends it.", "content": content}
+    return {200: good, **problems(404, 422, 503)}
+
+
+def parameters(path: str, query: Sequence[Parameter]) -> dict[str, Any]:
+    """The parameters of a route, of its path and of its query."""
+    in_path = [shown for shown in (_CITY, _RULE) if f"{{{shown['name']}}}" in path]
+    return {"parameters": [*in_path, *(parameter.document() for parameter in query)]}

@@ -1,0 +1,86 @@
+"""The response that carries a live stream."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.event import Event, comment
+from api.live import Live, Subscription
+from api.metrics import ApiMetrics
+
+_RETRY: Final = b"retry: 2000\n\n"
+
+
+class EventStream(Response):
+    """Sends a subscription's opening, then what comes, until client, server or slowness ends it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, live: Live, subscription: Subscription, metrics: ApiMetrics) -> None:
+        # X-Accel-Buffering: a proxy that collects the answer first would never show any of it.
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._live = live
+        self._subscription = subscription
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and leave the subscription whatever happens."""
+        del scope
+        self._metrics.clients.inc()
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            await self._until_gone(receive, send)
+        finally:
+            self._metrics.clients.dec()
+            await self._live.leave(self._subscription)
+
+    async def _until_gone(self, receive: Receive, send: Send) -> None:
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self._send_all(send), name="live stream")
+            watching = group.create_task(_gone(receive), name="live client")
+            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
+            sending.cancel()
+            watching.cancel()
+
+    async def _send_all(self, send: Send) -> None:
+        # A client that is gone or takes nothing ends the stream; it knows how to come back.
+        with suppress(OSError, TimeoutError):
+            subscription = self._subscription
+            await self._write(send, subscription.opening, _RETRY)
+            await self._part(send, comment(f"up to date at {subscription.number}"))
+            outbox = subscription.outbox
+            while True:
+                events = await outbox.take(self._live.timing.heartbeat)
+                if events:
+                    await self._write(send, events)
+                elif outbox.closed is not None:
+                    self._metrics.disconnected.labels(outbox.closed).inc()
+                    return await self._part(send, comment(outbox.closed), more=False)
+                else:
+                    await self._part(send, comment("still here"))
+
+    async def _write(self, send: Send, events: Sequence[Event], head: bytes = b"") -> None:
+        await self._part(send, head + b"".join(event.wire for event in events))
+        for event in events:
+            self._metrics.events.labels(event.kind).inc()
+
+    async def _part(self, send: Send, body: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self._live.timing.send):
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

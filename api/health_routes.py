@@ -1,0 +1,34 @@
+"""Health and metrics on the API's own port, for those who can only reach that one."""
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cityvitals.telemetry import Health
+
+
+class HealthRoutes:
+    """Handlers of `/healthz`, `/readyz` and `/metrics`."""
+
+    def __init__(self, health: Health, registry: CollectorRegistry) -> None:
+        self._health = health
+        self._registry = registry
+
+    async def healthz(self, request: Request) -> Response:
+        """The process lives."""
+        del request
+        return Response(b"ok\n", media_type="text/plain")
+
+    async def readyz(self, request: Request) -> Response:
+        """Whether the process can do its work, and if not, why."""
+        del request
+        body = msgspec.json.encode(self._health.report())
+        return Response(body, 200 if self._health.is_ready else 503, media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Metrics in the Prometheus text format."""
+        del request
+        return Response(
+            generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )

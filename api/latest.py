@@ -1,0 +1,119 @@
+"""The latest indicators of a city, encoded once for each change of the city.
+
+An answer costs one number read from the database, shared with everybody who asks at the same time;
+rows are read when the number moved, and of those only changed ones are encoded again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from api.coalesce import Coalesced
+from api.database import Database
+from api.rulebook import RuleBook
+from cityvitals.errors import NotFound
+from cityvitals.store.views import Latest, Row, find_change_number, find_latest
+from kpi_rules.present import present
+
+_CITIES: Final = 64
+_encode = msgspec.json.Encoder().encode
+
+
+class Item(NamedTuple):
+    """One indicator, encoded, with what lists are filtered by."""
+
+    rule: str
+    zone: str
+    domain: str
+    body: bytes
+
+
+class Snapshot(NamedTuple):
+    """All latest indicators of a city as of its change `number`; `body` is the whole list."""
+
+    number: int
+    items: Sequence[Item]
+    body: bytes
+
+
+def encode_list(bodies: Iterable[bytes], following: str | None = None) -> bytes:
+    """`{"items": […], "next": …}` of encoded items."""
+    return b'{"items":[' + b",".join(bodies) + b'],"next":' + _encode(following) + b"}"
+
+
+class LatestCache:
+    """Snapshots of the cities asked for last.
+
+    Bounded: the 64 cities asked for last; the others are read anew.
+    """
+
+    def __init__(self, database: Database, rules: RuleBook) -> None:
+        self._database = database
+        self._rules = rules
+        self._shared = Coalesced(self._read)
+        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._encoded: dict[str, dict[tuple[Any, ...], Item]] = {}
+
+    async def get(self, city: str) -> Snapshot:
+        """The latest indicators of a city, no older than this call.
+
+        Raises:
+            NotFound: there is no such city.
+            StoreUnavailable: the database is away.
+        """
+        return await self._shared.get(city)
+
+    async def close(self) -> None:
+        """Cancel reads that still run."""
+        await self._shared.close()
+
+    async def _read(self, city: str) -> Snapshot:
+        async with self._database.connection() as connection:
+            number = await find_change_number(connection, city)
+            known = self._snapshots.get(city)
+            if known is not None and known.number == number:
+                self._snapshots.move_to_end(city)
+                return known
+            latest = await find_latest(connection, city)
+            if latest is None:
+                self._forget(city)
+                raise NotFound(f"there is no city {city!r}")
+            await self._rules.learn(connection, latest.rows)
+        return self._remember(city, latest)
+
+    def _remember(self, city: str, latest: Latest) -> Snapshot:
+        before = self._encoded.get(city, {})
+        after = {}
+        for row in latest.rows:
+            key = _version(row)
+            after[key] = before.get(key) or self._item(row)
+        items = tuple(after.values())
+        snapshot = Snapshot(latest.number, items, encode_list(item.body for item in items))
+        self._encoded[city] = after
+        self._snapshots[city] = snapshot
+        self._snapshots.move_to_end(city)
+        if len(self._snapshots) > _CITIES:
+            self._forget(next(iter(self._snapshots)))
+        return snapshot
+
+    def _forget(self, city: str) -> None:
+        self._snapshots.pop(city, None)
+        self._encoded.pop(city, None)
+
+    def _item(self, row: Row) -> Item:
+        body = self._rules.body_of(row)
+        return Item(row["rule"], row["zone"], str(body["domain"]), _encode(present(body, row)))
+
+
+def _version(row: Row) -> tuple[Any, ...]:
+    """What tells two states of an indicator apart."""
+    return (
+        row["zone"],
+        row["rule"],
+        row["window_begin"],
+        row["revision"],
+        row["change_number"],
+        row["computed_at"],
+    )

@@ -1,0 +1,187 @@
+"""Wire models for the documentation: what answers look like, with examples that tests hold true.
+
+Answers are not built through them, for speed; tests validate real answers against them.
+"""
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class City(_Shown):
+    """A city; `complete_to` is up to when the data of all its domains is complete."""
+
+    id: str
+    name: str
+    time_zone: str
+    clock: Literal["live", "replay"]
+    complete_to: datetime | None
+    change_number: int
+
+
+class Zone(_Shown):
+    """A district of a city; `geometry` is GeoJSON."""
+
+    id: str
+    name: str
+    geometry: dict[str, Any] | None
+
+
+class Indicator(_Shown):
+    """An indicator with its warrant; `zone` null is the city itself.
+
+    `value` is null where `state` is `insufficient`, and `reason` says why. Times are RFC 3339 in
+    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1.
+    """
+
+    rule: str
+    zone: str | None
+    window_begin: datetime
+    window_end: datetime
+    value: float | None
+    unit: str
+    band: str | None
+    state: Literal["provisional", "final", "corrected", "insufficient"]
+    coverage: float
+    revision: int
+    rule_revision: int
+    numerator: float | None
+    denominator: float | None
+    observed: int
+    flagged: int
+    stations: int
+    silent: list[str]
+    watermark: datetime | None
+    computed_at: datetime
+    reason: str
+    title: str
+    digits: int
+    domain: str
+
+
+class Cities(_Shown):
+    """All cities."""
+
+    items: list[City]
+    next: str | None
+
+
+class Zones(_Shown):
+    """All zones of a city."""
+
+    items: list[Zone]
+    next: str | None
+
+
+class Indicators(_Shown):
+    """Indicators; `next` is the cursor of the following page, null on the last."""
+
+    items: list[Indicator]
+    next: str | None
+
+
+class Fault(_Shown):
+    """One query parameter that cannot be taken."""
+
+    parameter: str
+    detail: str
+
+
+class Problem(_Shown):
+    """RFC 9457: what went wrong, where, and why."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Fault] | None = None
+
+
+CITY_EXAMPLE: Final = {
+    "id": "beijing",
+    "name": "Beijing",
+    "time_zone": "Asia/Shanghai",
+    "clock": "live",
+    "complete_to": "2026-11-23T06:32:00Z",
+    "change_number": 48211,
+}
+ZONE_EXAMPLE: Final = {
+    "id": "dongcheng",
+    "name": "Dongcheng",
+    "geometry": {"type": "Point", "coordinates": [116.42, 39.93]},
+}
+INDICATOR_EXAMPLE: Final = {
+    "rule": "air.pm2_5.hour",
+    "zone": "dongcheng",
+    "window_begin": "2026-11-23T06:00:00Z",
+    "window_end": "2026-11-23T07:00:00Z",
+    "value": 41.27,
+    "unit": "ug/m3",
+    "band": None,
+    "state": "provisional",
+    "coverage": 0.97,
+    "revision": 12,
+    "rule_revision": 1,
+    "numerator": 123.81,
+    "denominator": 3.0,
+    "observed": 93,
+    "flagged": 0,
+    "stations": 3,
+    "silent": [],
+    "watermark": "2026-11-23T06:32:00Z",
+    "computed_at": "2026-11-23T06:32:02.118Z",
+    "reason": "",
+    "title": "PM2.5, hourly mean",
+    "digits": 0,
+    "domain": "air",
+}
+FINAL_EXAMPLE: Final = {
+    **INDICATOR_EXAMPLE,
+    "window_begin": "2026-11-23T05:00:00Z",
+    "window_end": "2026-11-23T06:00:00Z",
+    "value": 38.9,
+    "state": "final",
+    "coverage": 1.0,
+}
+PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
+    404: {
+        "type": "urn:cityvitals:problem:not-found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "there is no city 'bejing'",
+        "instance": "/v1/cities/bejing/indicators",
+    },
+    422: {
+        "type": "urn:cityvitals:problem:unprocessable-entity",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "form: unknown query parameter, expected one of cursor, from, limit, to, zone",
+        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
+        "errors": [
+            {
+                "parameter": "form",
+                "detail": "unknown query parameter, expected one of cursor, from, limit, to, zone",
+            }
+        ],
+    },
+    503: {
+        "type": "urn:cityvitals:problem:service-unavailable",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "the database is away: reaching the database: ConnectionRefusedError",
+        "instance": "/v1/cities",
+    },
+}
+STREAM_EXAMPLE: Final = (
+    "retry: 2000\n\n"
+    'id: 48211\nevent: snapshot\ndata: {"items":[…],"next":null}\n\n'
+    ": up to date at 48211\n\n"
+    'id: 48212\nevent: value\ndata: {"rule":"air.pm2_5.hour","zone":"dongcheng",…}\n\n'
+    ": still here\n\n"
+)

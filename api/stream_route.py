@@ -1,0 +1,52 @@
+"""The live stream: a snapshot, then changes."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.event_stream import EventStream
+from api.live import Live
+from api.metrics import ApiMetrics
+from api.parameters import Parameter, parse_identifier, whole_number
+from api.routes import take_query
+
+_NUMBER: Final = whole_number(0, 2**62)
+
+STREAM_PARAMETERS: Final = (
+    Parameter(
+        "city", parse_identifier, "The id of the city to watch.", required=True, example="beijing"
+    ),
+    Parameter(
+        "last_event_id",
+        _NUMBER,
+        "Changes after this number, as the header Last-Event-ID; a snapshot where they are gone.",
+        {"type": "integer", "minimum": 0},
+    ),
+)
+
+
+class StreamRoute:
+    """Handler of the stream's route."""
+
+    def __init__(self, live: Live, metrics: ApiMetrics) -> None:
+        self._live = live
+        self._metrics = metrics
+
+    async def stream(self, request: Request) -> Response:
+        """All latest indicators of a city, then every change as it comes."""
+        wanted = take_query(request, STREAM_PARAMETERS)
+        seen = wanted.get("last_event_id", _last_event_id(request))
+        subscription = await self._live.join(wanted["city"], seen)
+        return EventStream(self._live, subscription, self._metrics)
+
+
+def _last_event_id(request: Request) -> int | None:
+    """What the browser says it saw last; anything not ours counts as nothing seen.
+
+    It cannot be refused: an EventSource never comes back after an error status.
+    """
+    try:
+        return _NUMBER(request.headers.get("last-event-id", ""))
+    except ValueError:
+        return None
