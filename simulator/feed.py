@@ -11,7 +11,7 @@ Sample = tuple[int, int, float]
 """(observed at in microseconds since 1970 UTC, index of the device's series, value)"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Gateway:
     """What devices are reached through; one MQTT status topic."""
 
@@ -19,9 +19,9 @@ class Gateway:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """A sensor, its place and its series."""
+    """A sensor, its place and its series; compared by identity, since packs are looked up by it."""
 
     gateway: Gateway
     id: str

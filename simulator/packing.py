@@ -9,12 +9,12 @@ from json import dumps
 
 from cityvitals.domain.times import iso
 from cityvitals.wire.meta import SeriesMeta
-from simulator.feed import Pack
+from simulator.feed import Device, Pack
 
 
 def payload_of(pack: Pack) -> bytes:
     """The message that holds a pack's readings; `own_json.decode` reads it."""
-    heads = _heads(pack.device.series)
+    heads = _heads(pack.device)
     return (
         "["
         + ",".join(
@@ -30,9 +30,9 @@ def _text(us: int) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _heads(series: tuple[SeriesMeta, ...]) -> list[str]:
+def _heads(device: Device) -> list[str]:
     """What stands between a reading's time and its value, for each series."""
-    return [_head(one) for one in series]
+    return [_head(one) for one in device.series]
 
 
 def _head(one: SeriesMeta) -> str:
