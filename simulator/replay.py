@@ -57,8 +57,9 @@ def _instant(sample: Sample) -> int:
 
 
 def _span_us(samples: Sequence[Sequence[Sample]]) -> int:
-    """Event time in which the busiest device has about a pack of readings."""
-    spans = [(own[-1][0] - own[0][0]) * PACK // len(own) for own in samples if own]
+    """Event time in which the busiest device has a pack of readings, its gaps allowed for."""
+    fill = PACK * 9 // 10
+    spans = [(own[-1][0] - own[0][0]) * fill // len(own) for own in samples if own]
     return max(1, min(spans, default=1))
 
 

@@ -1,0 +1,87 @@
+"""The shipped mappings on the extracts of real data, held against pandas."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cityvitals.domain.times import US
+from simulator.mapping_load import load_mapping
+from simulator.replay import Replay
+from tests.unit.simulator import recorded
+
+_HOUR_US = 3600 * US
+
+
+def read(path: Path, mapping: str) -> tuple[Replay, recorded.Readings]:
+    replay = Replay(path, load_mapping(Path(mapping)))
+    readings: recorded.Readings = {
+        (device.id, series.q, series.ch): {}
+        for device in replay.devices
+        for series in device.series
+    }
+    for device, samples in replay.packs():
+        for us, index, value in samples:
+            series = device.series[index]
+            own = readings[device.id, series.q, series.ch]
+            assert us not in own
+            own[us] = value
+    return replay, readings
+
+
+@pytest.mark.parametrize(
+    ("path", "mapping", "expected", "devices"),
+    [
+        (recorded.BEIJING, "beijing", recorded.beijing, 12),
+        (recorded.FERRARA, "ferrara", recorded.ferrara, 10),
+        (recorded.STEEL, "steel", recorded.steel, 1),
+    ],
+)
+def test_every_non_missing_value_is_read_once_at_its_instant(
+    path: Path, mapping: str, expected: Callable[[], recorded.Readings], devices: int
+) -> None:
+    replay, readings = read(path, mapping)
+    assert len(replay.devices) == devices
+    assert readings == expected()
+
+
+def test_the_repeated_hour_is_two_instants_and_the_skipped_one_none() -> None:
+    _, readings = read(recorded.FERRARA, "ferrara")
+    instants = sorted(readings["dma9", "water_flow", ""])  # the one without gaps
+    steps = {after - before for before, after in itertools.pairwise(instants)}
+    assert min(steps) == _HOUR_US
+    assert len(steps) == 2  # hours, and the winter between the two parts
+
+
+def test_each_midnight_closes_its_day() -> None:
+    _, readings = read(recorded.STEEL, "steel")
+    instants = sorted(readings["plant", "electricity_energy", ""])
+    assert len(instants) == 14 * 96
+    steps = {after - before for before, after in itertools.pairwise(instants)}
+    assert steps == {_HOUR_US // 4}
+
+
+def test_packs_go_forward_in_time_over_all_stations() -> None:
+    replay, _ = read(recorded.BEIJING, "beijing")
+    furthest: dict[str, int] = {}
+    for device, samples in replay.packs():
+        times = [us for us, _, _ in samples]
+        assert times == sorted(times)
+        assert len(samples) <= 200
+        assert times[0] >= furthest.get(device.id, 0)
+        furthest[device.id] = times[-1]
+        assert max(furthest.values()) - min(furthest.values()) < 3 * 24 * _HOUR_US
+
+
+def test_a_span_bounds_the_event_time_of_a_pack() -> None:
+    replay, _ = read(recorded.BEIJING, "beijing")
+    for _, samples in replay.packs(span_us=2 * _HOUR_US):
+        assert samples[-1][0] - samples[0][0] < 2 * _HOUR_US
+
+
+def test_stations_stand_in_their_zones() -> None:
+    replay, _ = read(recorded.FERRARA, "ferrara")
+    assert {device.id: device.zone for device in replay.devices} == {
+        f"dma{number}": f"dma{number}" for number in range(1, 11)
+    }
