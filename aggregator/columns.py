@@ -11,13 +11,12 @@ STATE: Final = np.dtype(
     [
         ("bucket", "<i8"),
         ("closed", "<i8"),
-        ("first_t", "<i8"),
+        ("oldest", "<i8"),
         ("last_seen", "<i8"),
         ("pend_t", "<i8"),
         ("pend_end", "<i8"),
         ("pend_v", "<f8"),
-        ("broken", "?"),
-        ("pad", "V7"),
+        ("broken", "<i8"),
         *PARTIAL.descr,
     ]
 )
@@ -33,7 +32,7 @@ CELL: Final = np.dtype(
 def fresh_state(count: int) -> Records:
     """State records of series that have said nothing yet."""
     state: np.ndarray[Any, Any] = np.zeros(count, STATE)
-    for field in ("bucket", "closed", "first_t", "last_seen", "pend_t", "pend_end"):
+    for field in ("bucket", "closed", "oldest", "last_seen", "pend_t", "pend_end"):
         state[field] = NONE
     state["min"] = np.inf
     state["max"] = -np.inf

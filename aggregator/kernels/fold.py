@@ -192,15 +192,15 @@ def fold_stream(
         d = decl[i]
         kind = kinds[d]
         begin = span_begin(kind, stamps[d], periods[d], t[i])
-        if ai.first_t == NONE or t[i] < ai.first_t:
-            ai.first_t = t[i]
+        if ai.oldest == NONE or t[i] < ai.oldest:
+            ai.oldest = t[i]
         newest = t[i] > ai.last_seen
         back = begin - begin % BUCKET < ai.closed or (ai.pend_t != NONE and begin < t[i])
-        if not newest or back or ai.broken:
+        if not newest or back or ai.broken != 0:
             late[i] = True
             if newest:
                 ai.last_seen = t[i]
-                ai.broken = True
+                ai.broken = 1
             continue
         ai.last_seen = t[i]
         if bad[i]:

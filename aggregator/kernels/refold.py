@@ -226,4 +226,4 @@ def restore(state: Any, row: Any, pending: Any) -> None:
         state.pend_t = np.int64(pending[0])
         state.pend_end = np.int64(pending[1])
         state.pend_v = pending[2]
-    state.broken = False
+    state.broken = 0

@@ -1,0 +1,88 @@
+"""Open buckets in memory, the newest closed ones beside them, and the fold that fills both."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.columns import CELL, fresh_state
+from aggregator.kernels.fold import BUCKET, fold_stream
+from aggregator.kernels.refold import snapshot, snapshot_size
+from aggregator.kernels.windows import put_cells
+from aggregator.series_table import Ints, SeriesTable, tables
+from cityvitals.domain.arrays import ROLLUP, Records
+from cityvitals.domain.names import EXCLUDING_FLAGS
+
+SLOTS: Final = 132
+"""Buckets a series keeps at hand: a local day of 25 hours, and eight hours of delay beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What one batch of readings did.
+
+    Attributes:
+        closed: ROLLUP records of buckets that were passed; `series` is the row.
+        late_rows, late_t: readings that the stream could not take, to be recomputed.
+        touched: rows whose open bucket changed.
+    """
+
+    closed: Records
+    late_rows: Ints
+    late_t: Ints
+    touched: Ints
+
+
+class Buckets:
+    """One shard's open buckets (`state`) and ring of recent ones (`cells`).
+
+    Bounded: one state record and SLOTS cells a series; in the ring a newer bucket pushes out the
+    one SLOTS before it, which from then on is read from the store.
+    """
+
+    def __init__(self, table: SeriesTable) -> None:
+        self._table = table
+        self.state: Records = fresh_state(0)
+        self.cells: NDArray[Any] = np.zeros((0, SLOTS), CELL)
+
+    def grow(self) -> None:
+        """Make room for series that the table has and the arrays have not."""
+        missing = len(self._table) - len(self.state)
+        if missing > 0:
+            self.state = np.concatenate([self.state, fresh_state(missing)])
+            cells = np.zeros((missing, SLOTS), CELL)
+            cells["tag"] = -1
+            self.cells = np.concatenate([self.cells, cells])
+
+    def fold(self, rows: Ints, t: Ints, v: NDArray[np.float64], flags: NDArray[np.int32]) -> Folded:
+        """Fold one batch of new readings, in any order; every row must be known."""
+        order = np.lexsort((t, rows))
+        rows, t, v = rows[order], t[order], np.ascontiguousarray(v[order])
+        bad = (flags[order] & EXCLUDING_FLAGS) != 0
+        decl = self._table.declaration(rows, t)
+        out = np.empty(self._room(decl), ROLLUP)
+        late = np.zeros(len(rows), np.bool_)
+        count = fold_stream(t, v, rows, bad, decl, *tables(self._table), self.state, out, late)
+        closed = out[:count]
+        put_cells(self.cells, closed)
+        return Folded(closed, rows[late], t[late], np.unique(rows))
+
+    def _room(self, decl: Ints) -> int:
+        """The most buckets that these readings can close."""
+        table = self._table
+        reach = np.maximum(table.periods, table.holds)[decl]
+        carried = int(table.holds.max(initial=0)) // BUCKET + 2
+        touched = min(len(decl), len(self.state))
+        return int((reach // BUCKET + 2).sum()) + len(decl) + carried * touched
+
+    def open_rows(self, rows: Ints) -> Records:
+        """Open buckets as they stand now (ROLLUP, `series` is the row), into the ring too."""
+        out = np.empty(snapshot_size(self.state, rows), ROLLUP)
+        found = out[: snapshot(self.state, rows, out)]
+        put_cells(self.cells, found)
+        return found
+
+    def put(self, rollups: Records) -> None:
+        """Take recomputed or stored buckets (`series` is the row) into the ring."""
+        put_cells(self.cells, rollups)

@@ -1,0 +1,68 @@
+"""A shard's memory as bytes and back: arrays by numpy, the rest as JSON; no code in either."""
+
+import io
+import json
+from typing import Final
+
+import numpy as np
+
+from aggregator.columns import STATE
+from aggregator.shard import Shard
+
+FORMAT: Final = 1
+"""Raised whenever the bytes change their meaning; another format is not read, but rebuilt."""
+
+
+def dump(shard: Shard) -> bytes:
+    """What a shard must know to go on from its cursors."""
+    rest = {
+        "format": FORMAT,
+        "dtype": repr(STATE.descr),
+        "gateways": shard.gateways.dump(),
+        "pending": shard.pending.dump(),
+        "backlog": [
+            [int(shard.table.ids[row]), low, high] for row, low, high in shard.backlog.dump()
+        ],
+        "rederive": shard.rederive.dump(),
+    }
+    out = io.BytesIO()
+    np.savez(
+        out,
+        ids=shard.table.ids,
+        state=shard.buckets.state,
+        rest=np.frombuffer(json.dumps(rest).encode(), np.uint8),
+    )
+    return out.getvalue()
+
+
+def load(shard: Shard, body: bytes, now_us: int) -> bool:
+    """Take up a checkpoint into a shard whose model is there; returns whether it could be read."""
+    with np.load(io.BytesIO(body), allow_pickle=False) as found:
+        rest = json.loads(found["rest"].tobytes())
+        if rest["format"] != FORMAT or rest["dtype"] != repr(STATE.descr):
+            return False
+        rows = shard.table.rows(found["ids"])
+        shard.buckets.state[rows[rows >= 0]] = found["state"][rows >= 0]
+    shard.gateways.load(rest["gateways"])
+    shard.pending.load(rest["pending"], now_us)
+    shard.rederive.load(rest["rederive"])
+    for series, low, high in rest["backlog"]:
+        row = int(shard.table.rows(np.array([series], np.int32))[0])
+        shard.backlog.mark(row, low, high)
+    return True
+
+
+def rebuild(shard: Shard, extents: dict[int, tuple[int, int]]) -> None:
+    """Have everything folded again from stored readings, where no checkpoint tells of them.
+
+    Args:
+        shard: with its model, and nothing folded.
+        extents: oldest and newest observed time by series id.
+    """
+    for series, (first, last) in extents.items():
+        row = int(shard.table.rows(np.array([series], np.int32))[0])
+        if row < 0:
+            continue
+        state = shard.buckets.state[row]
+        state["oldest"], state["last_seen"], state["broken"] = first, last, True
+        shard.mark_all(row)

@@ -1,0 +1,86 @@
+"""A shard's memory at start: from its checkpoint, or rebuilt from what is stored."""
+
+from typing import Any
+
+import numpy as np
+import structlog
+
+from aggregator import checkpoint
+from aggregator.buckets import SLOTS
+from aggregator.kernels.fold import BUCKET
+from aggregator.shard import Shard
+from cityvitals.store import derived, shards, tail
+from cityvitals.store.model import load_model
+from cityvitals.store.pool import Connection
+
+Extents = dict[str, tuple[int, int]]
+"""By city: begin of its first bucket, end of its last one, microseconds."""
+
+
+async def load_shard(
+    connection: Connection, shard: Shard, claim: shards.Claim, now_us: int
+) -> Extents:
+    """Bring a fresh shard up to its checkpoint; returns how far its cities' rollups reach.
+
+    What the log holds after the checkpoint's cursors is absorbed by the first cycle, and comes to
+    the same, so nothing is written twice.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    shard.apply_model(await load_model(connection, shard.number))
+    point = await shards.load_checkpoint(connection, shard.number)
+    if point is not None and not claim.rebuild and checkpoint.load(shard, point[1], now_us):
+        shard.cursors = dict(point[0])
+    elif claim.cursors or claim.rebuild or point is not None:
+        await rebuild_shard(connection, shard, now_us)
+    latest = await derived.read_latest(connection, shard.number)
+    shard.emitter.learn(latest, newest=True)
+    _rederive_changed_rules(shard, latest)
+    return await _load_ring(connection, shard)
+
+
+async def rebuild_shard(connection: Connection, shard: Shard, now_us: int) -> None:
+    """Fold everything again from stored readings; what is committed meanwhile comes by the log.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    log = structlog.get_logger()
+    heads = (await tail.read_heads(connection, [shard.number])).get(shard.number, {})
+    extents = await derived.read_extents(connection, shard.table.ids.tolist())
+    log.warning("rebuilding shard from readings", shard=shard.number, series=len(extents))
+    checkpoint.rebuild(shard, extents)
+    newest: dict[int, int] = {}
+    for one in shard.table.series:
+        if one.id in extents:
+            last = one.declarations[-1].end_us(extents[one.id][1])
+            newest[one.gateway] = max(newest.get(one.gateway, last), last)
+    shard.gateways.load([[key, last, now_us, False] for key, last in newest.items()])
+    shard.cursors = dict(heads)
+    for plan in shard.plan.rules:
+        shard.rederive.add(plan.city.id, plan.rule.id)
+
+
+def _rederive_changed_rules(shard: Shard, latest: list[Any]) -> None:
+    """A rule of another revision than a value's, or without any value, is derived for all time."""
+    said = {(row["city"], row["rule"], row["rule_revision"]) for row in latest}
+    for plan in shard.plan.rules:
+        if (plan.city.id, plan.rule.id, plan.rule.revision) not in said:
+            shard.rederive.add(plan.city.id, plan.rule.id)
+
+
+async def _load_ring(connection: Connection, shard: Shard) -> Extents:
+    found: Extents = {}
+    for city in shard.model.cities:
+        ids = shard.table.ids[shard.rows_of(city.id)].tolist()
+        reach = await derived.read_rollup_range(connection, ids) if ids else None
+        if reach is None:
+            continue
+        first, last = reach
+        found[city.id] = (first, last + BUCKET)
+        begin = last - (SLOTS - 1) * BUCKET
+        cells = await derived.read_cells(connection, ids, begin, last + BUCKET)
+        cells["series"] = shard.table.rows(cells["series"]).astype(np.int32)
+        shard.buckets.put(cells)
+    return found

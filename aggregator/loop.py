@@ -1,0 +1,197 @@
+"""The continuous part: hold shards by lease, wake on commits, run each shard's cycles."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from aggregator.metrics import Metrics
+from aggregator.worker import ShardWorker
+from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreUnavailable
+from cityvitals.settings import Settings
+from cityvitals.store import shards, tail
+from cityvitals.store.listen import listening
+from cityvitals.store.pool import Connection, Pool
+from cityvitals.telemetry import Health
+from kpi_rules.model import Rule
+
+Clock = Callable[[], int]
+"""Now, in microseconds since 1970."""
+
+_LONGEST_WAIT: Final = 10.0
+
+
+class Loop:
+    """Owns shards and drives their workers; after a failure it starts again from the store.
+
+    Args:
+        pool: at least three connections: cycles, leases, partitions.
+        settings: when to do what.
+        rules: what to derive.
+        owner: unlike any other process's name.
+        health: is told whether the store answers.
+        metrics: count what is done.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        settings: Settings,
+        rules: tuple[Rule, ...],
+        owner: str,
+        health: Health,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._rules = rules
+        self._owner = owner
+        self._health = health
+        self._metrics = metrics
+        self._clock = clock
+        self._claims: dict[int, shards.Claim] = {}
+        self._workers: dict[int, ShardWorker] = {}
+        self._wake = asyncio.Event()
+        self._log = structlog.get_logger()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Derive until told to stop; whatever the store does meanwhile."""
+        wait = 0.2
+        while not stop.is_set():
+            try:
+                await self._session(stop)
+            except* (StoreUnavailable, StoreConflict) as group:
+                reason = str(group.exceptions[0])
+                self._health.set_ready("store", ok=False, reason=reason)
+                self._log.warning("the store is away; trying again", reason=reason, wait_s=wait)
+                self._forget()
+                await pause(stop, wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+                wait = min(_LONGEST_WAIT, wait * 2)
+            else:
+                wait = 0.2
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        """Work while the store answers."""
+        application = "cityvitals aggregate"
+        database = self._settings.database
+        over = asyncio.Event()
+        async with listening(database, application, tail.WAKE_CHANNEL, self._heard):
+            await self._claim()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_leases(over), name="leases")
+                group.create_task(self._work(stop, over), name="cycles")
+
+    def _heard(self, _payload: str) -> None:
+        self._wake.set()
+
+    async def _work(self, stop: asyncio.Event, over: asyncio.Event) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                while not stop.is_set():
+                    self._wake.clear()
+                    if not await self._round(connection):
+                        await self._rest(stop)
+                await self._put_away(connection)
+        finally:
+            over.set()
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        """Wait for a commit, a stop, or the next look around."""
+        waits = [asyncio.create_task(self._wake.wait()), asyncio.create_task(stop.wait())]
+        try:
+            await asyncio.wait(
+                waits,
+                timeout=self._settings.aggregator.poll_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            for task in waits:
+                task.cancel()
+
+    async def _round(self, connection: Connection) -> bool:
+        """One cycle of every shard that has something to do; returns whether more is waiting."""
+        heads = await tail.read_heads(connection, list(self._claims))
+        more = False
+        lag = 0
+        for number in sorted(heads):
+            worker = await self._worker(connection, number)
+            if worker is None:
+                continue
+            begun = time.monotonic()
+            try:
+                done = await worker.cycle(connection, heads[number], self._clock())
+            except Fenced as error:
+                self._log.warning("lost a shard", shard=number, reason=str(error))
+                self._claims.pop(number, None)
+                self._workers.pop(number, None)
+                continue
+            self._metrics.cycle(number, done, time.monotonic() - begun)
+            taken = worker.shard.cursors
+            lag += sum(head - taken.get(lane, 0) for lane, head in heads[number].items())
+            more = more or done.more
+        self._metrics.round(lag, len(self._claims))
+        self._health.set_ready("store", ok=True)
+        return more
+
+    async def _worker(self, connection: Connection, number: int) -> ShardWorker | None:
+        """The worker of a shard, loaded when it is first needed."""
+        claim = self._claims.get(number)
+        if claim is None:
+            return None
+        if number not in self._workers:
+            worker = ShardWorker(self._pool, claim, self._rules, self._settings.aggregator)
+            await worker.load(connection, self._clock())
+            self._workers[number] = worker
+        return self._workers[number]
+
+    async def _claim(self) -> None:
+        async with self._pool.acquire() as connection:
+            lease = self._settings.aggregator.lease_seconds
+            for found in await shards.claim(connection, self._owner, lease):
+                self._claims[found.shard] = found
+                self._workers.pop(found.shard, None)
+
+    async def _keep_leases(self, over: asyncio.Event) -> None:
+        """Prolong what is held and take what is free, three times a lease."""
+        lease = self._settings.aggregator.lease_seconds
+        while not over.is_set():
+            held = {number: claim.epoch for number, claim in self._claims.items()}
+            async with self._pool.acquire() as connection:
+                kept = await shards.renew(connection, self._owner, held, lease)
+            for number in held.keys() - kept:
+                if number in self._claims and self._claims[number].epoch == held[number]:
+                    self._log.warning("lost a shard's lease", shard=number)
+                    self._claims.pop(number, None)
+                    self._workers.pop(number, None)
+            await self._claim()
+            await pause(over, lease / 3)
+
+    async def _put_away(self, connection: Connection) -> None:
+        """A clean stop: save every shard, then give all back."""
+        for number, worker in self._workers.items():
+            try:
+                await worker.save(connection, self._clock())
+            except CityVitalsError as error:
+                self._log.warning("not saved", shard=number, reason=str(error))
+        held = {number: claim.epoch for number, claim in self._claims.items()}
+        await shards.release(connection, self._owner, held)
+        self._claims.clear()
+
+    def _forget(self) -> None:
+        """Memory may be ahead of the store: begin again from there."""
+        self._claims.clear()
+        self._workers.clear()
+
+
+async def pause(over: asyncio.Event, seconds: float) -> None:
+    """Wait, but not longer than until `over`."""
+    try:
+        async with asyncio.timeout(seconds):
+            await over.wait()
+    except TimeoutError:
+        return

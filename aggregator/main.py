@@ -1,0 +1,90 @@
+"""The aggregator's composition root."""
+
+import asyncio
+import os
+import socket
+import time
+from contextlib import AsyncExitStack
+
+import structlog
+
+from aggregator.loop import Loop, pause
+from aggregator.metrics import Metrics
+from aggregator.warmup import warm_up
+from cityvitals.errors import BadRule, StoreUnavailable
+from cityvitals.service import run_service
+from cityvitals.settings import Settings
+from cityvitals.store import derived
+from cityvitals.store.migrate import require_current
+from cityvitals.store.pool import Pool, open_pool, require_durable
+from cityvitals.telemetry import Health, configure_logging, serve_health
+from kpi_rules.load import load_rules
+from kpi_rules.model import Rule
+
+
+def run(settings: Settings) -> int:
+    """Run the aggregator until it is told to stop; returns the exit code."""
+    configure_logging(settings.log, "aggregate")
+    return run_service(lambda stop: _main(settings, stop))
+
+
+async def _main(settings: Settings, stop: asyncio.Event) -> None:
+    health, metrics = Health("kernels", "store"), Metrics()
+    port = settings.aggregator.health_port
+    async with serve_health("127.0.0.1", port, health, metrics.registry):
+        rules = load_rules(settings.aggregator.rules)
+        await asyncio.to_thread(warm_up)
+        health.set_ready("kernels", ok=True)
+        async with AsyncExitStack() as stack:
+            pool = await _connect(stack, settings, stop, health)
+            if pool is None:
+                return
+            await _agree_on_rules(pool, rules)
+            owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+            structlog.get_logger().info("aggregating", rules=len(rules), owner=owner)
+            loop = Loop(pool, settings, rules, owner, health, metrics, _now_us)
+            await loop.run(stop)
+
+
+async def _connect(
+    stack: AsyncExitStack, settings: Settings, stop: asyncio.Event, health: Health
+) -> Pool | None:
+    """A pool of a fit database, waited for; None when told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            pool = await stack.enter_async_context(
+                open_pool(settings.database, "cityvitals aggregate")
+            )
+            async with pool.acquire() as connection:
+                await require_durable(connection)
+                await require_current(connection)
+        except StoreUnavailable as error:
+            health.set_ready("store", ok=False, reason=str(error))
+            structlog.get_logger().warning("waiting for the store", reason=str(error))
+            await pause(stop, 1.0)
+        else:
+            return pool
+    return None
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+async def _agree_on_rules(pool: Pool, rules: tuple[Rule, ...]) -> None:
+    """Store the rules' revisions.
+
+    Raises:
+        BadRule: a rule says something else than under the same revision before.
+    """
+    async with pool.acquire() as connection:
+        known = await derived.read_rule_digests(connection)
+        for rule in rules:
+            if known.get((rule.id, rule.revision), rule.digest) != rule.digest:
+                raise BadRule(
+                    f"rule {rule.id}: its text was changed but its revision is still "
+                    f"{rule.revision}: raise `revision` so that values can name what made them"
+                )
+        await derived.remember_rules(
+            connection, [(rule.id, rule.revision, rule.digest, rule.body()) for rule in rules]
+        )

@@ -1,0 +1,85 @@
+"""Windows that are not final yet, and when they were last touched."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+RuleKey = tuple[str, str]
+"""City and rule id."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A window that is not final everywhere.
+
+    Attributes:
+        end: its end, microseconds.
+        touched_us: when input for it last came.
+        closed: in how many groups it is final already.
+    """
+
+    end: int
+    touched_us: int
+    closed: int = 0
+
+
+class Pending:
+    """Windows by city and rule that wait to become final.
+
+    Bounded by the windows that received input within the last minute, or lie beyond a watermark.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[RuleKey, dict[int, Waiting]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return sum(len(found) for found in self._waiting.values())
+
+    def touch(self, key: RuleKey, begins: Iterable[int], ends: Iterable[int], now_us: int) -> None:
+        """Input came for these windows."""
+        waiting = self._waiting[key]
+        for begin, end in zip(begins, ends, strict=True):
+            waiting[int(begin)] = Waiting(int(end), now_us)
+
+    def ripe(self, key: RuleKey, marks: list[int], quiet_since_us: int, most: int) -> list[int]:
+        """At most `most` begins of quiet windows that can become final in one more group.
+
+        Args:
+            key: city and rule.
+            marks: each group's watermark.
+            quiet_since_us: input after this keeps a window open.
+            most: how many at most.
+        """
+        found = []
+        for begin, one in self._waiting.get(key, {}).items():
+            passed = sum(one.end <= mark for mark in marks)
+            if passed > one.closed and one.touched_us <= quiet_since_us:
+                found.append(begin)
+                if len(found) == most:
+                    break
+        return sorted(found)
+
+    def close(self, key: RuleKey, begin: int, groups: int, of: int) -> None:
+        """A window is final in so many of its groups; in all of them, it waits no longer."""
+        if groups >= of:
+            self._waiting[key].pop(begin, None)
+        elif begin in self._waiting[key]:
+            self._waiting[key][begin].closed = groups
+
+    def keys(self) -> list[RuleKey]:
+        """Cities and rules that have windows waiting."""
+        return [key for key, found in self._waiting.items() if found]
+
+    def dump(self) -> list[list[Any]]:
+        """All of it, for a checkpoint."""
+        return [
+            [city, rule, begin, one.end]
+            for (city, rule), found in self._waiting.items()
+            for begin, one in found.items()
+        ]
+
+    def load(self, dumped: Iterable[list[Any]], now_us: int) -> None:
+        """Take up from a checkpoint; what happened since then is taken as just now."""
+        for city, rule, begin, end in dumped:
+            self._waiting[city, rule][begin] = Waiting(end, now_us)

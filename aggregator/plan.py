@@ -1,0 +1,161 @@
+"""Rules over a shard's cities, as arrays: which series of which zone feed which indicator."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.compiler import Compiled, compile_rule
+from aggregator.series_table import Ints, SeriesTable
+from cityvitals.domain.names import Kind
+from cityvitals.domain.times import BUCKET_US, ceil_bucket
+from cityvitals.store.model import CityRow, SeriesRow, ShardModel
+from kpi_rules.model import Input, Rule, Statistic
+
+_FOR_EVER: Final = 2**40
+"""A bucket number after all others."""
+
+_KINDS: Final = {
+    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The stations that feed one input of a rule, group by group, each in natural-key order.
+
+    Attributes:
+        rows: row of the series [m].
+        since, until: numbers of the buckets in which it is placed there [m].
+        offsets: where each group begins [g + 1].
+    """
+
+    rows: Ints
+    since: Ints
+    until: Ints
+    offsets: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """One rule in one city.
+
+    Attributes:
+        groups: '' for the city itself, then its zones in order.
+        body: the rule as it is shown with values.
+        members: per input of the rule.
+        feeds: per row of the shard, whether its buckets matter to the rule [n].
+    """
+
+    rule: Rule
+    compiled: Compiled
+    body: dict[str, Any]
+    city: CityRow
+    groups: tuple[str, ...]
+    members: tuple[Members, ...]
+    feeds: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All rules in all cities of a shard.
+
+    Attributes:
+        watchers: gateway ids by (city, zone, domain), '' being the city: whose progress counts.
+        patience: seconds of silence by gateway id: three times its slowest series' reporting.
+    """
+
+    rules: tuple[RulePlan, ...]
+    watchers: dict[tuple[str, str, str], tuple[int, ...]]
+    patience: dict[int, float]
+
+
+Placed = tuple[str, int, int]
+"""A zone, and the numbers of the buckets [since, until) in which a series stands there."""
+
+
+def placed(series: SeriesRow) -> list[Placed]:
+    """Where a series stands when; a placement counts from the next quarter-hour edge on."""
+    found: list[Placed] = []
+    edges = [ceil_bucket(from_us) // BUCKET_US for from_us, _ in series.placements]
+    for i, (_, zone) in enumerate(series.placements):
+        until = edges[i + 1] if i + 1 < len(edges) else _FOR_EVER
+        if zone is not None and until > edges[i]:
+            found.append((zone, edges[i], until))
+    return found
+
+
+def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> Plan:
+    """Lay the rules over the cities."""
+    compiled = {rule.id: compile_rule(rule) for rule in rules}
+    by_key = sorted(range(len(table)), key=lambda row: table.series[row].key)
+    plans = []
+    for city in model.cities:
+        rows = [row for row in by_key if table.series[row].key.city == city.id]
+        for rule in rules:
+            feeding = [_eligible(rows, table, one) for one in rule.inputs]
+            if any(feeding):
+                plans.append(_rule_plan(rule, compiled[rule.id], city, feeding, table))
+    return Plan(tuple(plans), _watchers(table), _patience(table))
+
+
+def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
+    """Rows of the quantity an input names whose kind has the statistic it asks for."""
+    kinds = _KINDS[one.statistic]
+    return [
+        row
+        for row in rows
+        if table.series[row].key.quantity == one.quantity
+        and table.series[row].declarations[-1].kind in kinds
+    ]
+
+
+def _rule_plan(
+    rule: Rule, compiled: Compiled, city: CityRow, feeding: list[list[int]], table: SeriesTable
+) -> RulePlan:
+    by_group: list[dict[str, list[tuple[int, int, int]]]] = []
+    feeds = np.zeros(len(table), np.bool_)
+    for rows in feeding:
+        found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        for row in rows:
+            feeds[row] = True
+            found[""].append((row, -_FOR_EVER, _FOR_EVER))
+            for zone, since, until in placed(table.series[row]):
+                found[zone].append((row, since, until))
+        by_group.append(found)
+    groups = tuple(sorted({zone for found in by_group for zone in found}))
+    members = tuple(_members([found.get(group, []) for group in groups]) for found in by_group)
+    return RulePlan(rule, compiled, rule.body(), city, groups, members, feeds)
+
+
+def _members(groups: list[list[tuple[int, int, int]]]) -> Members:
+    flat = np.array([one for group in groups for one in group], np.int64).reshape(-1, 3)
+    return Members(
+        rows=np.ascontiguousarray(flat[:, 0]),
+        since=np.ascontiguousarray(flat[:, 1]),
+        until=np.ascontiguousarray(flat[:, 2]),
+        offsets=np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64),
+    )
+
+
+def _watchers(table: SeriesTable) -> dict[tuple[str, str, str], tuple[int, ...]]:
+    found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for series in table.series:
+        found[series.key.city, "", series.domain].add(series.gateway)
+        if series.placements and series.placements[-1][1] is not None:
+            found[series.key.city, series.placements[-1][1], series.domain].add(series.gateway)
+    return {key: tuple(sorted(gateways)) for key, gateways in found.items()}
+
+
+def _patience(table: SeriesTable) -> dict[int, float]:
+    found: dict[int, float] = defaultdict(float)
+    for series in table.series:
+        newest = series.declarations[-1]
+        slowest = max(newest.reporting_s, newest.period_s)
+        found[series.gateway] = max(found[series.gateway], 3 * slowest)
+    return dict(found)

@@ -1,0 +1,99 @@
+"""A shard's series as arrays: a series keeps its row for as long as the process lives."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cityvitals.domain.names import Kind, Stamp
+from cityvitals.domain.series import Declaration
+from cityvitals.store.model import SeriesRow
+
+Ints = NDArray[np.int64]
+
+
+class SeriesTable:
+    """Rows of series, and the declaration that applies to each reading.
+
+    Attributes:
+        series: the series by row.
+        ids: surrogate id by row [n].
+        kinds, stamps, periods, holds: declaration tables; a series' declarations stand together,
+            oldest first; durations in microseconds.
+        back: how long before a bucket a reading that reaches into it may be observed [n].
+        ahead: how long after it [n].
+    """
+
+    def __init__(self) -> None:
+        self.series: list[SeriesRow] = []
+        self._row_of: dict[int, int] = {}
+        self._arrange()
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def update(self, rows: Sequence[SeriesRow]) -> None:
+        """Take over the model's series: known ones in their row, new ones behind."""
+        for found in rows:
+            row = self._row_of.setdefault(found.id, len(self.series))
+            if row == len(self.series):
+                self.series.append(found)
+            else:
+                self.series[row] = found
+        self._arrange()
+
+    def rows(self, ids: NDArray[np.int32]) -> Ints:
+        """The row of each series id, -1 where it is not known."""
+        known = ids < len(self._lookup)
+        found = np.full(len(ids), -1, np.int64)
+        found[known] = self._lookup[ids[known]]
+        return found
+
+    def declaration(self, rows: Ints, t: Ints) -> Ints:
+        """Which row of the declaration tables applies to readings of `rows` observed at `t`."""
+        found = self._newest[rows].copy()
+        for i in np.flatnonzero(self._several[rows]):
+            row = rows[i]
+            first, last = self._first[row], self._newest[row]
+            at = np.searchsorted(self._since[first : last + 1], t[i], side="right") - 1
+            found[i] = first + max(at, 0)
+        return found
+
+    def _arrange(self) -> None:
+        declared = [found.declarations for found in self.series]
+        flat: list[Declaration] = [one for some in declared for one in some]
+        counts = np.array([len(some) for some in declared], np.int64)
+        self.ids = np.array([found.id for found in self.series], np.int32)
+        self.kinds = np.array([one.kind for one in flat], np.int8)
+        self.stamps = np.array([one.stamp for one in flat], np.int8)
+        self.periods = np.array([one.period_us for one in flat], np.int64)
+        self.holds = np.array([one.hold_us for one in flat], np.int64)
+        self._since = np.array([one.since_us for one in flat], np.int64)
+        self._newest = np.cumsum(counts) - 1
+        self._first = self._newest - counts + 1
+        self._several = counts > 1
+        self._lookup = np.full(int(self.ids.max(initial=0)) + 1, -1, np.int64)
+        self._lookup[self.ids] = np.arange(len(self.ids))
+        self.back = np.array([_reach_back(some) for some in declared], np.int64)
+        self.ahead = np.array([_reach_ahead(some) for some in declared], np.int64)
+
+
+def _reach_back(declared: Sequence[Declaration]) -> int:
+    """The longest that any of these readings speaks for after its stamp."""
+    return max(
+        one.hold_us if one.kind == Kind.GAUGE else one.period_us * (one.stamp == Stamp.BEGIN)
+        for one in declared
+    )
+
+
+def _reach_ahead(declared: Sequence[Declaration]) -> int:
+    """The longest that any of these readings speaks for before its stamp."""
+    return max(
+        one.period_us * (one.kind != Kind.GAUGE and one.stamp == Stamp.END) for one in declared
+    )
+
+
+def tables(table: SeriesTable) -> tuple[Any, Any, Any, Any]:
+    """The declaration tables in the order in which kernels take them."""
+    return table.kinds, table.stamps, table.periods, table.holds

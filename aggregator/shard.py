@@ -1,0 +1,243 @@
+"""One shard's engine: entries of the log in, changed buckets out. Pure; no clock, no I/O.
+
+entries ── absorb ──► open buckets ──► closed rollups ─┐
+             │ late, revised, redeclared               ├─► touched windows ──► derive ──► emit
+             └─► backlog ── readings ── refold ────────┘
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aggregator.backlog import Backlog, Request
+from aggregator.buckets import Buckets
+from aggregator.emit import Emitter
+from aggregator.kernels.fold import BUCKET, NONE
+from aggregator.pending import Pending
+from aggregator.plan import Plan, make_plan
+from aggregator.progress import Gateways
+from aggregator.rederive import Rederive
+from aggregator.refolding import Load, Refolded, plan_loads, refold
+from aggregator.series_table import Ints, SeriesTable
+from cityvitals.domain.arrays import LOG_READING, ROLLUP, Records, empty
+from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
+from cityvitals.domain.names import LogKind
+from cityvitals.domain.times import US
+from cityvitals.store.model import ShardModel
+from cityvitals.store.tail import Cursors, Entry
+from kpi_rules.model import Rule
+
+MODEL_KINDS = frozenset({LogKind.DECLARATIONS, LogKind.PLACEMENTS, LogKind.FACTS, LogKind.RULES})
+"""Entries after which the model is read again."""
+
+
+_MARGIN_US = 3600 * US
+"""Beside what a series declares now: how far its buckets may reach by what it declared before."""
+
+
+@dataclass(slots=True)
+class Changed:
+    """Buckets that changed in a cycle: (row, bucket), and the rollups to store (ids as series)."""
+
+    rows: list[Ints] = field(default_factory=list)
+    buckets: list[Ints] = field(default_factory=list)
+    rollups: list[Records] = field(default_factory=list)
+    touched: list[Ints] = field(default_factory=list)
+
+    def add(self, rollups: Records) -> None:
+        """Take ROLLUP records whose `series` is the row."""
+        self.rows.append(rollups["series"].astype(np.int64))
+        self.buckets.append(rollups["bucket"].copy())
+
+    def keys(self) -> tuple[Ints, Ints]:
+        """All changed (row, bucket)."""
+        if not self.rows:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        return np.concatenate(self.rows), np.concatenate(self.buckets)
+
+
+class Shard:
+    """Everything the aggregator holds in memory of one shard.
+
+    Bounded by its series (state and ring), by windows that are not final, and by the backlog's
+    intervals.
+    """
+
+    def __init__(self, number: int, rules: Sequence[Rule], provisional_every_s: float) -> None:
+        self.number = number
+        self.cursors: Cursors = {}
+        self.table = SeriesTable()
+        self.buckets = Buckets(self.table)
+        self.backlog = Backlog()
+        self.gateways = Gateways()
+        self.pending = Pending()
+        self.emitter = Emitter(self.table.ids, provisional_every_s)
+        self.model = ShardModel((), (), (), (), ())
+        self.plan: Plan = make_plan(self.model, self.table, ())
+        self.facts: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
+        self.rederive = Rederive()
+        self._reach: Ints = np.empty(0, np.int64)
+        self._rows_by_city: dict[str, Ints] = {}
+        self._rules = tuple(rules)
+
+    def apply_model(self, model: ShardModel) -> None:
+        """Take over what is known of the cities."""
+        self.table.update(model.series)
+        self.buckets.grow()
+        self.gateways.update(model.gateways)
+        self.emitter.see_series(self.table.ids)
+        for city in model.cities:
+            self.emitter.numbers.setdefault(city.id, city.change_number)
+        self.facts = _facts(model)
+        self.model = model
+        cities = np.array([one.key.city for one in self.table.series], object)
+        self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
+        self.plan = make_plan(model, self.table, self._rules)
+        reach = np.maximum(self.table.back, self.table.ahead)
+        reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
+        self._reach = reach
+
+    def lacks(self, entries: Iterable[Entry]) -> bool:
+        """Whether the model must be read (again) before these entries are absorbed."""
+        for entry in entries:
+            if entry.kind in MODEL_KINDS:
+                return True
+            if entry.kind == LogKind.READINGS:
+                decoded = decode_readings(entry.body)
+                if (self.table.rows(decoded.readings["series"]) < 0).any():
+                    return True
+                if not self.gateways.knows(decoded.seen["gateway"]):
+                    return True
+        return False
+
+    def absorb(self, entries: Sequence[Entry]) -> Changed:
+        """Take entries, in each lane's order; all lanes together are folded as one batch."""
+        batches: list[Records] = [empty(LOG_READING)]
+        for entry in entries:
+            match entry.kind:
+                case LogKind.READINGS:
+                    decoded = decode_readings(entry.body)
+                    self.gateways.see(decoded.seen)
+                    batches.append(decoded.readings)
+                case LogKind.REVISIONS:
+                    revisions = decode_revisions(entry.body)
+                    self._mark_late(self.table.rows(revisions["series"]), revisions["t"])
+                case LogKind.SILENCE:
+                    self.gateways.hear(decode_json(entry.body))
+                case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
+                    self._take_news(decode_json(entry.body))
+                case _:
+                    pass
+            self.cursors[entry.lane] = max(self.cursors.get(entry.lane, 0), entry.seq)
+        return self._fold(np.concatenate(batches))
+
+    def _take_news(self, news: dict[str, Any]) -> None:
+        """Have done again what a declaration, placement, fact or clock enters into."""
+        if "series" in news:
+            for row in self.table.rows(np.array([news["series"]], np.int32)).tolist():
+                self.mark_all(row)
+        elif "sensor" in news:
+            for one in self.model.series:
+                if one.sensor_id == news["sensor"]:
+                    self._requeue(one.key.city, _fed_by(self._rules, one.key.quantity))
+        elif "name" in news:
+            self._requeue(news["city"], _using(self._rules, news["name"]))
+        else:
+            self._requeue(news["city"], self._rules)
+
+    def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
+        for rule in rules:
+            self.rederive.add(city, rule.id)
+
+    def mark_all(self, row: int) -> None:
+        """Have all buckets of a series recomputed, as far as they reached before and now."""
+        if row < 0 or self.buckets.state[row]["last_seen"] == NONE:
+            return
+        state = self.buckets.state[row]
+        reach = int(self._reach[row]) + _MARGIN_US
+        begin, end = int(state["oldest"]) - reach, int(state["last_seen"]) + reach
+        self.backlog.mark(row, begin - begin % BUCKET, -(-end // BUCKET) * BUCKET)
+
+    def _fold(self, readings: Records) -> Changed:
+        changed = Changed()
+        rows = self.table.rows(readings["series"])
+        known = rows >= 0  # a series whose city moved to another shard cannot be: shards are fixed
+        folded = self.buckets.fold(
+            rows[known], readings["t"][known], readings["v"][known], readings["flags"][known]
+        )
+        changed.add(folded.closed)
+        changed.rollups.append(self._with_ids(folded.closed))
+        changed.touched.append(folded.touched)
+        self._mark_late(folded.late_rows, folded.late_t)
+        return changed
+
+    def _mark_late(self, rows: Ints, t: Ints) -> None:
+        """Mark the buckets that readings out of order, or changed ones, reach."""
+        if not len(rows):
+            return
+        begin = t - self.table.ahead[rows]
+        end = t + np.maximum(self.table.back[rows], 1)
+        begin -= begin % BUCKET
+        end = -(-end // BUCKET) * BUCKET
+        for row, low, high in _merged(rows, begin, end):
+            self.backlog.mark(row, low, high)
+
+    def due(self, most: int) -> list[Load]:
+        """Which readings to fetch next: for broken series first, then at most `most` requests."""
+        urgent = self.backlog.take_rows(np.flatnonzero(self.buckets.state["broken"]).tolist())
+        requests: list[Request] = urgent + self.backlog.take(max(0, most - len(urgent)))
+        return plan_loads(requests, self.table, self.buckets)
+
+    def refold(self, load: Load, readings: Records, changed: Changed) -> None:
+        """Recompute a load's buckets from its readings."""
+        found: Refolded = refold(load, readings, self.table, self.buckets)
+        self.buckets.put(found.rollups)
+        changed.add(found.rollups)
+        changed.rollups.append(self._with_ids(found.rollups))
+        changed.touched.append(found.restored)
+
+    def close_cycle(self, changed: Changed) -> Records:
+        """Show open buckets to windows; returns the rollups to store (ROLLUP, series ids)."""
+        if changed.touched:
+            changed.add(self.buckets.open_rows(np.unique(np.concatenate(changed.touched))))
+        return np.concatenate([empty(ROLLUP), *changed.rollups])
+
+    def _with_ids(self, rollups: Records) -> Records:
+        named = rollups.copy()
+        named["series"] = self.table.ids[rollups["series"]]
+        return named
+
+    def rows_of(self, city: str) -> Ints:
+        """Rows of a city's series."""
+        return self._rows_by_city.get(city, np.empty(0, np.int64))
+
+
+def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
+    """Intervals of the same row that touch, as one."""
+    order = np.lexsort((begin, rows))
+    rows, begin, end = rows[order], begin[order], end[order]
+    base = rows * (2**50)  # no interval of one row touches one of another
+    reach = np.maximum.accumulate(base + end)
+    opens = np.concatenate([[True], (base + begin)[1:] > reach[:-1]])
+    starts = np.flatnonzero(opens)
+    ends = np.maximum.reduceat(end, starts)
+    return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))
+
+
+def _facts(model: ShardModel) -> dict[tuple[str, str, str], tuple[list[int], list[float]]]:
+    found: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
+    for fact in model.facts:
+        since, values = found.setdefault((fact.city, fact.zone, fact.name), ([], []))
+        since.append(fact.from_us)
+        values.append(fact.value)
+    return found
+
+
+def _fed_by(rules: Iterable[Rule], quantity: str) -> list[Rule]:
+    return [rule for rule in rules if quantity in {one.quantity for one in rule.inputs}]
+
+
+def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:
+    return [rule for rule in rules if fact in {one.name for one in rule.facts}]

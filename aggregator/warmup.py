@@ -1,0 +1,34 @@
+"""Compiling every kernel before the first reading, or loading it from numba's cache."""
+
+import numpy as np
+
+from aggregator.columns import CELL, fresh_state
+from aggregator.kernels.fold import NONE, fold_stream
+from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
+from aggregator.kernels.windows import fold_windows, join_stations, put_cells
+from cityvitals.domain.arrays import ROLLUP
+
+
+def warm_up() -> None:
+    """Run each kernel once, on the types that it sees later."""
+    one = np.zeros(1, np.int64)
+    bad = np.zeros(1, np.bool_)
+    v = np.zeros(1)
+    declared = (np.zeros(1, np.int8), np.zeros(1, np.int8), one.copy(), one + 60_000_000)
+    state, out = fresh_state(1), np.empty(8, ROLLUP)
+    fold_stream(one, v, one, bad, one, *declared, state, out, bad.copy())
+    rows = out[: snapshot(state, one, out)]
+    snapshot_size(state, one)
+    pending = np.zeros((1, 3))
+    span = np.array([0, 1])
+    fold_ranges(
+        one, v, bad, one, *declared, span, one, one, one + 1, one + NONE, out, pending
+    )  # fmt: skip
+    restore(state[0], out[0], pending[0])
+    cells = np.zeros((1, 4), CELL)
+    put_cells(cells, rows)
+    folded = np.zeros((1, 1, 4))
+    fold_windows(cells, one, one, one + 1, one, one + 1, folded)
+    valid = np.zeros((1, 1), np.bool_)
+    joined = np.zeros((1, 1, 6))
+    join_stations(folded, span, one.reshape(1, 1), valid, 0.5, True, False, joined, valid.copy())  # noqa: FBT003

@@ -1,0 +1,255 @@
+"""One shard's cycles: read the log, fold, recompute, derive, and commit it all together."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import structlog
+
+from aggregator import checkpoint, sources
+from aggregator.emit import Outputs
+from aggregator.judge import Judge
+from aggregator.kernels.fold import BUCKET
+from aggregator.loading import load_shard, rebuild_shard
+from aggregator.series_table import Ints
+from aggregator.shard import Changed, Shard
+from aggregator.touched import Windows, windows_of
+from cityvitals.domain.logbody import decode_readings, encode_json
+from cityvitals.domain.names import Clock, LogKind
+from cityvitals.domain.times import US, from_us
+from cityvitals.settings import AggregatorSettings
+from cityvitals.store import derived, shards, tail
+from cityvitals.store.failures import translated
+from cityvitals.store.model import load_model
+from cityvitals.store.partitions import Partitions
+from cityvitals.store.pool import Connection, Pool
+from kpi_rules.model import Rule
+
+_ENTRIES: Final = 16
+"""Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
+_RIPE: Final = 1000
+"""Windows of one rule that become final in one cycle at most."""
+_REQUESTS: Final = 256
+"""Stretches of series that are recomputed in one cycle at most, beside broken ones."""
+_LANE: Final = "aggregator"
+
+
+@dataclass(slots=True)
+class Cycle:
+    """What a cycle did, for metrics and the decision whether to go on at once."""
+
+    entries: int = 0
+    readings: int = 0
+    rollups: int = 0
+    changes: int = 0
+    backlog: int = 0
+    more: bool = False
+
+
+class ShardWorker:
+    """A shard that is ours, with its memory.
+
+    After any error the worker is of no use any more, since its memory is ahead of the store: make
+    a new one, which starts from the checkpoint.
+    """
+
+    def __init__(
+        self, pool: Pool, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
+    ) -> None:
+        self._pool = pool
+        self._claim = claim
+        self._settings = settings
+        self._rollups = Partitions(pool, "rollup")
+        self._indicators = Partitions(pool, "indicator")
+        self._saved: tail.Cursors = {}
+        self._saved_us = 0
+        self._swept_us = 0
+        self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
+
+    async def load(self, connection: Connection, now_us: int) -> None:
+        """Take up where the shard stopped.
+
+        Raises:
+            StoreUnavailable: the server is away.
+        """
+        self._extents = await load_shard(connection, self.shard, self._claim, now_us)
+        self._saved, self._saved_us = dict(self.shard.cursors), now_us
+
+    async def cycle(self, connection: Connection, heads: tail.Cursors, now_us: int) -> Cycle:
+        """Do what there is to do, and commit it.
+
+        Args:
+            connection: outside of any transaction.
+            heads: the newest entry's number in each lane.
+            now_us: the moment.
+
+        Raises:
+            Fenced: the shard has another owner now.
+            StoreUnavailable: the server is away.
+        """
+        done = Cycle()
+        entries = await self._read(connection, heads, now_us)
+        done.entries = len(entries)
+        done.more = len(entries) >= _ENTRIES
+        changed = await asyncio.to_thread(self.shard.absorb, entries)
+        for load in self.shard.due(_REQUESTS):
+            ids = self.shard.table.ids[list(load.rows)].tolist()
+            readings = await derived.read_readings(connection, ids, load.begin, load.end)
+            await asyncio.to_thread(self.shard.refold, load, readings, changed)
+        done.readings = sum(_readings(entry) for entry in entries)
+        await self._conclude(connection, changed, now_us, done)
+        done.backlog = len(self.shard.backlog) + len(self.shard.rederive)
+        done.more = done.more or done.backlog > 0
+        await self._keep_house(connection, now_us)
+        return done
+
+    async def _read(
+        self, connection: Connection, heads: tail.Cursors, now_us: int
+    ) -> list[tail.Entry]:
+        """The next entries; the model is made to fit them first."""
+        shard = self.shard
+        after = {lane: shard.cursors.get(lane, 0) for lane in heads}
+        after = {lane: seq for lane, seq in after.items() if heads[lane] > seq}
+        if not after:
+            return []
+        entries = await tail.read_entries(connection, shard.number, after, _ENTRIES)
+        if _has_gap(entries, after):
+            structlog.get_logger().error("the commit log has a gap", shard=shard.number)
+            await rebuild_shard(connection, shard, now_us)
+            return []
+        if shard.lacks(entries):
+            shard.apply_model(await load_model(connection, shard.number))
+        return entries
+
+    async def _conclude(
+        self, connection: Connection, changed: Changed, now_us: int, done: Cycle
+    ) -> None:
+        """Derive what follows from the cycle's buckets, and commit everything together."""
+        settings = self._settings
+        rollups = self.shard.close_cycle(changed)
+        rows, buckets = changed.keys()
+        self._extend(rows, buckets)
+        judge = Judge(self.shard, settings.lateness_seconds, settings.final_after_seconds, now_us)
+        windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
+        if not (done.entries or len(rollups) or windows):
+            return
+        await self._rollups.ensure(rollups["bucket"])
+        for one in windows:
+            await self._indicators.ensure(one.begins)
+        out = Outputs()
+        with translated(f"committing a cycle of shard {self.shard.number}"):
+            async with connection.transaction():
+                await shards.hold(connection, self.shard.number, self._claim.epoch)
+                await derived.write_rollups(connection, rollups)
+                await self._derive(connection, judge, windows, out)
+                await self._write(connection, out)
+        done.rollups, done.changes = len(rollups), len(out.changes)
+
+    def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
+        """Everything to derive in this cycle."""
+        again = self.shard.rederive.take(self._extents)
+        found = []
+        for plan in self.shard.plan.rules:
+            stretch = again.get((plan.city.id, plan.rule.id))
+            asked = np.empty(0, np.int64)
+            if stretch is not None:
+                asked, _ = windows_of(plan, np.arange(*stretch, BUCKET))
+            one = judge.windows(plan, rows, buckets, asked, _RIPE)
+            if len(one.begins):
+                found.append(one)
+        return found
+
+    def _extend(self, rows: Ints, buckets: Ints) -> None:
+        """Remember how far each city's buckets reach."""
+        cities = self.shard.model.cities
+        for city in cities:
+            mine = (
+                buckets[np.isin(rows, self.shard.rows_of(city.id))] if len(cities) > 1 else buckets
+            )
+            if len(mine):
+                first, last = self._extents.get(city.id, (2**62, -(2**62)))
+                self._extents[city.id] = (
+                    min(first, int(mine.min())),
+                    max(last, int(mine.max()) + BUCKET),
+                )
+
+    async def _derive(
+        self, connection: Connection, judge: Judge, windows: list[Windows], out: Outputs
+    ) -> None:
+        emitter = self.shard.emitter
+        keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
+        dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
+        emitter.learn(await derived.read_newest(connection, dated))
+        recent, older = sources.divide(self.shard, self._extents, windows)
+        for chunk in older:
+            source = await sources.from_store(connection, self.shard, chunk)
+            for one in chunk.windows:
+                await asyncio.to_thread(judge.derive, one, source, out)
+        source = sources.ring(self.shard)
+        for one in recent:
+            await asyncio.to_thread(judge.derive, one, source, out)
+
+    async def _write(self, connection: Connection, out: Outputs) -> None:
+        await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+        await derived.write_changes(connection, out.changes, out.numbers)
+        await shards.advance(connection, self.shard.number, self.shard.cursors)
+
+    async def _keep_house(self, connection: Connection, now_us: int) -> None:
+        """Notice silence, save checkpoints, drop what nobody needs."""
+        if now_us - self._swept_us >= US:
+            self._swept_us = now_us
+            await self._note_silence(connection, now_us)
+        if now_us - self._saved_us >= self._settings.checkpoint_seconds * US:
+            await self.save(connection, now_us)
+
+    async def _note_silence(self, connection: Connection, now_us: int) -> None:
+        """Write into the log who has fallen silent; the next cycle reads it there."""
+        live = {city.id for city in self.shard.model.cities if city.clock == Clock.LIVE}
+        mine = {row.id for row in self.shard.model.gateways if row.city in live}
+        fallen = self.shard.gateways.fallen_silent(
+            self.shard.plan.patience, self._settings.silent_after_seconds, now_us
+        )
+        for gateway in sorted(mine.intersection(fallen)):
+            body = encode_json({"gateway": gateway, "silent": True})
+            async with connection.transaction():
+                await tail.append_entry(connection, self.shard.number, _LANE, LogKind.SILENCE, body)
+
+    async def save(self, connection: Connection, now_us: int) -> None:
+        """Save a checkpoint, and drop the log behind the one before.
+
+        Raises:
+            Fenced: the shard has another owner now.
+            StoreUnavailable: the server is away.
+        """
+        self._saved_us = now_us
+        if self._saved == self.shard.cursors:
+            return
+        body = await asyncio.to_thread(checkpoint.dump, self.shard)
+        cursors = dict(self.shard.cursors)
+        with translated(f"saving a checkpoint of shard {self.shard.number}"):
+            async with connection.transaction():
+                await shards.hold(connection, self.shard.number, self._claim.epoch)
+                await shards.save_checkpoint(
+                    connection, self.shard.number, self._claim.epoch, cursors, body
+                )
+                await tail.prune_log(connection, self.shard.number, cursors)
+                for city, number in self.shard.emitter.numbers.items():
+                    await derived.prune_changes(
+                        connection, city, number - self._settings.keep_changes
+                    )
+        self._saved = cursors
+
+
+def _readings(entry: tail.Entry) -> int:
+    return len(decode_readings(entry.body).readings) if entry.kind == LogKind.READINGS else 0
+
+
+def _has_gap(entries: list[tail.Entry], after: tail.Cursors) -> bool:
+    """Whether an entry after a cursor is not there any more."""
+    expected = dict(after)
+    for entry in entries:
+        if entry.seq != expected[entry.lane] + 1:
+            return True
+        expected[entry.lane] = entry.seq
+    return any(expected[lane] == seq for lane, seq in after.items())
