@@ -12,6 +12,7 @@ from cityvitals.domain.logbody import encode_readings, encode_revisions
 from cityvitals.domain.names import LogKind
 from cityvitals.domain.outcome import Outcome
 from cityvitals.store.batch import Batch, Outcomes, Sender
+from cityvitals.store.lanes import LogEntry
 from cityvitals.store.resolution import Became
 
 _OUTCOME = {
@@ -19,15 +20,6 @@ _OUTCOME = {
     Became.DUPLICATE: Outcome.DUPLICATE,
     Became.REVISED: Outcome.REVISED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """An entry to be, without its number."""
-
-    shard: int
-    kind: LogKind
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

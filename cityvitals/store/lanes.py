@@ -1,6 +1,7 @@
 """Lanes: one worker's ordered stream of commits, numbered by shard and fenced by an epoch."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cityvitals.domain.names import LogKind
@@ -16,6 +17,15 @@ class Lane:
 
     name: str
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry to be, without its number."""
+
+    shard: int
+    kind: LogKind
+    body: bytes
 
 
 async def take_lane(connection: Connection, name: str) -> Lane:
@@ -65,26 +75,34 @@ async def has_committed(connection: Connection, lane: Lane, numbers: Mapping[int
     return any(row["next_seq"] > numbers.get(row["shard"], row["next_seq"]) for row in rows)
 
 
-async def append(
-    connection: Connection, shard: int, lane: Lane, seq: int, kind: LogKind, body: bytes
-) -> None:
-    """Write an entry under a number from `allocate`, in the same transaction.
+async def write_log(
+    connection: Connection, lane: Lane, entries: Sequence[LogEntry]
+) -> dict[int, int]:
+    """Append entries to the lane, and wake who follows it; returns the first number by shard.
 
     Raises:
+        Fenced: another process has taken the lane.
         StoreUnavailable: the server is away.
     """
-    with translated(f"writing to the commit log of shard {shard}"):
-        await connection.execute(queries("lanes")["append"], shard, lane.name, seq, int(kind), body)
-
-
-async def wake(connection: Connection) -> None:
-    """Wake who follows the log when this transaction commits.
-
-    Raises:
-        StoreUnavailable: the server is away.
-    """
-    with translated("waking the followers of the commit log"):
+    if not entries:
+        return {}
+    numbers = await allocate(connection, lane, Counter(entry.shard for entry in entries))
+    following = dict(numbers)
+    seqs = []
+    for entry in entries:
+        seqs.append(following[entry.shard])
+        following[entry.shard] += 1
+    with translated(f"writing {len(entries)} entries to the commit log"):
+        await connection.execute(
+            queries("lanes")["append"],
+            lane.name,
+            [entry.shard for entry in entries],
+            seqs,
+            [int(entry.kind) for entry in entries],
+            [entry.body for entry in entries],
+        )
         await connection.execute(queries("lanes")["wake"])
+    return numbers
 
 
 def _fenced(lane: Lane) -> Fenced:

@@ -18,8 +18,11 @@ returning l.shard, l.next_seq - wanted.count as seq
 select shard, next_seq from lane where lane = $1 and epoch = $2
 
 -- name: append
--- Write one entry of the commit log.
-insert into commit_log (shard, lane, seq, kind, body) values ($1, $2, $3, $4, $5)
+-- Write entries of the commit log.
+insert into commit_log (shard, lane, seq, kind, body)
+select k.shard, $1, k.seq, k.kind, k.body
+from unnest($2::smallint[], $3::bigint[], $4::smallint[], $5::bytea[])
+     as k (shard, seq, kind, body)
 
 -- name: wake
 -- Tell who follows the log that there is more, when this transaction commits.

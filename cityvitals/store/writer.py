@@ -6,35 +6,28 @@ ones update. A COPY that meets a known key after all does the whole transaction 
 everything looked up.
 """
 
-import asyncio
-import random
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import READING, Records, empty
-from cityvitals.errors import StoreConflict, StoreUnavailable
+from cityvitals.errors import StoreConflict
 from cityvitals.store.batch import Batch, Outcomes
-from cityvitals.store.booking import LogEntry, Written, books, log_entries, outcomes
+from cityvitals.store.booking import Written, books, log_entries, outcomes
 from cityvitals.store.copy import copy_in
 from cityvitals.store.dead_letters import keep_dead_letters
 from cityvitals.store.failures import translated
 from cityvitals.store.high_water import HighWater
-from cityvitals.store.lanes import Lane, allocate, append, has_committed, wake
+from cityvitals.store.lanes import Lane, has_committed, write_log
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.ledger import book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
 from cityvitals.store.partitions import Partitions
+from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
-
-_LONGEST_WAIT_S: Final = 5.0
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +69,14 @@ class ReadingWriter:
         self._unsure = None
         order = np.lexsort((batch.readings["series"], batch.readings["t"]))
         maybe_known = self._maybe_known(batch.readings[order])
-        failures = 0
-        while True:
-            try:
-                done = await self._once(batch, order, maybe_known)
-                break
-            except StoreConflict as conflict:
-                failures += 1
-                self._unsure, self._wary = None, True
-                maybe_known = np.ones(len(order), np.bool_)
-                _log.info("batch_redone", readings=len(order), cause=str(conflict)[:200])
-                await asyncio.sleep(random.uniform(0, 0.01) * min(failures, 10))  # noqa: S311
-            except StoreUnavailable as away:
-                failures += 1
-                await self._wait(failures, str(away))
+
+        def look_everything_up(_: StoreConflict) -> None:
+            self._unsure, self._wary = None, True
+            maybe_known[:] = True
+
+        done = await persist(
+            lambda: self._once(batch, order, maybe_known), self._on_wait, look_everything_up
+        )
         self._settle(batch, done)
         return done.outcomes
 
@@ -149,16 +136,8 @@ class ReadingWriter:
         numbers = await write_log(connection, self._lane, log_entries(batch, written))
         return _Done(numbers, outcomes(batch, written), written)
 
-    async def _wait(self, failures: int, reason: str) -> None:
-        """Wait for the store, a little longer each time, never in step with other workers."""
-        self._on_wait(reason)
-        longest = min(_LONGEST_WAIT_S, 0.05 * 2 ** min(failures, 10))
-        _log.warning("store_away", reason=reason[:200], failures=failures)
-        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311
-
     def _settle(self, batch: Batch, done: _Done) -> None:
         """Take note of what is committed now."""
-        self._on_wait("")
         t, series = batch.readings["t"], batch.readings["series"]
         if self._wary and len(t):
             unexpected = self._high.is_newer(t, series) & (done.written.became != Became.STORED)
@@ -172,22 +151,3 @@ async def _resolve(connection: Connection, ordered: Records) -> Resolution:
     stored, known = await find_current(connection, keys)
     earlier = await find_earlier(connection, keys[undecided(ordered, stored, known)])
     return resolve(ordered, stored, known, earlier)
-
-
-async def write_log(connection: Connection, lane: Lane, entries: list[LogEntry]) -> dict[int, int]:
-    """Append entries to the lane, and wake who follows it; returns the first number by shard.
-
-    Raises:
-        Fenced: another process has taken the lane.
-        StoreUnavailable: the server is away.
-    """
-    if not entries:
-        return {}
-    numbers = await allocate(connection, lane, Counter(entry.shard for entry in entries))
-    following = dict(numbers)
-    for entry in entries:
-        seq = following[entry.shard]
-        await append(connection, entry.shard, lane, seq, entry.kind, entry.body)
-        following[entry.shard] = seq + 1
-    await wake(connection)
-    return numbers
