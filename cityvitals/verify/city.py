@@ -1,0 +1,254 @@
+"""One city: read, fold, derive, compare."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from cityvitals.domain.arrays import ROLLUP, Records, empty
+from cityvitals.domain.times import EARLIEST_US
+from cityvitals.store.audit import (
+    Audit,
+    AuditCity,
+    AuditSeries,
+    DeclaredRow,
+    FigureRow,
+    LogRow,
+)
+from cityvitals.verify import books, indicators, rollups
+from cityvitals.verify.edges import Windows, windows_holding
+from cityvitals.verify.fold import fold, open_from, span
+from cityvitals.verify.report import Findings
+from cityvitals.verify.stations import feeds, stretches_by_zone, zones_of
+from cityvitals.verify.values import Stations, expect
+from kpi_rules.model import Rule
+
+_AT_ONCE: Final = 4_000_000
+"""Readings in memory at once, unless one series has more: some 400 MB with what folding needs."""
+
+_EVER: Final = 2**62
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a city's recomputing needs beside readings."""
+
+    city: AuditCity
+    series: tuple[AuditSeries, ...]
+    declared: dict[int, list[DeclaredRow]]
+    placed: dict[int, dict[str, tuple[tuple[int, int], ...]]]
+    facts: tuple[FigureRow, ...]
+    folded: dict[int, Records] = field(default_factory=dict)
+
+
+async def verify_city(
+    audit: Audit, city: AuditCity, rules: Sequence[Rule], log: Sequence[LogRow], out: Findings
+) -> None:
+    """Recompute all that is derived for a city, and compare.
+
+    Raises:
+        StoreUnavailable: the server went away.
+    """
+    model = await _read(audit, city)
+    await _verify_books(audit, model, out)
+    await _verify_rollups(audit, model, out)
+    zones = sorted({"", *await audit.zones(city.id), *_zones(model)})
+    for rule in rules:
+        _progress(f"{city.id}: {rule.id}")
+        await _verify_rule(audit, model, rule, zones, out)
+    gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
+    if gone:
+        out.notes.append(f"{city.id}: no such rules any more, not checked: {', '.join(gone)}")
+    if entries := books.waiting(log, city.shard):
+        out.notes.append(
+            f"{city.id}: {entries} log entries are not taken yet: differences may be work to come"
+        )
+
+
+async def _read(audit: Audit, city: AuditCity) -> Model:
+    placements = _by(await audit.placements(city.id), lambda row: row.sensor)
+    return Model(
+        city=city,
+        series=tuple(await audit.series(city.id)),
+        declared=_by(await audit.declarations(city.id), lambda row: row.series),
+        placed={sensor: stretches_by_zone(rows) for sensor, rows in placements.items()},
+        facts=tuple(await audit.facts(city.id)),
+    )
+
+
+def _by(rows: Iterable[Row], key: Callable[[Row], int]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[key(row)].append(row)
+    return dict(found)
+
+
+def _zones(model: Model) -> set[str]:
+    return {zone for places in model.placed.values() for zone in places}
+
+
+async def _verify_books(audit: Audit, model: Model, out: Findings) -> None:
+    city = model.city
+    readings = sum(series.readings for series in model.series)
+    ledger, beside = await audit.ledger(city.id), await audit.revision_count(city.id)
+    books.check_ledger(city, ledger, readings, beside, out)
+    numbers, doubled = await audit.changes(city.id), await audit.double_numbers(city.id)
+    books.check_changes(city, numbers, doubled, out)
+
+
+async def _verify_rollups(audit: Audit, model: Model, out: Findings) -> None:
+    done, total = 0, sum(series.readings for series in model.series)
+    for group in _groups(model.series):
+        ids = [series.id for series in group]
+        readings = _by_series(await audit.readings(ids))
+        stored = _by_series(await audit.rollups(ids))
+        for series in group:
+            said = readings.get(series.id)
+            _verify_series(model, series, said, stored.get(series.id, empty(ROLLUP)), out)
+        done += sum(series.readings for series in group)
+        _progress(f"{model.city.id}: {done} of {total} readings folded")
+
+
+def _groups(series: Iterable[AuditSeries]) -> Iterator[list[AuditSeries]]:
+    """Whole series, together at most `_AT_ONCE` readings where that can be."""
+    group: list[AuditSeries] = []
+    held = 0
+    for one in sorted(series, key=lambda each: each.id):
+        if group and held + one.readings > _AT_ONCE:
+            yield group
+            group, held = [], 0
+        group.append(one)
+        held += one.readings
+    if group:
+        yield group
+
+
+def _by_series(records: Records) -> dict[int, Records]:
+    field_name = "series"
+    ids, starts = np.unique(records[field_name], return_index=True)
+    parts = np.split(records, starts[1:])
+    return dict(zip(ids.tolist(), parts, strict=False))
+
+
+def _verify_series(
+    model: Model, series: AuditSeries, readings: Records | None, stored: Records, out: Findings
+) -> None:
+    name = f"{series.city}/{series.sensor}/{series.quantity}/{series.channel}".rstrip("/")
+    folded, open_us = empty(ROLLUP), _EVER
+    if readings is not None:
+        declared = model.declared.get(series.id)
+        if not declared:
+            out.check("series", name, "declaration", "none", "one")
+            return
+        _check_keys(name, readings, out)
+        spans = span(readings, declared)
+        folded, open_us = fold(spans, series.id), open_from(spans)
+    model.folded[series.id] = folded
+    rollups.compare(name, stored, folded, model.city.sealed_us, open_us, out)
+
+
+def _check_keys(name: str, readings: Records, out: Findings) -> None:
+    """(series, observed_at) is the natural key."""
+    twice = int((readings["t"][1:] == readings["t"][:-1]).sum())
+    out.check("reading", name, "several at one time", twice, 0)
+
+
+async def _verify_rule(
+    audit: Audit, model: Model, rule: Rule, zones: Sequence[str], out: Findings
+) -> None:
+    stored = await audit.indicators(model.city.id, rule.id, zones)
+    latest = await audit.latest(model.city.id, rule.id, zones)
+    stations = _stations(model, rule)
+    held = np.unique(
+        np.concatenate([stored["begin"], latest["begin"], *_buckets(stations)]).astype(np.int64)
+    )
+    windows = windows_holding(rule.window.length, rule.window.clock, model.city.time_zone, held)
+    if not len(windows.begins):
+        return
+    city_has = expect(rule, "", stations, model.facts, windows, windows.ends - windows.begins)
+    city_mark = _watermark(stored[stored["zone"] == zones.index("")], int(held[-1]))
+    for number, zone in enumerate(zones):
+        place = indicators.Place(model.city.id, rule.id, rule.revision, zone, model.city.sealed_us)
+        mine, newest = stored[stored["zone"] == number], latest[latest["zone"] == number]
+        work = _Zone(place, rule, stations, model.facts, windows)
+        # The city waits for all gateways, so no zone is behind it.
+        mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
+        work.verify(mine, newest, city_has["spoken"], mark, out)
+
+
+def _stations(model: Model, rule: Rule) -> Stations:
+    """The stations of each input, by zone."""
+    return {
+        one.name: zones_of(
+            [
+                series
+                for series in model.series
+                if series.id in model.folded
+                and feeds(one, series, model.declared.get(series.id, []))
+            ],
+            model.placed,
+            model.folded,
+        )
+        for one in rule.inputs
+    }
+
+
+def _buckets(stations: Stations) -> list[Any]:
+    return [one.folded["bucket"] for zones in stations.values() for one in zones.get("", ())]
+
+
+def _watermark(rows: Records, otherwise: int) -> int:
+    """Up to where windows must have been derived, by what the rows themselves say."""
+    if not len(rows):
+        return otherwise
+    marks = rows["watermark"]
+    return _EVER if (marks == EARLIEST_US).any() else int(marks.max())
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """One rule in one zone."""
+
+    place: indicators.Place
+    rule: Rule
+    stations: Stations
+    facts: tuple[FigureRow, ...]
+    windows: Windows
+
+    def verify(
+        self, stored: Records, latest: Records, spoken: Any, watermark_us: int, out: Findings
+    ) -> None:
+        """Compare all rows (INDICATOR) with what they should be."""
+        whole = self._expect(self.windows, self.windows.ends - self.windows.begins)
+        newest = indicators.newest(stored)
+        indicators.compare_closed(self.place, newest, whole, out)
+        have = np.concatenate([newest["begin"], latest["begin"]])
+        needed = whole[whole["placed"] & spoken]
+        indicators.compare_windows(self.place, have, needed, watermark_us, out)
+        indicators.check_history(self.place, stored, out)
+        indicators.check_latest(self.place, newest, latest, out)
+        if len(latest) and latest["begin"][0] >= self.place.sealed_us:
+            expected = whole if latest["closed"][0] else self._so_far(latest, whole)
+            indicators.compare(indicators.LATEST, self.place, latest, expected, out)
+
+    def _so_far(self, latest: Records, whole: Records) -> Records:
+        """What an open window should be at the watermark that its row carries."""
+        window = whole[whole["begin"] == latest["begin"][0]]
+        mark = latest["watermark"][0]
+        upto = window["end"] if mark == EARLIEST_US else np.minimum(window["end"], mark)
+        elapsed = np.maximum(upto - window["begin"], 0)
+        return self._expect(Windows(window["begin"], window["end"]), elapsed)
+
+    def _expect(self, windows: Windows, judged: Any) -> Records:
+        return expect(self.rule, self.place.zone, self.stations, self.facts, windows, judged)
+
+
+def _progress(text: str) -> None:
+    """Tell a person that it goes on."""
+    sys.stderr.write(f"verify: {text}\n")
+    sys.stderr.flush()

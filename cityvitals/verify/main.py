@@ -1,0 +1,92 @@
+"""`cityvitals verify`: is everything derived what the stored readings say it should be?"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cityvitals.errors import CityVitalsError, NotFound
+from cityvitals.settings import DatabaseSettings, Settings
+from cityvitals.store.audit import Audit, AuditCity, open_audit
+from cityvitals.store.migrate import require_current
+from cityvitals.store.pool import Pool, open_pool
+from cityvitals.verify import books
+from cityvitals.verify.city import verify_city
+from cityvitals.verify.report import Findings
+from kpi_rules.load import load_rules
+from kpi_rules.model import Rule
+
+CLEAN: Final = 0
+DIFFERENT: Final = 1
+CANNOT: Final = 2
+
+_PATIENCE_S: Final = 3600.0
+"""A single read may take that long: verify reads all there is."""
+
+
+def run(
+    settings: Settings, city: str | None = None, *, as_json: bool = False, settled: bool = False
+) -> int:
+    """Verify a city, or all; prints what it found.
+
+    Args:
+        settings: database, and the folder of further rules.
+        city: its id; None for every city.
+        as_json: print JSON instead of a table.
+        settled: also fail if the log has entries that the aggregator has not taken.
+
+    Returns:
+        0 if clean, 1 if anything differs, 2 if it could not be found out.
+    """
+    try:
+        rules = load_rules(settings.aggregator.rules)
+        found = asyncio.run(verify(settings.database, rules, city, settled=settled))
+    except CityVitalsError as error:
+        sys.stderr.write(f"verify: {error}\n")
+        return CANNOT
+    sys.stdout.write(found.as_json() + "\n" if as_json else found.as_text())
+    return CLEAN if found.clean else DIFFERENT
+
+
+async def verify(
+    database: DatabaseSettings, rules: Sequence[Rule], city: str | None, *, settled: bool = False
+) -> Findings:
+    """Everything that `run` prints.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached, or went away.
+        UnfitServer: the schema is not this build's.
+        NotFound: there is no such city.
+    """
+    patient = database.model_copy(update={"command_timeout_seconds": _PATIENCE_S})
+    async with open_pool(patient, "cityvitals-verify") as pool:
+        await _require_current(pool)
+        async with open_audit(pool) as audit:
+            return await _verify(audit, rules, city, settled=settled)
+
+
+async def _require_current(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await require_current(connection)
+
+
+async def _verify(
+    audit: Audit, rules: Sequence[Rule], city: str | None, *, settled: bool
+) -> Findings:
+    out = Findings()
+    log = await audit.log()
+    for row in log:
+        books.check_log(row, out)
+        if settled:
+            key = f"shard {row.shard} lane {row.lane}"
+            out.check(books.LOG, key, "entries not taken", books.waiting([row], row.shard), 0)
+    for one in _chosen(await audit.cities(), city):
+        await verify_city(audit, one, rules, log, out)
+    return out
+
+
+def _chosen(cities: Sequence[AuditCity], city: str | None) -> list[AuditCity]:
+    found = [one for one in cities if city in {None, one.id}]
+    if city is not None and not found:
+        raise NotFound(f"there is no city {city!r} in this database")
+    return found
