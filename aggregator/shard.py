@@ -21,7 +21,7 @@ from aggregator.progress import Gateways
 from aggregator.rederive import Rederive
 from aggregator.refolding import Load, Refolded, plan_loads, refold
 from aggregator.series_table import Ints, SeriesTable
-from cityvitals.domain.arrays import LOG_READING, ROLLUP, Records, empty
+from cityvitals.domain.arrays import LOG_READING, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
@@ -39,11 +39,17 @@ _MARGIN_US = 3600 * US
 
 @dataclass(slots=True)
 class Changed:
-    """Buckets that changed in a cycle: (row, bucket), and the rollups to store (ids as series)."""
+    """Buckets that changed in a cycle: (row, bucket), and the rollups to store (ids as series).
+
+    Attributes:
+        closed: rollups that streams left behind, which the store does not have yet.
+        redone: recomputed ones, which it may have.
+    """
 
     rows: list[Ints] = field(default_factory=list)
     buckets: list[Ints] = field(default_factory=list)
-    rollups: list[Records] = field(default_factory=list)
+    closed: list[Records] = field(default_factory=list)
+    redone: list[Records] = field(default_factory=list)
     touched: list[Ints] = field(default_factory=list)
 
     def add(self, rollups: Records) -> None:
@@ -168,7 +174,7 @@ class Shard:
             rows[known], readings["t"][known], readings["v"][known], readings["flags"][known]
         )
         changed.add(folded.closed)
-        changed.rollups.append(self._with_ids(folded.closed))
+        changed.closed.append(self._with_ids(folded.closed))
         changed.touched.append(folded.touched)
         self._mark_late(folded.late_rows, folded.late_t)
         return changed
@@ -195,14 +201,13 @@ class Shard:
         found: Refolded = refold(load, readings, self.table, self.buckets)
         self.buckets.put(found.rollups)
         changed.add(found.rollups)
-        changed.rollups.append(self._with_ids(found.rollups))
+        changed.redone.append(self._with_ids(found.rollups))
         changed.touched.append(found.restored)
 
-    def close_cycle(self, changed: Changed) -> Records:
-        """Show open buckets to windows; returns the rollups to store (ROLLUP, series ids)."""
+    def show_open(self, changed: Changed) -> None:
+        """Let windows see the open buckets that a cycle touched."""
         if changed.touched:
             changed.add(self.buckets.open_rows(np.unique(np.concatenate(changed.touched))))
-        return np.concatenate([empty(ROLLUP), *changed.rollups])
 
     def _with_ids(self, rollups: Records) -> Records:
         named = rollups.copy()

@@ -15,6 +15,7 @@ from aggregator.loading import load_shard, rebuild_shard
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
 from aggregator.touched import Windows, windows_of
+from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
 from cityvitals.domain.times import US, from_us
@@ -26,7 +27,7 @@ from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
 from kpi_rules.model import Rule
 
-_ENTRIES: Final = 16
+_ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
 _RIPE: Final = 1000
 """Windows of one rule that become final in one cycle at most."""
@@ -91,8 +92,8 @@ class ShardWorker:
         done = Cycle()
         entries = await self._read(connection, heads, now_us)
         done.entries = len(entries)
-        done.more = len(entries) >= _ENTRIES
         changed = await asyncio.to_thread(self.shard.absorb, entries)
+        done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
         for load in self.shard.due(_REQUESTS):
             ids = self.shard.table.ids[list(load.rows)].tolist()
             readings = await derived.read_readings(connection, ids, load.begin, load.end)
@@ -113,7 +114,8 @@ class ShardWorker:
         after = {lane: seq for lane, seq in after.items() if heads[lane] > seq}
         if not after:
             return []
-        entries = await tail.read_entries(connection, shard.number, after, _ENTRIES)
+        limit = self._settings.cycle_readings * LOG_READING.itemsize
+        entries = await tail.read_entries(connection, shard.number, after, _ENTRIES, limit)
         if _has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
@@ -127,24 +129,28 @@ class ShardWorker:
     ) -> None:
         """Derive what follows from the cycle's buckets, and commit everything together."""
         settings = self._settings
-        rollups = self.shard.close_cycle(changed)
+        self.shard.show_open(changed)
+        closed = np.concatenate([empty(ROLLUP), *changed.closed])
+        redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
         judge = Judge(self.shard, settings.lateness_seconds, settings.final_after_seconds, now_us)
         windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
-        if not (done.entries or len(rollups) or windows):
+        if not (done.entries or len(redone) or windows):
             return
-        await self._rollups.ensure(rollups["bucket"])
+        await self._rollups.ensure(closed["bucket"])
+        await self._rollups.ensure(redone["bucket"])
         for one in windows:
             await self._indicators.ensure(one.begins)
         out = Outputs()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
-                await derived.write_rollups(connection, rollups)
+                await derived.append_rollups(connection, closed)
+                await derived.write_rollups(connection, redone)
                 await self._derive(connection, judge, windows, out)
                 await self._write(connection, out)
-        done.rollups, done.changes = len(rollups), len(out.changes)
+        done.rollups, done.changes = len(closed) + len(redone), len(out.changes)
 
     def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
         """Everything to derive in this cycle."""

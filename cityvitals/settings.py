@@ -66,8 +66,7 @@ class AggregatorSettings(_Section):
     lease_seconds: Seconds = 3.0
     poll_seconds: Seconds = 0.25
     checkpoint_seconds: Seconds = 5.0
-    cycle_readings: int = Field(default=200_000, ge=1)
-    dirty_readings: int = Field(default=500_000, ge=1)
+    cycle_readings: int = Field(default=100_000, ge=1)
     lateness_seconds: float = Field(default=2.0, ge=0)
     final_after_seconds: float = Field(default=60.0, ge=0)
     provisional_every_seconds: float = Field(default=60.0, ge=0)

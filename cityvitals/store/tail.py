@@ -41,9 +41,11 @@ async def read_heads(connection: Connection, shards: list[int]) -> dict[int, Cur
 
 
 async def read_entries(
-    connection: Connection, shard: int, after: Mapping[str, int], limit: int
+    connection: Connection, shard: int, after: Mapping[str, int], most: int, limit: int
 ) -> list[Entry]:
-    """At most `limit` entries of each lane after its cursor, by lane and number.
+    """At most `most` entries of each lane after its cursor, by lane and number.
+
+    After `limit` bytes no further entry of a lane is taken.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -55,6 +57,7 @@ async def read_entries(
             [shard] * len(lanes),
             lanes,
             [after[lane] for lane in lanes],
+            most,
             limit,
         )
     return [
