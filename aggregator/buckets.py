@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.columns import CELL, fresh_state
-from aggregator.kernels.fold import BUCKET, fold_stream
+from aggregator.kernels.fold import BUCKET, fold_stream, order_by_row
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.series_table import Ints, SeriesTable, tables
@@ -57,7 +57,9 @@ class Buckets:
 
     def fold(self, rows: Ints, t: Ints, v: NDArray[np.float64], flags: NDArray[np.int32]) -> Folded:
         """Fold one batch of new readings, in any order; every row must be known."""
-        order = np.lexsort((t, rows))
+        order = np.empty(len(rows), np.int64)
+        if not order_by_row(rows, t, len(self.state), order):
+            order = np.lexsort((t, rows))
         rows, t, v = rows[order], t[order], np.ascontiguousarray(v[order])
         bad = (flags[order] & EXCLUDING_FLAGS) != 0
         decl = self._table.declaration(rows, t)

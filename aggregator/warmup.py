@@ -3,7 +3,7 @@
 import numpy as np
 
 from aggregator.columns import CELL, fresh_state
-from aggregator.kernels.fold import NONE, fold_stream
+from aggregator.kernels.fold import NONE, fold_stream, order_by_row
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
 from aggregator.kernels.windows import fold_windows, join_stations, put_cells
 from cityvitals.domain.arrays import ROLLUP
@@ -16,6 +16,7 @@ def warm_up() -> None:
     v = np.zeros(1)
     declared = (np.zeros(1, np.int8), np.zeros(1, np.int8), one.copy(), one + 60_000_000)
     state, out = fresh_state(1), np.empty(8, ROLLUP)
+    order_by_row(one, one, 1, one.copy())
     fold_stream(one, v, one, bad, one, *declared, state, out, bad.copy())
     rows = out[: snapshot(state, one, out)]
     snapshot_size(state, one)
