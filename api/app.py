@@ -1,41 +1,39 @@
 """The API put together: everything is wired here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Final
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
 
 from api import documentation
 from api.database import Database
 from api.direct import DirectRoute
+from api.event_stream import EventStream
 from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
 from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
+from api.parameters import Parameter
 from api.problems import install_problems
 from api.routes import LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
-from api.schemas import (
-    CITY_EXAMPLE,
-    FINAL_EXAMPLE,
-    INDICATOR_EXAMPLE,
-    ZONE_EXAMPLE,
-    Cities,
-    City,
-    Indicators,
-    Zones,
-)
+from api.schemas import Cities, City, Indicators, Zones
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
 from cityvitals.settings import Settings
 from cityvitals.telemetry import Health
 
-STOPPING = "the API is stopping"
+STOPPING: Final = "the API is stopping"
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(
@@ -93,6 +91,7 @@ def create_app(
     _add_rest(app, routes, settings.api.history_limit)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
+    documentation.document(app)
     return app
 
 
@@ -103,37 +102,32 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
 
 
 def _add_rest(app: FastAPI, routes: Routes, history_limit: int) -> None:
-    def add(path: str, handler: Callable[..., Any], responses: Any, *query: Any) -> None:
-        shown = documentation.parameters(path, query)
-        app.add_api_route(path, handler, responses=responses, openapi_extra=shown)
+    def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
+        missing = (404,) if "{" in path else ()
+        app.add_api_route(
+            path,
+            handler,
+            response_model=model,
+            responses=documentation.problems(*missing, 422, 503),
+            openapi_extra=documentation.parameters(path, query),
+        )
 
-    zones = {"items": [ZONE_EXAMPLE], "next": None}
-    latest = {"items": [INDICATOR_EXAMPLE], "next": None}
-    history = {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None}
-    cities = {"items": [CITY_EXAMPLE], "next": None}
     city = "/v1/cities/{city}"
-    answers = documentation.answers
-    add("/v1/cities", routes.cities, answers(Cities, cities, 422, 503))
-    add(city, routes.city, answers(City, CITY_EXAMPLE, 404, 422, 503))
-    add(f"{city}/zones", routes.zones, answers(Zones, zones, 404, 422, 503))
-    add(
-        f"{city}/indicators",
-        routes.indicators,
-        answers(Indicators, latest, 404, 422, 503),
-        *LATEST_PARAMETERS,
-    )
-    add(
-        f"{city}/indicators/{{rule}}/history",
-        routes.history,
-        answers(Indicators, history, 404, 422, 503),
-        *history_parameters(history_limit),
-    )
+    history = f"{city}/indicators/{{rule}}/history"
+    add("/v1/cities", routes.cities, Cities)
+    add(city, routes.city, City)
+    add(f"{city}/zones", routes.zones, Zones)
+    add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
+    add(history, routes.history, Indicators, *history_parameters(history_limit))
 
 
 def _add_stream(app: FastAPI, route: StreamRoute) -> None:
     app.add_api_route(
         STREAM_PATH,
         route.stream,
+        status_code=200,
+        response_model=None,
+        response_class=EventStream,
         responses=documentation.stream_answers(),
         openapi_extra=documentation.parameters(STREAM_PATH, STREAM_PARAMETERS),
     )

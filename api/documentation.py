@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel
+from fastapi import FastAPI
 
 from api.parameters import Parameter
 from api.problems import MEDIA_TYPE
-from api.schemas import PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
+from api.schemas import EXAMPLES, PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
 
 DESCRIPTION: Final = (
     "Environmental indicators of cities, each with its warrant: coverage, stations, state, "
@@ -40,23 +40,10 @@ _RULE: Final = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of a route."""
-    return {
-        status: {
-            "model": Problem,
-            "description": _MEANINGS[status],
-            "content": {MEDIA_TYPE: {"example": PROBLEM_EXAMPLES[status]}},
-        }
-        for status in statuses
-    }
+    return {status: {"model": Problem, "description": _MEANINGS[status]} for status in statuses}
 
 
-def answers(model: type[BaseModel], example: Any, *statuses: int) -> dict[int | str, Any]:
-    """A route's good answer with an example, and its problems."""
-    good = {"model": model, "content": {"application/json": {"example": example}}}
-    return {200: good, **problems(*statuses)}
-
-
-def stream_answers() -> dict[int | str, Any]:
+def stream_answers() -> dict[int | str, dict[str, Any]]:
     """The live stream's answers."""
     content = {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}}
     good = {"description": "Events, until either side ends it.", "content": content}
@@ -67,3 +54,31 @@ def parameters(path: str, query: Sequence[Parameter]) -> dict[str, Any]:
     """The parameters of a route, of its path and of its query."""
     in_path = [shown for shown in (_CITY, _RULE) if f"{{{shown['name']}}}" in path]
     return {"parameters": [*in_path, *(parameter.document() for parameter in query)]}
+
+
+def document(app: FastAPI) -> None:
+    """Have the app's OpenAPI complete: examples with their nulls, problems by their media type.
+
+    FastAPI drops nulls from examples and gives models no other media type than JSON's.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _complete(generate())
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(found: dict[str, Any]) -> None:
+    for item in found["paths"].values():
+        for status, answer in item["get"]["responses"].items():
+            content = answer["content"]
+            if status != "200":
+                content.clear()
+                schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+                content[MEDIA_TYPE] = {"schema": schema, "example": PROBLEM_EXAMPLES[int(status)]}
+            elif "application/json" in content:
+                name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+                content["application/json"]["example"] = EXAMPLES[name]

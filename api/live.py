@@ -106,7 +106,8 @@ class Live:
                     self._wake_all()  # for what was said before we listened
                     await self._watch(listener)
             except CityVitalsError as error:
-                _log.info("not listening", reason=str(error))
+                if self._database.away is None:  # else that is said already
+                    _log.info("not listening", reason=str(error))
             except Exception:  # noqa: BLE001 - the outermost loop: say it, go on
                 _log.exception("listening failed")
             self._wake_all()

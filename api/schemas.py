@@ -149,6 +149,14 @@ FINAL_EXAMPLE: Final = {
     "state": "final",
     "coverage": 1.0,
 }
+EXAMPLES: Final[dict[str, Any]] = {
+    "Cities": {"items": [CITY_EXAMPLE], "next": None},
+    "City": CITY_EXAMPLE,
+    "Zones": {"items": [ZONE_EXAMPLE], "next": None},
+    "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
+}
+"""Of each good answer, by its model."""
+
 PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
     404: {
         "type": "urn:cityvitals:problem:not-found",

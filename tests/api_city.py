@@ -1,8 +1,8 @@
-"""A small city's indicators as the aggregator would have left them, for tests of the API and page."""
+"""A small city's indicators as the aggregator would have left them, for API and page."""
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -154,17 +154,18 @@ async def write_history(pool: Pool, rows: Sequence[IndicatorRow]) -> None:
 def latest_rows(now: datetime = NOW) -> list[IndicatorRow]:
     """The latest of every rule for the city and its zones, with one of each state."""
     rows = [indicator(rule, zone, now) for zone in ("", *ZONES) for rule in BODIES]
-    special = {
+    special: dict[tuple[str, str], Callable[[IndicatorRow], IndicatorRow]] = {
         ("air.no2.hour", "centro"): lambda row: insufficient(
             row, "coverage 0.38 of the open window, 0.5 needed", 0.38
         ),
         ("air.pm10.day", ""): lambda row: replace(row, state="corrected", revision=4, closed=True),
         ("traffic.speed.hour", ""): lambda row: replace(row, state="final", closed=True),
-        ("air.pm2_5.hour", "barco"): lambda row: replace(
-            row, coverage=0.71, silent=["gw-barco-2"]
-        ),
+        ("air.pm2_5.hour", "barco"): lambda row: replace(row, coverage=0.71, silent=["gw-barco-2"]),
     }
-    return [special.get((row.rule, row.zone), lambda same: same)(row) for row in rows]
+    return [
+        special[(row.rule, row.zone)](row) if (row.rule, row.zone) in special else row
+        for row in rows
+    ]
 
 
 def history_rows(rule: str, zone: str, count: int, now: datetime = NOW) -> list[IndicatorRow]:

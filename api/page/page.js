@@ -7,7 +7,7 @@ import { History } from "./history.js";
 import { getJson, watch } from "./stream.js";
 
 const RETRY_MS = 3000;
-const LATE_MS = 15 * 60e3;
+const LATE_MS = 2 * 3600e3; // hourly means come an hour after their window began
 const find = (selector) => document.querySelector(selector);
 
 const picker = find("#city");
