@@ -1,0 +1,300 @@
+"""One connection to the broker: paho-mqtt on the event loop's own thread, acks by hand.
+
+paho's hooks for external loops say when its socket is to be watched. paho reads one packet per
+call, so a readable socket is read until nothing more comes or other work is due.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from cityvitals.errors import Fenced, UnfitServer
+from cityvitals.settings import BrokerSettings
+
+ANSWER_S: Final = 5.0
+"""How long the broker may take to answer."""
+_MISC_S: Final = 1.0
+_PACKETS_AT_ONCE: Final = 64
+_FAILED: Final = 0x80
+"""MQTT reason codes from here on are failures."""
+_TAKEN_OVER: Final = 0x8E
+_TRY_AGAIN: Final = frozenset({0x88, 0x89, 0x97, 0x9F})
+"""Server unavailable, server busy, quota exceeded, connection rate exceeded."""
+_T = TypeVar("_T")
+
+
+class _Client(Client):
+    """paho's client on a socket that was connected without blocking the loop."""
+
+    ready: socket.socket
+
+    def _create_socket(self) -> socket.socket:
+        return self.ready
+
+    def abandon(self) -> None:
+        """Close the socket, whatever is going on."""
+        self._sock_close()
+
+
+class Link:
+    """A connection to the broker, from CONNECT to its end; never used again.
+
+    Args:
+        broker: where it is, and who we are.
+        client_id: the persistent session's name.
+        on_message: takes each message in the loop's thread.
+        on_batch: called after a run of messages, before other work gets its turn.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerSettings,
+        client_id: str,
+        on_message: Callable[[MQTTMessage], None],
+        on_batch: Callable[[], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._broker = broker
+        self._on_message = on_message
+        self._on_batch = on_batch
+        self._answered: asyncio.Future[bool] = loop.create_future()
+        self._subscribed: asyncio.Future[None] = loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._filters: Sequence[str] = ()
+        self._messages = 0
+        self._client = self._make_client(client_id)
+
+    async def connect(self, properties: Properties) -> bool:
+        """Connect; whether the broker still had our session.
+
+        Raises:
+            OSError: the broker is away, or did not answer.
+            UnfitServer: the broker refuses MQTT 5, us, or shared subscriptions.
+        """
+        host, port = self._broker.host, self._broker.port
+        async with asyncio.timeout(ANSWER_S):
+            self._client.ready = await _open_socket(host, port)
+            self._client.connect(
+                host,
+                port,
+                self._broker.keepalive_seconds,
+                clean_start=False,
+                properties=properties,
+            )
+            return await self._answer(self._answered)
+
+    async def subscribe(self, filters: Sequence[str]) -> None:
+        """Subscribe at QoS 1.
+
+        Raises:
+            OSError: the connection was lost.
+            UnfitServer: the broker refuses a subscription.
+        """
+        self._filters = filters
+        async with asyncio.timeout(ANSWER_S):
+            self._client.subscribe([(one, SubscribeOptions(qos=1)) for one in filters])
+            await self._answer(self._subscribed)
+
+    async def until_lost(self) -> None:
+        """Keep the connection alive until it ends.
+
+        Raises:
+            OSError: it was lost.
+            Fenced: another process connected with our client id.
+        """
+        while not self._ended.done():
+            await asyncio.wait([self._ended], timeout=_MISC_S)
+            self._client.loop_misc()
+        self._ended.result()
+
+    def acknowledge(self, mid: int) -> None:
+        """Acknowledge a message of this connection."""
+        self._client.ack(mid, 1)
+
+    def watch(self, *, on: bool) -> None:
+        """Read from the socket, or leave what comes to the network's own buffers."""
+        sock = self._client.socket()
+        if sock is None:
+            return
+        if on:
+            self._loop.add_reader(sock, self._readable)
+        else:
+            self._loop.remove_reader(sock)
+
+    async def leave(self) -> None:
+        """Send what is still to be sent, then disconnect; the session stays with the broker."""
+        if self._ended.done() or self._client.socket() is None:
+            return
+        self._client.disconnect()
+        await asyncio.wait([self._ended], timeout=ANSWER_S)
+
+    def abandon(self) -> None:
+        """Leave nothing of the connection behind."""
+        self._client.abandon()
+        for future in (self._answered, self._subscribed, self._ended):
+            if future.done() and not future.cancelled():
+                future.exception()  # looked at, so that nobody warns about it
+
+    def _make_client(self, client_id: str) -> _Client:
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=True,
+        )
+        if self._broker.username is not None:
+            secret = self._broker.password
+            client.username_pw_set(
+                self._broker.username, secret.get_secret_value() if secret else None
+            )
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._suback
+        client.on_message = self._message
+        client.on_socket_open = self._opened
+        client.on_socket_close = self._closing
+        client.on_socket_register_write = self._wants_to_write
+        client.on_socket_unregister_write = self._has_written
+        return client
+
+    def _opened(self, _client: Client, _data: Any, sock: Any) -> None:
+        self._loop.add_reader(sock, self._readable)
+
+    def _closing(self, _client: Client, _data: Any, sock: Any) -> None:
+        self._loop.remove_reader(sock)
+
+    def _wants_to_write(self, _client: Client, _data: Any, sock: Any) -> None:
+        self._loop.add_writer(sock, self._client.loop_write)
+
+    def _has_written(self, _client: Client, _data: Any, sock: Any) -> None:
+        self._loop.remove_writer(sock)
+
+    def _readable(self) -> None:
+        """Read packets while they bring messages; the rest keeps the socket readable."""
+        try:
+            for _ in range(_PACKETS_AT_ONCE):
+                before = self._messages
+                self._client.loop_read()
+                if self._messages == before:
+                    break
+            self._on_batch()
+        except Exception as error:  # noqa: BLE001 - the loop would log it and go on as if nothing was
+            self._end(error)
+
+    def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._messages += 1
+        self._on_message(message)
+
+    def _connected(
+        self,
+        _client: Client,
+        _data: Any,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._answered.done():
+            return
+        if reason.value >= _FAILED:
+            self._answered.set_exception(self._refusal(reason))
+        elif getattr(properties, "SharedSubscriptionAvailable", 1) == 0:
+            self._answered.set_exception(self._unfit("offers no shared subscriptions"))
+        else:
+            self._answered.set_result(flags.session_present)
+
+    def _suback(
+        self,
+        _client: Client,
+        _data: Any,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = [
+            f"{one} ({reason})"
+            for one, reason in zip(self._filters, reasons, strict=False)
+            if reason.value >= _FAILED
+        ]
+        if self._subscribed.done():
+            return
+        if refused:
+            self._subscribed.set_exception(
+                self._unfit(f"refuses the subscription {', '.join(refused)}")
+            )
+        else:
+            self._subscribed.set_result(None)
+
+    def _disconnected(
+        self,
+        _client: Client,
+        _data: Any,
+        flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server and reason.value == _TAKEN_OVER:
+            self._end(Fenced("another process connected to the broker as this lane"))
+        elif reason.value == 0 and not flags.is_disconnect_packet_from_server:
+            self._end(None)
+        else:
+            self._end(ConnectionError(f"connection ended: {reason}"))
+
+    def _end(self, error: Exception | None) -> None:
+        if self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+    async def _answer(self, wanted: "asyncio.Future[_T]") -> _T:
+        """What the broker answers, unless the connection ends before."""
+        either: list[asyncio.Future[Any]] = [wanted, self._ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if wanted.done():
+            return wanted.result()
+        self._ended.result()
+        raise ConnectionError("connection closed before the broker answered")
+
+    def _refusal(self, reason: ReasonCode) -> Exception:
+        if reason.value in _TRY_AGAIN:
+            return ConnectionError(f"broker is not ready: {reason}")
+        return self._unfit(f"refuses the connection: {reason}")
+
+    def _unfit(self, what: str) -> UnfitServer:
+        return UnfitServer(
+            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT 5 "
+            "with shared subscriptions"
+        )
+
+
+async def _open_socket(host: str, port: int) -> socket.socket:
+    """A connected TCP socket to the first address that answers."""
+    loop = asyncio.get_running_loop()
+    last: OSError = ConnectionError(f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        made = socket.socket(family, kind, protocol)
+        made.settimeout(0)  # the loop waits in its place
+        try:
+            await loop.sock_connect(made, address)
+            # Acks are four bytes each: without this the kernel holds them back for company.
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            made.close()
+            last = error
+        except asyncio.CancelledError:
+            made.close()
+            raise
+        else:
+            return made
+    raise last
