@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -11,6 +12,8 @@ from cityvitals.settings import BrokerSettings
 from simulator.session import BrokerAway, Message, Session, connected
 
 _BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+_STEADY_SECONDS: Final = 10.0
 
 _log = structlog.get_logger()
 
@@ -62,19 +65,21 @@ class Link:
         """
         failures = 0
         while True:
+            begin = monotonic()
             try:
                 async with connected(
                     self._broker, self._client_id, self._will, self._on_acknowledged
                 ) as (session, receive_maximum):
-                    failures = 0
                     self._begin(session, receive_maximum)
                     raise await session.serve()
             except BrokerAway as error:
                 _log.warning("broker away", reason=str(error), unacknowledged=self.outstanding)
             finally:
                 self._session = None
+            # Two simulators of one city cut each other off, and not every broker says so: only a
+            # connection that lasts makes the next wait short again.
+            failures = 0 if monotonic() - begin > _STEADY_SECONDS else failures + 1
             await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
-            failures += 1
 
     async def send(self, message: Message) -> None:
         """Publish a message, now or when there is room and a connection."""

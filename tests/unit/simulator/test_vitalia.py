@@ -1,6 +1,7 @@
 """The seeded city: the same seed gives the same bytes, and history joins live."""
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo
 
@@ -86,11 +87,16 @@ def test_the_city_has_four_zones_in_four_domains_and_few_gateways() -> None:
         assert zones == set(ZONES)
 
 
+def week() -> Iterator[Pack]:
+    return history().between(NOW_US - 7 * DAY_US, NOW_US, 15 * MINUTE_US)
+
+
 def test_values_are_plausible_for_a_week() -> None:
     quantities = load_catalogue().quantities
     values: dict[str, list[float]] = {}
-    for (_, quantity, _), value in said(list(history(length_us=7 * DAY_US).packs())).items():
+    for (_, quantity, _), value in said(list(week())).items():
         values.setdefault(quantity, []).append(value)
+    assert len(values) == 9
     for name, own in values.items():
         assert min(own) >= 0
         assert max(own) < (quantities[name].high or np.inf)
@@ -100,11 +106,12 @@ def test_values_are_plausible_for_a_week() -> None:
 def test_rush_hours_slow_the_traffic() -> None:
     zone = ZoneInfo("Europe/Vienna")
     hours: dict[int, list[float]] = {}
-    for (_, quantity, us), value in said(list(history(length_us=7 * DAY_US).packs())).items():
-        if quantity == "traffic_speed":
-            times = local_times(np.array([us]), zone)
-            if not times.weekend[0]:
-                hours.setdefault(int(times.hours[0]), []).append(value)
+    for pack in week():
+        if pack.device.gateway.domain == "traffic":
+            times = local_times(np.array([us for us, _, _ in pack.samples]), zone)
+            for hour, weekend, sample in zip(times.hours, times.weekend, pack.samples, strict=True):
+                if not weekend:
+                    hours.setdefault(int(hour), []).append(sample[2])
     means = {hour: np.mean(own) for hour, own in hours.items()}
     assert means[8] < 0.7 * means[3]
     assert means[17] < 0.8 * means[12]
