@@ -128,7 +128,9 @@ def _pieces(spans: Spans, good: NDArray[np.bool_]) -> _Pieces:
     total = kind[of] == Kind.INTERVAL_TOTAL
     apportioned = v[of] * (overlap / np.where(total, period[of], 1))
     share = np.where(total, apportioned, v[of])
-    integral = np.where(total, apportioned, v[of] * (overlap / 1e6))
+    # A microsecond as a factor, as the definition writes it: where large values of both signs
+    # cancel, the last bit would show.
+    integral = np.where(total, apportioned, v[of] * (overlap * 1e-6))
     spoken = overlap > 0
     return _Pieces(
         bucket=bucket[spoken],

@@ -114,7 +114,7 @@ def join(
         said = _said(station, windows)
         share = np.where(judged > 0, np.minimum(said.covered / np.maximum(judged, 1), 1.0), 0.0)
         valid = here & (said.covered > 0) & (sums | (share >= one.min_coverage))
-        seconds = np.maximum(said.covered, 1) / 1e6
+        seconds = np.maximum(said.covered, 1) * 1e-6
         mean = one.statistic == Statistic.MEAN
         total += np.where(valid, said.integral / (seconds if mean else 1.0), 0.0)
         coverage += np.where(here, share, 0.0)
