@@ -74,11 +74,23 @@ def chance(key: int, index: NDArray[np.int64]) -> Numbers:
 
 
 def drift(key: int, us: Times, scale_us: int) -> Numbers:
-    """Noise in [-1, 1) that forgets over `scale_us`: smooth steps between random points."""
+    """Noise in [-1, 1) that forgets over `scale_us`: smooth steps between random points.
+
+    Instants must ascend.
+    """
     point, part = us // scale_us, (us % scale_us) / scale_us
-    before, after = chance(key, point), chance(key, point + 1)
+    # Instants are many and points few: chance is the dear part.
+    known = chance(key, np.arange(point[0], point[-1] + 2))
+    before, after = known[point - point[0]], known[point - point[0] + 1]
     blend = part * part * (3.0 - 2.0 * part)
-    return 2.0 * (before + (after - before) * blend) - 1.0
+    noise: Numbers = 2.0 * (before + (after - before) * blend) - 1.0
+    return noise
+
+
+@lru_cache(maxsize=65_536)
+def _place(key: int) -> float:
+    """Where a sensor stands among its like, in [-1, 1)."""
+    return float(2.0 * chance(key, np.array([-1]))[0] - 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +140,12 @@ class Signal:
     def values(self, seed: int, quantity: str, sensor: str, times: LocalTimes) -> Numbers:
         """The values at instants, in the quantity's unit."""
         city, own = key_of(seed, quantity), key_of(seed, quantity, sensor)
-        place = 2.0 * chance(own, np.array([-1]))[0] - 1.0
         moving = (
             1.0
             + self.shared * drift(city, times.us, 6 * _HOUR_US)
             + self.own * drift(own, times.us, _HOUR_US // 3)
         )
-        level = self.level * (1.0 + self.spread * place) * self.profile.at(times) * moving
+        level = self.level * (1.0 + self.spread * _place(own)) * self.profile.at(times) * moving
         noise = self.grain * (2.0 * chance(own, times.us) - 1.0)
-        rounded: Numbers = np.round(np.maximum(level + noise, self.low), self.digits)
-        return rounded
+        clipped: Numbers = np.maximum(level + noise, self.low)
+        return clipped.round(self.digits)

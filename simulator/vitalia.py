@@ -139,15 +139,19 @@ class Vitalia:
         A whole minute is sampled at the same instants whatever the step, so that live goes on
         where history ends, and what is sent again is the same.
         """
+        times: dict[tuple[int, int], LocalTimes] = {}  # ten turns, however many devices
         for number, device in enumerate(self.devices):
             phase = number * TICK_US % LIVE_US
             if device.series[0].kind is Kind.INTERVAL_TOTAL:
                 first, step = begin_us + -begin_us % MINUTE_US, MINUTE_US
             else:
                 first, step = begin_us + (phase - begin_us) % step_us, step_us
-            if first < end_us:
+            if first >= end_us:
+                continue
+            if (first, step) not in times:
                 us = np.arange(first, end_us, step, dtype=np.int64)
-                yield self._pack(device, local_times(us, self._zone))
+                times[first, step] = local_times(us, self._zone)
+            yield self._pack(device, times[first, step])
 
     def _pack(self, device: Device, times: LocalTimes) -> Pack:
         columns = [
