@@ -158,13 +158,10 @@ def _continues(state: Any, t: int) -> bool:
     Nearly every live sample does. Asking this first spares the general way its divisions: 12
     million readings a second without, on the machine where it was 5 times that with.
     """
-    return (
-        t > state.last_seen
-        and state.pend_t >= state.bucket
-        and t < state.bucket + BUCKET
-        and state.broken == 0
-        and state.pend_t != NONE
-    )
+    inside: bool = t > state.last_seen and t < state.bucket + BUCKET
+    pending: bool = state.pend_t >= state.bucket and state.pend_t != NONE
+    whole: bool = state.broken == 0
+    return inside and pending and whole
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -156,7 +156,7 @@ def is_time_zone(name: str) -> bool:
     """Whether the time-zone database knows a name."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # unknown, not a zone's name at all, or a folder's name
+    except (KeyError, ValueError, OSError):  # unknown, not a zone's name at all, or a folder's name
         return False
     return True
 
