@@ -47,9 +47,23 @@ class Model:
 
 
 async def verify_city(
-    audit: Audit, city: AuditCity, rules: Sequence[Rule], log: Sequence[LogRow], out: Findings
+    audit: Audit,
+    city: AuditCity,
+    rules: Sequence[Rule],
+    log: Sequence[LogRow],
+    out: Findings,
+    *,
+    settled: bool,
 ) -> None:
     """Recompute all that is derived for a city, and compare.
+
+    Args:
+        audit: the snapshot.
+        city: which.
+        rules: all definitions.
+        log: how far the aggregator has come.
+        out: takes the findings.
+        settled: whether windows behind the watermark must be closed.
 
     Raises:
         StoreUnavailable: the server went away.
@@ -60,7 +74,7 @@ async def verify_city(
     zones = sorted({"", *await audit.zones(city.id), *_zones(model)})
     for rule in rules:
         _progress(f"{city.id}: {rule.id}")
-        await _verify_rule(audit, model, rule, zones, out)
+        await _verify_rule(audit, model, rule, zones, out, settled=settled)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
     if gone:
         out.notes.append(f"{city.id}: no such rules any more, not checked: {', '.join(gone)}")
@@ -159,7 +173,13 @@ def _check_keys(name: str, readings: Records, out: Findings) -> None:
 
 
 async def _verify_rule(
-    audit: Audit, model: Model, rule: Rule, zones: Sequence[str], out: Findings
+    audit: Audit,
+    model: Model,
+    rule: Rule,
+    zones: Sequence[str],
+    out: Findings,
+    *,
+    settled: bool,
 ) -> None:
     stored = await audit.indicators(model.city.id, rule.id, zones)
     latest = await audit.latest(model.city.id, rule.id, zones)
@@ -179,6 +199,9 @@ async def _verify_rule(
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
         work.verify(mine, newest, city_has["spoken"], mark, out)
+        if settled:
+            heard = mine[np.isin(mine["begin"], windows.begins[city_has["spoken"]])]
+            indicators.check_closed(place, indicators.newest(heard), mark, out)
 
 
 def _stations(model: Model, rule: Rule) -> Stations:
@@ -226,7 +249,7 @@ class _Zone:
         """Compare all rows (INDICATOR) with what they should be."""
         whole = self._expect(self.windows, self.windows.ends - self.windows.begins)
         newest = indicators.newest(stored)
-        indicators.compare_closed(self.place, newest, whole, out)
+        indicators.compare_newest(self.place, newest, whole, spoken, out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = whole[whole["placed"] & spoken]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)

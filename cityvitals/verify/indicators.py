@@ -53,13 +53,46 @@ def newest(stored: Records) -> Records:
     return found
 
 
-def compare_closed(place: Place, stored: Records, expected: Records, out: Findings) -> None:
-    """Compare closed windows (INDICATOR, one row each) with what they should be (EXPECTED)."""
+def compare_newest(
+    place: Place, stored: Records, expected: Records, spoken: NDArray[np.bool_], out: Findings
+) -> None:
+    """Compare the newest revision of each window (INDICATOR) with what it should be.
+
+    Args:
+        place: whose.
+        stored: one row for each window; open ones are compared in `indicator_latest`.
+        expected: what they should be (EXPECTED).
+        spoken: whether any of the city's stations has a partial in each expected window.
+        out: takes the findings.
+    """
     tally = out.tally(NEWEST)
     tally.sealed += int((stored["begin"] < place.sealed_us).sum())
     stored = stored[stored["begin"] >= place.sealed_us]
+    # A later revision may say that nothing is left of what there was; a first one may not.
+    silent = np.isin(stored["begin"], expected["begin"][~spoken]) & (stored["revision"] == 1)
+    _superfluous(NEWEST, place, stored["begin"][silent], out)
+    tally.checked += int(silent.sum())
+    stored = stored[~silent]
     tally.open += int((~stored["closed"]).sum())
     compare(NEWEST, place, stored[stored["closed"]], expected, out)
+
+
+def _superfluous(kind: str, place: Place, begins: Ints, out: Findings) -> None:
+    out.tally(kind).different += len(begins)
+    for begin in begins[:SHOWN].tolist():
+        out.differ(Difference(kind, place.key(begin), "superfluous", "a row", "none"))
+
+
+def check_closed(place: Place, stored: Records, watermark_us: int, out: Findings) -> None:
+    """Check that no window (INDICATOR, newest revisions) is open behind the watermark."""
+    tally = out.tally(NEWEST)
+    late = ~stored["closed"] & (stored["end"] <= watermark_us)
+    late &= stored["begin"] >= place.sealed_us
+    tally.checked += int(late.sum())
+    tally.different += int(late.sum())
+    for begin in stored["begin"][late][:SHOWN].tolist():
+        key = place.key(begin)
+        out.differ(Difference(NEWEST, key, "open behind the watermark", "open", "closed"))
 
 
 def compare(kind: str, place: Place, stored: Records, expected: Records, out: Findings) -> None:
@@ -68,10 +101,7 @@ def compare(kind: str, place: Place, stored: Records, expected: Records, out: Fi
     tally.checked += len(stored)
     allowed = expected[expected["placed"]]
     begins, mine, theirs = np.intersect1d(stored["begin"], allowed["begin"], return_indices=True)
-    alone = np.setdiff1d(stored["begin"], begins)
-    tally.different += len(alone)
-    for begin in alone[:SHOWN].tolist():
-        out.differ(Difference(kind, place.key(begin), "superfluous", "a row", "none"))
+    _superfluous(kind, place, np.setdiff1d(stored["begin"], begins), out)
     rows, right = stored[mine], allowed[theirs]
     wrong = np.zeros(len(rows), np.bool_)
     for field in (*_CLOSE, *_EXACT):

@@ -33,7 +33,8 @@ def run(
         settings: database, and the folder of further rules.
         city: its id; None for every city.
         as_json: print JSON instead of a table.
-        settled: also fail if the log has entries that the aggregator has not taken.
+        settled: also fail if the log has entries that the aggregator has not taken, or a window
+            behind the watermark is still open.
 
     Returns:
         0 if clean, 1 if anything differs, 2 if it could not be found out.
@@ -81,7 +82,7 @@ async def _verify(
             key = f"shard {row.shard} lane {row.lane}"
             out.check(books.LOG, key, "entries not taken", books.waiting([row], row.shard), 0)
     for one in _chosen(await audit.cities(), city):
-        await verify_city(audit, one, rules, log, out)
+        await verify_city(audit, one, rules, log, out, settled=settled)
     return out
 
 

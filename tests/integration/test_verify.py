@@ -125,10 +125,11 @@ FAULTS = {
         "missing",
     ),
     "an indicator of a window without data": (
-        """update indicator set window_begin = window_begin - interval '1 day'
-            where window_begin = '2026-03-02 10:00Z' and zone = 'north'""",
+        """update indicator set window_begin = window_begin - interval '1 day',
+           window_end = window_end - interval '1 day', closed = false, state = 'insufficient'
+           where window_begin = '2026-03-02 10:00Z' and zone = 'north'""",
         "indicator",
-        "value",
+        "superfluous",
     ),
     "an indicator where nothing is placed": (
         "update indicator set zone = 'south' where coverage = 1 and zone = 'north'",
@@ -255,6 +256,19 @@ def test_work_that_waits_is_told_and_fails_only_where_asked(
     assert report["clean"]
     assert any("1 log entries are not taken yet" in note for note in report["notes"])
     assert not found(planted, capsys, settled=True)["clean"]
+
+
+def test_a_window_behind_the_watermark_may_be_open_only_for_a_while(
+    planted: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(
+        planted,
+        """update indicator set closed = false, state = 'provisional'
+           where window_begin = '2026-03-02 10:00Z'""",
+    )
+    assert found(planted, capsys)["clean"]
+    fields = {one["field"] for one in found(planted, capsys, settled=True)["differences"]}
+    assert fields == {"open behind the watermark"}
 
 
 def test_below_the_seal_nothing_is_missed(
