@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from starlette.responses import Response
@@ -54,21 +53,27 @@ class EventStream(Response):
             watching.cancel()
 
     async def _send_all(self, send: Send) -> None:
-        # A client that is gone or takes nothing ends the stream; it knows how to come back.
-        with suppress(OSError, TimeoutError):
-            subscription = self._subscription
-            await self._write(send, subscription.opening, _RETRY)
-            await self._part(send, comment(f"up to date at {subscription.number}"))
-            outbox = subscription.outbox
-            while True:
-                events = await outbox.take(self._live.timing.heartbeat)
-                if events:
-                    await self._write(send, events)
-                elif outbox.closed is not None:
-                    self._metrics.disconnected.labels(outbox.closed).inc()
-                    return await self._part(send, comment(outbox.closed), more=False)
-                else:
-                    await self._part(send, comment("still here"))
+        try:
+            await self._follow(send)
+        except TimeoutError:
+            self._metrics.disconnected.labels("takes nothing").inc()
+        except OSError:
+            pass  # the client is gone; it knows how to come back
+
+    async def _follow(self, send: Send) -> None:
+        subscription = self._subscription
+        await self._write(send, subscription.opening, _RETRY)
+        await self._part(send, comment(f"up to date at {subscription.number}"))
+        outbox = subscription.outbox
+        while True:
+            events = await outbox.take(self._live.timing.heartbeat)
+            if events:
+                await self._write(send, events)
+            elif outbox.closed is not None:
+                self._metrics.disconnected.labels(outbox.closed).inc()
+                return await self._part(send, comment(outbox.closed), more=False)
+            else:
+                await self._part(send, comment("still here"))
 
     async def _write(self, send: Send, events: Sequence[Event], head: bytes = b"") -> None:
         await self._part(send, head + b"".join(event.wire for event in events))

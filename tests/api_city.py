@@ -128,7 +128,8 @@ async def write(
             "select change_number from city where id = $1 for update", rows[0].city
         )
         numbered = [replace(row, change_number=number + n) for n, row in enumerate(rows, 1)]
-        await write_indicators(connection, [], numbered)
+        newest = {(row.rule, row.zone): row for row in numbered}
+        await write_indicators(connection, [], list(newest.values()))
         changes = [
             ChangeRow(row.city, row.change_number, row.computed_at, kind, body_of(row))
             for row in numbered
