@@ -1,0 +1,187 @@
+"""The command line: each command imports its process only when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cityvitals import __version__
+from cityvitals.errors import CityVitalsError
+from cityvitals.service import told
+from cityvitals.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="cityvitals",
+    help="Live, provable environmental indicators from what a city's sensors say.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
+app.add_typer(registry_app, name="registry")
+
+
+def main() -> None:
+    """Run the command line; our own errors are one line, whatever command raised them."""
+    try:
+        app()
+    except (CityVitalsError, BaseExceptionGroup) as error:
+        raise SystemExit(told(error)) from None
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 (typer's callback)
+    if value:
+        typer.echo(f"cityvitals {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: FBT002 (a flag, as all of typer's)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and end.")
+    ] = False,
+) -> None:
+    """Live, provable environmental indicators from what a city's sensors say."""
+
+
+def _exit(code: int) -> None:
+    raise typer.Exit(code)
+
+
+@app.command()
+def ingest() -> None:
+    """Take readings from the broker and commit them."""
+    from ingest.main import run  # noqa: PLC0415 (lazy: see the module's docstring)
+
+    _exit(run(load_settings()))
+
+
+@app.command()
+def aggregate() -> None:
+    """Derive indicators from committed readings."""
+    from aggregator.main import run  # noqa: PLC0415
+
+    _exit(run(load_settings()))
+
+
+@app.command()
+def api() -> None:
+    """Serve indicators over HTTP, and the page."""
+    from api.main import run  # noqa: PLC0415
+
+    _exit(run(load_settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to this build."""
+    import asyncio  # noqa: PLC0415
+
+    for name in asyncio.run(_migrate(load_settings())):
+        typer.echo(f"applied {name}")
+    typer.echo("the schema is current")
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    from cityvitals.store.migrate import migrate as apply  # noqa: PLC0415
+    from cityvitals.store.pool import open_pool  # noqa: PLC0415
+
+    async with open_pool(settings.database, "cityvitals migrate") as pool, pool.acquire() as one:
+        return [f"{found.version:04d} {found.name}" for found in await apply(one)]
+
+
+@registry_app.command("apply")
+def registry_apply(
+    file: Annotated[Path, typer.Argument(help="TOML: city, zones, sensors, facts.")],
+) -> None:
+    """Apply a registry file; doing it again changes nothing."""
+    import asyncio  # noqa: PLC0415
+
+    typer.echo(asyncio.run(_registry_apply(load_settings(), file)))
+
+
+async def _registry_apply(settings: Settings, file: Path) -> str:
+    from cityvitals.store.pool import open_pool  # noqa: PLC0415
+    from cityvitals.store.registry_file import apply_registry  # noqa: PLC0415
+
+    async with open_pool(settings.database, "cityvitals registry") as pool:
+        return str(await apply_registry(pool, file))
+
+
+@app.command()
+def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
+    replay: Annotated[
+        Path | None, typer.Option(help="Play this recorded file (CSV, .gz too) instead.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="What its columns mean: a TOML file, or beijing|ferrara|steel."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="Event seconds per second in a replay, or max.")
+    ] = "max",
+    city: Annotated[str | None, typer.Option(help="Play as this city id.")] = None,
+    seed: Annotated[int, typer.Option(help="What the seeded city's values follow from.")] = 1,
+    history_hours: Annotated[
+        float, typer.Option(min=0, help="Send so much of the seeded city's past first.")
+    ] = 0.0,
+    live: Annotated[bool, typer.Option(help="Go on publishing until stopped.")] = True,  # noqa: FBT002
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many readings.")] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Sensors, as a multiple.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="Write a summary here, as JSON.")] = None,
+) -> None:
+    """Play a seeded city, or recorded data by a mapping, over MQTT."""
+    from simulator.main import Options, run  # noqa: PLC0415
+
+    options = Options(
+        replay=replay,
+        mapping=mapping,
+        speed=_speed(speed),
+        city=city,
+        seed=seed,
+        history_hours=history_hours,
+        live=live,
+        limit=limit,
+        scale=scale,
+        report=report,
+    )
+    _exit(run(load_settings(), options))
+
+
+def _speed(text: str) -> float | None:
+    """None for max; a positive number otherwise."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(
+            f"{text!r} is neither a positive number nor max", param_hint="--speed"
+        )
+    return speed
+
+
+@app.command()
+def verify(
+    city: Annotated[str | None, typer.Option(help="Only this city.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Recompute every rollup and indicator from stored readings, and compare."""
+    from cityvitals.verify.main import run  # noqa: PLC0415
+
+    _exit(run(load_settings(), city, as_json=as_json))
+
+
+@app.command()
+def up(
+    simulator: Annotated[bool, typer.Option(help="Play the seeded city.")] = True,  # noqa: FBT002
+    history_hours: Annotated[
+        float, typer.Option(min=0, help="How much of its past a first start sends.")
+    ] = 48.0,
+) -> None:
+    """Run the whole service here: embedded broker and database, three processes, a city."""
+    from deploy.local.up import run  # noqa: PLC0415
+
+    _exit(run(load_settings(), simulator=simulator, history_hours=history_hours))

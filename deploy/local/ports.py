@@ -1,0 +1,56 @@
+"""Ports of the loopback: free, or told plainly by whom they are taken and what changes them."""
+
+import socket
+from typing import Final
+
+import psutil
+
+from cityvitals.errors import SettingsError
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+def require_free(port: int, purpose: str, setting: str) -> None:
+    """Make sure that a port of the loopback can be taken.
+
+    Args:
+        port: TCP port.
+        purpose: what it is for, as the message says it.
+        setting: what the user changes to take another one.
+
+    Raises:
+        SettingsError: it is taken; names the holder where the system tells.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} for {purpose} is taken{_holder(port)} ({error.strerror}): "
+                f"free it, or choose another one with {setting}"
+            ) from None
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on a port of the loopback."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        return ""  # other users' connections are not always shown
+    return ""

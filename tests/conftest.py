@@ -1,0 +1,146 @@
+"""Fixtures: real servers, started once a session; a fresh database for every test that asks."""
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.store.migrate import migrate
+from cityvitals.store.pool import open_pool
+from cityvitals.store.server import create_database, drop_database
+from deploy.local.broker import choose, find_mosquitto
+from tests.servers import Background, BrokerServer, PostgresServer
+
+BUDGETS = {"unit": 120.0, "integration": 240.0, "faults": 300.0, "acceptance": 300.0}
+"""Seconds that each suite may take, thrice what it takes on two cores."""
+
+_spent: dict[str, float] = {}
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    loop = Background()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(background: Background) -> Iterator[PostgresServer]:
+    server = PostgresServer(background)
+    server.start()
+    background.call(_template(server))
+    yield server
+    server.discard()
+
+
+async def _template(server: PostgresServer) -> None:
+    """Migrate once; tests copy the result."""
+    await create_database(server.dsn("postgres"), "template_cityvitals")
+    settings = DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals")))
+    async with open_pool(settings, "tests") as pool, pool.acquire() as connection:
+        await migrate(connection)
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    dsn = postgres.dsn("postgres")
+    postgres.call(create_database(dsn, name, "template_cityvitals"))
+    yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
+    postgres.call(drop_database(dsn, name))
+
+
+@pytest.fixture
+def own_postgres(background: Background) -> Iterator[PostgresServer]:
+    """A PostgreSQL of the test's own, to be stopped and killed; database `cityvitals`, migrated."""
+    server = PostgresServer(background)
+    server.start()
+    background.call(_template(server))
+    background.call(create_database(server.dsn("postgres"), "cityvitals", "template_cityvitals"))
+    yield server
+    server.discard()
+
+
+@pytest.fixture(scope="session")
+def mosquitto(background: Background) -> Iterator[BrokerServer]:
+    if find_mosquitto() is None:
+        pytest.skip("no mosquitto here: apt-get install mosquitto")
+    server = BrokerServer(background)
+    server.start()
+    yield server
+    server.discard()
+
+
+@pytest.fixture
+def broker(mosquitto: BrokerServer) -> BrokerSettings:
+    """A mosquitto; shared by the session, so use ids that nobody else uses."""
+    return BrokerSettings(port=mosquitto.port)
+
+
+@pytest.fixture
+def own_broker(background: Background) -> Iterator[BrokerServer]:
+    """A mosquitto of the test's own, to be stopped and started."""
+    if find_mosquitto() is None:
+        pytest.skip("no mosquitto here: apt-get install mosquitto")
+    server = BrokerServer(background)
+    server.start()
+    yield server
+    server.discard()
+
+
+@pytest.fixture(scope="session")
+def iotcore(background: Background) -> Iterator[BrokerServer]:
+    server = BrokerServer(background, choose(prefer_mosquitto=False))
+    server.start()
+    yield server
+    server.discard()
+
+
+@pytest.fixture
+def embedded_broker(iotcore: BrokerServer) -> BrokerSettings:
+    """The broker that comes with the project."""
+    return BrokerSettings(port=iotcore.port)
+
+
+@pytest.fixture
+def city() -> str:
+    """A city id that no other test uses."""
+    return f"city-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    begun = time.monotonic()
+    result = yield
+    parts = item.nodeid.split("/")
+    suite = parts[1] if len(parts) > 1 else ""
+    _spent[suite] = _spent.get(suite, 0.0) + time.monotonic() - begun
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    over = [
+        f"suite {suite} took {spent:.0f} s; its budget is {BUDGETS[suite]:.0f} s"
+        for suite, spent in _spent.items()
+        if spent > BUDGETS.get(suite, float("inf"))
+    ]
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if skipped and os.environ.get("CITYVITALS_FAIL_ON_SKIP"):
+        over.append(f"{skipped} tests were skipped, and here none may be")
+    if over and reporter:
+        reporter.write_line("")
+        for line in over:
+            reporter.write_line(line, red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,91 @@
+"""Servers for tests, on an event loop in a thread of their own, so that any code can use them."""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from deploy.local.broker import EmbeddedBroker, Product, choose
+from deploy.local.ports import free_port
+from deploy.local.postgres import EmbeddedPostgres
+
+T = TypeVar("T")
+
+
+class Background:
+    """An event loop in a thread; `call` runs a coroutine there and waits for it.
+
+    Children are spawned by this thread, and the kernel ends them when it ends: keep it running.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def call(self, work: Coroutine[Any, Any, T], timeout: float = 120.0) -> T:
+        """The result of a coroutine."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+class PostgresServer:
+    """An embedded PostgreSQL in a temporary folder; can be stopped, killed and started again."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._folder = tempfile.TemporaryDirectory(prefix="cityvitals-pg-")
+        Path(self._folder.name).chmod(0o711)  # ours: so root's server can live in it
+        self._server = EmbeddedPostgres(Path(self._folder.name), free_port())
+
+    def start(self) -> None:
+        self._background.call(self._server.start())
+
+    def stop(self) -> None:
+        self._background.call(self._server.stop())
+
+    def dsn(self, database: str) -> str:
+        return self._server.dsn(database)
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._background.call(work)
+
+    def discard(self) -> None:
+        self.stop()
+        self._server.discard()
+        self._folder.cleanup()
+
+
+class BrokerServer:
+    """A broker in a temporary folder; can be stopped and started again on the same port."""
+
+    def __init__(self, background: Background, product: Product | None = None) -> None:
+        self._background = background
+        self._folder = tempfile.TemporaryDirectory(prefix="cityvitals-mqtt-")
+        self.port = free_port()
+        self._server = EmbeddedBroker(Path(self._folder.name), self.port, product or choose())
+
+    def start(self) -> None:
+        self._background.call(self._server.start())
+
+    def stop(self) -> None:
+        self._background.call(self._server.stop())
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid
+
+    def discard(self) -> None:
+        self.stop()
+        self._folder.cleanup()
