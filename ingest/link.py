@@ -1,7 +1,7 @@
 """One connection to the broker: paho-mqtt on the event loop's own thread, acks by hand.
 
-paho's hooks for external loops say when its socket is to be watched. paho reads one packet per
-call, so a readable socket is read until nothing more comes or other work is due.
+paho's hooks for external loops say when its socket is to be watched. paho handles one packet per
+call, so what was read ahead is handled until it is used up or other work is due.
 """
 
 import asyncio
@@ -17,11 +17,12 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cityvitals.errors import Fenced, UnfitServer
 from cityvitals.settings import BrokerSettings
+from ingest.buffered_socket import BufferedSocket
 
 ANSWER_S: Final = 5.0
 """How long the broker may take to answer."""
 _MISC_S: Final = 1.0
-_PACKETS_AT_ONCE: Final = 64
+_PACKETS_AT_ONCE: Final = 16
 _FAILED: Final = 0x80
 """MQTT reason codes from here on are failures."""
 _TAKEN_OVER: Final = 0x8E
@@ -33,9 +34,9 @@ _T = TypeVar("_T")
 class _Client(Client):
     """paho's client on a socket that was connected without blocking the loop."""
 
-    ready: socket.socket
+    ready: BufferedSocket
 
-    def _create_socket(self) -> socket.socket:
+    def _create_socket(self) -> Any:
         return self.ready
 
     def abandon(self) -> None:
@@ -69,7 +70,7 @@ class Link:
         self._subscribed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
-        self._messages = 0
+        self._is_watching = True
         self._client = self._make_client(client_id)
 
     async def connect(self, properties: Properties) -> bool:
@@ -81,7 +82,7 @@ class Link:
         """
         host, port = self._broker.host, self._broker.port
         async with asyncio.timeout(ANSWER_S):
-            self._client.ready = await _open_socket(host, port)
+            self._client.ready = BufferedSocket(await _open_socket(host, port))
             self._client.connect(
                 host,
                 port,
@@ -122,10 +123,12 @@ class Link:
     def watch(self, *, on: bool) -> None:
         """Read from the socket, or leave what comes to the network's own buffers."""
         sock = self._client.socket()
+        self._is_watching = on
         if sock is None:
             return
         if on:
             self._loop.add_reader(sock, self._readable)
+            self._loop.call_soon(self._readable)
         else:
             self._loop.remove_reader(sock)
 
@@ -172,25 +175,37 @@ class Link:
         self._loop.remove_reader(sock)
 
     def _wants_to_write(self, _client: Client, _data: Any, sock: Any) -> None:
-        self._loop.add_writer(sock, self._client.loop_write)
+        self._loop.add_writer(sock, self._writable)
 
     def _has_written(self, _client: Client, _data: Any, sock: Any) -> None:
         self._loop.remove_writer(sock)
 
     def _readable(self) -> None:
-        """Read packets while they bring messages; the rest keeps the socket readable."""
+        """Handle what has come; what is left after a number of packets, when others had a turn."""
         try:
             for _ in range(_PACKETS_AT_ONCE):
-                before = self._messages
                 self._client.loop_read()
-                if self._messages == before:
+                if self._client.socket() is None or not self._client.ready.has_read_ahead:
                     break
             self._on_batch()
-        except Exception as error:  # noqa: BLE001 - the loop would log it and go on as if nothing was
+        except Exception as error:  # noqa: BLE001 - the loop would log it and go on regardless
+            self._end(error)
+        if self._is_watching and self._client.socket() and self._client.ready.has_read_ahead:
+            self._loop.call_soon(self._readable)
+
+    def _writable(self) -> None:
+        """Send what paho has queued, and the rest when the socket takes more."""
+        self._client.loop_write()
+        sock = self._client.socket()
+        if sock is None:
+            return
+        try:
+            if not self._client.ready.flush():
+                self._loop.add_writer(sock, self._writable)
+        except OSError as error:
             self._end(error)
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._messages += 1
         self._on_message(message)
 
     def _connected(

@@ -16,7 +16,7 @@ from cityvitals.domain.names import is_identifier
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import iso
 from cityvitals.errors import MalformedPayload
-from cityvitals.wire.instant import read_instant
+from cityvitals.wire.instant import read_instant, read_instants
 
 _INT8_MAX: Final = 2**63 - 1
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_INT8_MAX)]
@@ -130,20 +130,29 @@ def _typed(message: list[_Typed] | _Object) -> list[_Typed]:
 
 def _columns(readings: list[_Typed]) -> Pack:
     """The parallel lists of typed readings; raises where any of them needs a closer look."""
-    channels = [_channel(r.ch) for r in readings]
-    values = [r.v for r in readings]
-    if not all(map(math.isfinite, values)):
-        raise MalformedPayload(Reason.NO_NUMBER, "a value is not finite")
+    channels = [r.ch for r in readings]
+    if any(channels):
+        for channel in set(channels):
+            _channel(channel)
     return Pack(
-        [read_instant(r.t) for r in readings],
+        _instants([r.t for r in readings]),
         [r.q for r in readings],
-        values,
+        [r.v for r in readings],  # finite: JSON has no other numbers, and msgspec no larger ones
         [r.u for r in readings],
         [r.rev for r in readings],
         [r.seq for r in readings],
         channels,
         list(range(len(readings))),
     )
+
+
+def _instants(given: list[str | int | float]) -> list[int]:
+    """Microseconds since 1970 UTC of each time; raises where one is none."""
+    try:
+        found = read_instants(given)  # type: ignore[arg-type]
+    except TypeError:  # epoch seconds among them
+        found = None
+    return [read_instant(one) for one in given] if found is None else found
 
 
 def _parse(payload: bytes) -> Any:
