@@ -16,7 +16,7 @@ export class Board {
     this.indicators = new Map();
     this.cards = new Map();
     this.waiting = new Map();
-    this.layout = "";
+    this.layout = null;
   }
 
   get isEmpty() {

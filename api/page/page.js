@@ -61,6 +61,7 @@ function onEvent(kind, data) {
   if (kind === "snapshot") {
     page.board.showAll(data.items);
     showConnection("live");
+    tick();
   } else if (data.rule) {
     page.board.take(data, kind);
     history.update(data);
