@@ -1,6 +1,6 @@
 """From buckets to indicators: a rule over its stations, for many windows at once. Pure."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -184,7 +184,7 @@ def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts) -> Floats:
     for g, zone in enumerate(plan.groups):
         since, values = facts.get((plan.city.id, zone, name), ([], []))
         for w, end in enumerate(ends):
-            at = bisect_right(since, int(end)) - 1
+            at = bisect_left(since, int(end)) - 1
             if at >= 0:
                 found[w, g] = values[at]
     return found
