@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from cityvitals.catalogue.load import Catalogue, Quantity
-from cityvitals.domain.names import Kind
+from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.outcome import Reason
-from cityvitals.domain.series import Declaration
 from cityvitals.errors import BadTopic, MalformedPayload
 from cityvitals.store.batch import Rejection
+from cityvitals.store.completion import Stated, complete, default_declaration
 from cityvitals.store.declarations import (
     Declared,
     DeclaredCity,
@@ -18,7 +17,6 @@ from cityvitals.store.registry import DeviceKey
 from cityvitals.wire import topic as topics
 from cityvitals.wire.meta import DeviceMeta, SeriesMeta, decode_city, decode_meta, decode_status
 from ingest.arrival import Arrival
-from ingest.routes import default_declaration
 
 
 @dataclass(slots=True)
@@ -97,7 +95,7 @@ def _device(
     series, defaults = {}, {}
     for index, one in enumerate(meta.series):
         try:
-            series[one.q, one.ch] = complete(one, catalogue)
+            series[one.q, one.ch] = complete(_stated(one), catalogue)
         except MalformedPayload as error:
             statement.reject(index, Reason(error.reason), error.detail)
         else:
@@ -108,36 +106,13 @@ def _device(
     )
 
 
-def complete(one: SeriesMeta, catalogue: Catalogue) -> Declaration:
-    """A series' declaration with what it left out taken from its quantity.
-
-    Raises:
-        MalformedPayload: the quantity is unknown, the unit does not fit it, or a period is missing.
-    """
-    known = catalogue.quantities.get(one.q)
-    if known is None:
-        raise MalformedPayload(Reason.UNKNOWN_QUANTITY, f"quantity {one.q!a} is not known")
-    if one.unit and catalogue.conversion(one.q, one.unit) is None:
-        raise MalformedPayload(Reason.BAD_UNIT, f"unit {one.unit!a} does not fit {one.q}")
-    period_s = _period(one, known)
-    reporting_s = one.reporting_s or period_s or known.reporting_s
-    return Declaration(
+def _stated(one: SeriesMeta) -> Stated:
+    return Stated(
+        one.q,
         one.kind,
-        period_s,
-        known.stamp if one.stamp is None else one.stamp,
-        reporting_s,
-        one.unit or known.unit,
+        one.period_s,
+        one.stamp,
+        one.reporting_s,
+        one.unit,
         one.reference_state,
     )
-
-
-def _period(one: SeriesMeta, known: Quantity) -> float:
-    """The length of an interval: as declared, else the quantity's if it is of the same kind."""
-    if one.kind == Kind.GAUGE:
-        return 0.0
-    period_s = one.period_s or (known.period_s if known.kind == one.kind else 0.0)
-    if not period_s:
-        raise MalformedPayload(
-            Reason.UNKNOWN_SCHEMA, f"{one.q} is declared {one.kind.name.lower()} without 'period_s'"
-        )
-    return period_s

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.series import Declaration, SeriesKey
+from cityvitals.store.completion import default_declaration
 from cityvitals.store.failures import translated
-from cityvitals.store.lanes import Lane
+from cityvitals.store.lanes import Lane, write_log
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool
 from cityvitals.store.registry import (
@@ -19,7 +20,7 @@ from cityvitals.store.registry import (
     register_series,
 )
 from ingest.parts import Part
-from ingest.routes import Line, Refused, Routes, default_declaration
+from ingest.routes import Line, Refused, Routes
 
 
 @dataclass(slots=True)
@@ -80,7 +81,8 @@ class Resolver:
                         for key in missing
                         if gateways[key.city, key.gateway].allowed is not False
                     ]
-                    await register_devices(connection, self.lane, welcome)
+                    moved = await register_devices(connection, welcome)
+                    await write_log(connection, self.lane, moved)
                     found |= await find_devices(connection, welcome)
                 return found
 

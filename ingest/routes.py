@@ -155,9 +155,3 @@ class Routes:
             self.table = np.concatenate([self.table, np.zeros(len(self.table), ROUTE)])
         self._used += 1
         return self._used - 1
-
-
-def default_declaration(catalogue: Catalogue, quantity: str) -> Declaration:
-    """What a series declares until somebody says otherwise; unit "" is the canonical one."""
-    known = catalogue.quantities[quantity]
-    return Declaration(known.kind, known.period_s, known.stamp, known.reporting_s)

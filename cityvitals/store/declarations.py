@@ -33,6 +33,7 @@ class DeclaredDevice:
         zone: where the device stands; None: in no zone.
         series: what each (quantity, channel) declares, complete.
         defaults: what the same series would declare by their quantities.
+        places: whether the zone is part of the declaration.
     """
 
     key: DeviceKey
@@ -43,6 +44,7 @@ class DeclaredDevice:
     longitude: float | None = None
     series: Mapping[tuple[str, str], Declaration] = field(default_factory=dict)
     defaults: Mapping[tuple[str, str], Declaration] = field(default_factory=dict)
+    places: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def declare(connection: Connection, lane: Lane, declared: Sequence[Declare
             connection, [d for d in declared if isinstance(d, DeclaredStatus)]
         )
         entries += await declare_devices(
-            connection, lane, "meta", [d for d in declared if isinstance(d, DeclaredDevice)]
+            connection, "meta", [d for d in declared if isinstance(d, DeclaredDevice)]
         )
         await write_log(connection, lane, entries)
         if entries:
@@ -131,12 +133,12 @@ async def _statuses(connection: Connection, statuses: Sequence[DeclaredStatus]) 
 
 
 async def declare_devices(
-    connection: Connection, lane: Lane, source: str, declared: Sequence[DeclaredDevice]
+    connection: Connection, source: str, declared: Sequence[DeclaredDevice]
 ) -> list[LogEntry]:
     """Take what devices declare, those unknown so far included; the log entries of what is new."""
     if not declared:
         return []
-    await register_devices(connection, lane, (one.key for one in declared))
+    moved = await register_devices(connection, (one.key for one in declared))
     await register_series(
         connection,
         {
@@ -148,8 +150,9 @@ async def declare_devices(
     devices = await find_devices(connection, (one.key for one in declared))
     # Two gateways may name the same device in one group: the one that moved it last has it.
     mine = [one for one in declared if one.key in devices]
-    entries = await _declare_series(connection, source, mine, devices)
-    entries += await _place(connection, source, mine, devices)
+    entries = moved + await _declare_series(connection, source, mine, devices)
+    placing = [one for one in mine if one.places]
+    entries += await _place(connection, source, placing, devices)
     await _locate(connection, mine, devices)
     return entries
 

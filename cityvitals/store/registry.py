@@ -9,7 +9,7 @@ from cityvitals.domain.names import Clock, Domain, Kind, LogKind, Stamp, shard_o
 from cityvitals.domain.series import Declaration, SeriesKey
 from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.store.failures import translated
-from cityvitals.store.lanes import Lane, LogEntry, write_log
+from cityvitals.store.lanes import LogEntry
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
 
@@ -108,11 +108,10 @@ async def find_gateways(
     }
 
 
-async def register_devices(connection: Connection, lane: Lane, keys: Iterable[DeviceKey]) -> None:
-    """Make devices known, and those that moved to another gateway or domain known there.
+async def register_devices(connection: Connection, keys: Iterable[DeviceKey]) -> list[LogEntry]:
+    """Make devices known; the log entries of those that moved to another gateway or domain.
 
     Raises:
-        Fenced: another process has taken the lane.
         StoreConflict: another worker was in the way; do the transaction again.
         StoreUnavailable: the server is away.
     """
@@ -120,18 +119,34 @@ async def register_devices(connection: Connection, lane: Lane, keys: Iterable[De
     await register_gateways(connection, ((key.city, key.gateway) for key in wanted))
     columns = [list(column) for column in zip(*wanted, strict=True)]
     if not columns:
-        return
+        return []
     with translated(f"registering {len(wanted)} devices"):
         await connection.execute(queries("registry")["add_sensors"], *columns)
         moved = await connection.fetch(queries("registry")["move_sensors"], *columns)
-    await write_log(
-        connection,
-        lane,
-        [
-            LogEntry(shard_of(row["city"]), LogKind.PLACEMENTS, encode_json({"sensor": row["id"]}))
-            for row in moved
-        ],
-    )
+    return [
+        LogEntry(shard_of(row["city"]), LogKind.PLACEMENTS, encode_json({"sensor": row["id"]}))
+        for row in moved
+    ]
+
+
+async def find_keys(
+    connection: Connection, city: str, devices: Iterable[str]
+) -> dict[str, DeviceKey]:
+    """How sensors of a city are registered, by device.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    wanted = sorted(set(devices))
+    with translated(f"looking up {len(wanted)} sensors"):
+        rows = await connection.fetch(
+            queries("registry")["find_devices"], [city] * len(wanted), wanted
+        )
+    return {
+        device: DeviceKey(city, row["gateway"], Domain(row["domain"]), device)
+        for row in rows
+        for device in [wanted[row["position"] - 1]]
+    }
 
 
 async def register_gateways(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:

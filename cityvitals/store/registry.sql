@@ -143,3 +143,34 @@ returning id
 -- name: announce
 -- Tell ingest workers that what they remember of the registry is out of date.
 select pg_notify('cityvitals_registry', $1)
+
+-- name: describe_zones
+-- Zones with their names and shapes, where that is new.
+insert into zone as z (city, id, name, geometry)
+select $1, k.id, k.name, k.geometry
+from unnest($2::text[], $3::text[], $4::jsonb[]) as k (id, name, geometry)
+on conflict (city, id) do update set name = excluded.name, geometry = excluded.geometry
+where (z.name, z.geometry) is distinct from (excluded.name, excluded.geometry)
+returning id
+
+-- name: allow_gateways
+-- Whether gateways may send, where that is new.
+insert into gateway as g (city, name, allowed)
+select $1, k.name, k.allowed from unnest($2::text[], $3::boolean[]) as k (name, allowed)
+on conflict (city, name) do update set allowed = excluded.allowed
+where g.allowed <> excluded.allowed
+returning name
+
+-- name: state_facts
+-- Dated figures of a city or its zones, where they are new.
+insert into fact as f (city, zone, name, valid_from, value, unit, source, quality)
+select $1, k.zone, k.name, timestamptz 'epoch' + k.from_us * interval '1 microsecond',
+       k.value, k.unit, k.source, k.quality
+from unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[])
+     as k (zone, name, from_us, value, unit, source, quality)
+on conflict (city, zone, name, valid_from) do update set
+    value = excluded.value, unit = excluded.unit, source = excluded.source,
+    quality = excluded.quality, declared_at = now()
+where (f.value, f.unit, f.source, f.quality)
+      is distinct from (excluded.value, excluded.unit, excluded.source, excluded.quality)
+returning name

@@ -1,0 +1,71 @@
+"""Completing what is declared of a series from its quantity's defaults: pure."""
+
+from dataclasses import dataclass
+
+from cityvitals.catalogue.load import Catalogue, Quantity
+from cityvitals.domain.names import Kind, Stamp
+from cityvitals.domain.outcome import Reason
+from cityvitals.domain.series import Declaration
+from cityvitals.errors import MalformedPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What was said of a series; None and "" are left to its quantity."""
+
+    quantity: str
+    kind: Kind
+    period_s: float | None = None
+    stamp: Stamp | None = None
+    reporting_s: float | None = None
+    unit: str = ""
+    reference_state: str = ""
+
+
+def complete(stated: Stated, catalogue: Catalogue) -> Declaration:
+    """The whole declaration.
+
+    Raises:
+        MalformedPayload: the quantity is unknown, the unit does not fit it, or a period is missing.
+    """
+    known = catalogue.quantities.get(stated.quantity)
+    if known is None:
+        raise MalformedPayload(
+            Reason.UNKNOWN_QUANTITY, f"quantity {stated.quantity!a} is not known"
+        )
+    if stated.unit and catalogue.conversion(stated.quantity, stated.unit) is None:
+        raise MalformedPayload(
+            Reason.BAD_UNIT, f"unit {stated.unit!a} does not fit {stated.quantity}"
+        )
+    period_s = _period(stated, known)
+    return Declaration(
+        stated.kind,
+        period_s,
+        known.stamp if stated.stamp is None else stated.stamp,
+        stated.reporting_s or period_s or known.reporting_s,
+        stated.unit or known.unit,
+        stated.reference_state,
+    )
+
+
+def default_declaration(catalogue: Catalogue, quantity: str) -> Declaration:
+    """What a series declares until somebody says otherwise; unit "" is the canonical one.
+
+    Raises:
+        KeyError: the catalogue does not have the quantity.
+    """
+    known = catalogue.quantities[quantity]
+    return Declaration(known.kind, known.period_s, known.stamp, known.reporting_s)
+
+
+def _period(stated: Stated, known: Quantity) -> float:
+    """The length of an interval: as said, else the quantity's if it is of the same kind."""
+    if stated.kind == Kind.GAUGE:
+        return 0.0
+    period_s = stated.period_s or (known.period_s if known.kind == stated.kind else 0.0)
+    if not period_s:
+        kind = stated.kind.name.lower()
+        raise MalformedPayload(
+            Reason.UNKNOWN_SCHEMA, f"{stated.quantity} is declared {kind} without 'period_s'"
+        )
+    return period_s

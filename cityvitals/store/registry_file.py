@@ -1,0 +1,184 @@
+"""Applying a registry file: one transaction that writes what is new, and tells who derives."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.logbody import encode_json
+from cityvitals.domain.names import LogKind, shard_of
+from cityvitals.domain.times import to_us
+from cityvitals.errors import BadRegistry
+from cityvitals.store.completion import default_declaration
+from cityvitals.store.declarations import (
+    DeclaredCity,
+    DeclaredDevice,
+    declare_devices,
+    describe_city,
+)
+from cityvitals.store.failures import translated
+from cityvitals.store.lanes import LogEntry
+from cityvitals.store.patience import persist
+from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.registry import DeviceKey, find_keys
+from cityvitals.store.registry_format import Registry, read_registry
+from cityvitals.store.sql import queries
+from cityvitals.store.tail import append_entry
+
+ADMIN_LANE: Final = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What applying a registry file came to."""
+
+    city: str
+    stated: dict[str, int]
+    changes: int
+
+    def __str__(self) -> str:
+        """One line for the person at the keyboard."""
+        parts = ", ".join(f"{count} {name}" for name, count in self.stated.items() if count)
+        changed = f"{self.changes} changes" if self.changes else "nothing new"
+        return f"city {self.city}: {parts or 'itself alone'}: {changed}"
+
+
+async def apply_registry(pool: Pool, path: Path) -> Summary:
+    """Apply a registry file; doing it again changes nothing.
+
+    What an earlier file stated and this one does not stays as it is.
+
+    Raises:
+        BadRegistry: naming file, entry and key, and what was expected.
+        StoreUnavailable: the server is away.
+    """
+    try:
+        text = await asyncio.to_thread(path.read_text, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRegistry(f"{path}: expected a readable UTF-8 file: {error}") from None
+    registry = read_registry(text, path.name, load_catalogue())
+
+    async def attempt() -> Summary:
+        with translated(f"applying {path.name}"):
+            async with pool.acquire() as connection, connection.transaction():
+                return await _apply(connection, registry, path.name)
+
+    return await persist(attempt, lambda _: None)
+
+
+async def _apply(connection: Connection, registry: Registry, file: str) -> Summary:
+    city = registry.city
+    await connection.execute(queries("registry")["lock"])
+    entries = await describe_city(
+        connection, DeclaredCity(city.id, city.name, city.time_zone, city.clock)
+    )
+    changes = len(entries)
+    zones = await _zones(connection, registry)
+    allowed = await _gateways(connection, registry)
+    if zones and not entries:
+        entries.append(_entry(city.id, LogKind.DECLARATIONS, {"city": city.id}))
+    declared = await declare_devices(
+        connection, "registry", await _devices(connection, registry, file)
+    )
+    facts = await _facts(connection, registry)
+    entries += declared
+    entries += [
+        _entry(city.id, LogKind.FACTS, {"city": city.id, "name": name})
+        for name in sorted(set(facts))
+    ]
+    changes += zones + allowed + len(declared) + len(facts)
+    for one in entries:
+        await append_entry(connection, one.shard, ADMIN_LANE, one.kind, one.body)
+    if changes:
+        await connection.execute(queries("lanes")["wake"])
+        await connection.execute(queries("registry")["announce"], ADMIN_LANE)
+    return Summary(city.id, _stated(registry), changes)
+
+
+async def _zones(connection: Connection, registry: Registry) -> int:
+    changed = await connection.fetch(
+        queries("registry")["describe_zones"],
+        registry.city.id,
+        [zone.id for zone in registry.zones],
+        [zone.name for zone in registry.zones],
+        [zone.geometry for zone in registry.zones],
+    )
+    return len(changed)
+
+
+async def _gateways(connection: Connection, registry: Registry) -> int:
+    changed = await connection.fetch(
+        queries("registry")["allow_gateways"],
+        registry.city.id,
+        [gateway.id for gateway in registry.gateways],
+        [gateway.allowed for gateway in registry.gateways],
+    )
+    return len(changed)
+
+
+async def _devices(
+    connection: Connection, registry: Registry, file: str
+) -> Sequence[DeclaredDevice]:
+    """The file's sensors, then its series one by one, as declarations."""
+    now_us = to_us(await connection.fetchval("select now()"))
+    keys = {one.key.device: one.key for one in registry.sensors}
+    others = [one.sensor for one in registry.series if one.sensor not in keys]
+    keys |= await find_keys(connection, registry.city.id, others)
+    sensors = [
+        DeclaredDevice(one.key, now_us, None, one.zone, one.latitude, one.longitude)
+        for one in registry.sensors
+    ]
+    catalogue = load_catalogue()
+    series = [
+        DeclaredDevice(
+            _key(keys, one.sensor, file),
+            now_us,
+            one.since_us,
+            series={(one.quantity, one.channel): one.declaration},
+            defaults={(one.quantity, one.channel): default_declaration(catalogue, one.quantity)},
+            places=False,
+        )
+        for one in registry.series
+    ]
+    return [*sensors, *series]
+
+
+def _key(keys: dict[str, DeviceKey], sensor: str, file: str) -> DeviceKey:
+    if sensor not in keys:
+        raise BadRegistry(
+            f"{file}: [[series]] sensor {sensor!r}: expected a [[sensor]] of this file, "
+            "or one that has registered itself"
+        )
+    return keys[sensor]
+
+
+async def _facts(connection: Connection, registry: Registry) -> list[str]:
+    facts = registry.facts
+    changed = await connection.fetch(
+        queries("registry")["state_facts"],
+        registry.city.id,
+        [fact.zone for fact in facts],
+        [fact.name for fact in facts],
+        [fact.valid_from_us for fact in facts],
+        [fact.value for fact in facts],
+        [fact.unit for fact in facts],
+        [fact.source for fact in facts],
+        [fact.quality for fact in facts],
+    )
+    return [row["name"] for row in changed]
+
+
+def _entry(city: str, kind: LogKind, body: dict[str, object]) -> LogEntry:
+    return LogEntry(shard_of(city), kind, encode_json(body))
+
+
+def _stated(registry: Registry) -> dict[str, int]:
+    return {
+        "zones": len(registry.zones),
+        "gateways": len(registry.gateways),
+        "sensors": len(registry.sensors),
+        "series": len(registry.series),
+        "facts": len(registry.facts),
+    }
