@@ -66,10 +66,12 @@ def find_lodging(data: Path) -> Lodging:
     return Lodging(home, programs, user)
 
 
-def remove_lodging(lodging: Lodging, data: Path) -> None:
+def remove_lodging(data: Path) -> None:
     """Remove a cluster, its passwords and its sign; copied programs stay for others."""
-    shutil.rmtree(lodging.home)
-    (data / _SIGN).unlink(missing_ok=True)
+    sign = data / _SIGN
+    home = Path(sign.read_text().strip()) if sign.exists() else data / "postgres"
+    shutil.rmtree(home, ignore_errors=True)
+    sign.unlink(missing_ok=True)
 
 
 def give(path: Path, user: str) -> None:

@@ -120,7 +120,7 @@ class EmbeddedPostgres:
 
     def discard(self) -> None:
         """Remove a stopped server's data for good."""
-        remove_lodging(self._placed(), self.data)
+        remove_lodging(self.data)
 
     def _placed(self) -> Lodging:
         if self._lodging is None:

@@ -1,0 +1,46 @@
+# CityVitals. `make` alone lists the verbs. Everything lives in .venv, build and var, here.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export UV_SYSTEM_CERTS := 1
+
+BIN := .venv/bin
+READY := .venv/ready
+ARGS ?=
+DATA ?= var
+
+.PHONY: help up test check bench soak clean
+
+help: ## List the verbs (ARGS="…" hands options on, as in make up ARGS="--port 8081")
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(READY) ## Run the whole service with a simulated city; Ctrl-C ends it
+	@exec $(BIN)/cityvitals up $(ARGS)
+
+test: check ## Run the checks and every test that this machine can run
+	@echo "== tests (servers and browser as far as they are here)"
+	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" $(ARGS)
+
+check: $(READY) ## Check style, types, layers and structure
+	@echo "== ruff: style" && $(BIN)/ruff check .
+	@echo "== ruff: format" && $(BIN)/ruff format --check .
+	@echo "== mypy: types" && $(BIN)/mypy
+	@echo "== import-linter: layers" && $(BIN)/lint-imports
+	@echo "== structure: lengths, cycles, ownership" && $(BIN)/pytest -q tests/unit/test_structure.py
+
+bench: $(READY) ## Measure, and write build/bench.json
+	@mkdir -p build
+	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(READY) ## Run the long tests (marked soak)
+	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m soak $(ARGS)
+
+clean: ## Remove what was built and the data of `make up` (DATA=var)
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean $(DATA); fi
+	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "removed: $(DATA), build, .venv and the tools' caches"
+
+$(READY): uv.lock pyproject.toml deploy/local/setup.sh
+	@sh deploy/local/setup.sh
+	@touch $@
