@@ -83,6 +83,11 @@ export class CityTime {
     return day === this.date(now, now) ? this.clock(moment) : `${day} ${this.clock(moment)}`;
   }
 
+  /** Day, year and time of day. */
+  full(moment) {
+    return `${this.yearFormat.format(moment)} ${this.clock(moment)}`;
+  }
+
   /** A window in words: 10:00–11:00, or the day. */
   window(begin, end, now) {
     if (end - begin > 20 * 3600e3) return this.date(begin, now);

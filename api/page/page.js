@@ -50,7 +50,7 @@ function tick() {
   const to = board.completeTo();
   complete.hidden = !to;
   if (to) {
-    complete.replaceChildren("data complete to ", element("b", {}, time.near(to, isLive ? now : new Date(8.64e15))));
+    complete.replaceChildren("data complete to ", element("b", {}, isLive ? time.near(to, now) : time.full(to)));
     complete.title = board.completeness(now);
     complete.classList.toggle("is-late", isLive && now - to > LATE_MS);
   }

@@ -19,6 +19,12 @@ LATEST: Final = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
 _PROBE_SECONDS: Final = 2.0
 
 
+def _rows(found: Any) -> Sequence[Row]:
+    """Records of the driver: mappings in all that we use of them, though not by type."""
+    rows: Sequence[Row] = found
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Latest:
     """The newest window of every indicator of a city, as of its change `number`."""
@@ -67,7 +73,7 @@ async def list_cities(connection: Connection) -> Sequence[Row]:
         StoreUnavailable: the server is away.
     """
     with translated("reading cities"):
-        return await connection.fetch(queries("views")["cities"], None)
+        return _rows(await connection.fetch(queries("views")["cities"], None))
 
 
 async def find_city(connection: Connection, city: str) -> Row | None:
@@ -77,7 +83,8 @@ async def find_city(connection: Connection, city: str) -> Row | None:
         StoreUnavailable: the server is away.
     """
     with translated(f"reading city {city}"):
-        return await connection.fetchrow(queries("views")["cities"], city)
+        rows = _rows(await connection.fetch(queries("views")["cities"], city))
+    return rows[0] if rows else None
 
 
 async def list_zones(connection: Connection, city: str) -> Sequence[Row]:
@@ -87,7 +94,7 @@ async def list_zones(connection: Connection, city: str) -> Sequence[Row]:
         StoreUnavailable: the server is away.
     """
     with translated(f"reading the zones of {city}"):
-        return await connection.fetch(queries("views")["zones"], city)
+        return _rows(await connection.fetch(queries("views")["zones"], city))
 
 
 async def find_change_number(connection: Connection, city: str) -> int | None:
@@ -108,7 +115,7 @@ async def find_latest(connection: Connection, city: str) -> Latest | None:
         StoreUnavailable: the server is away.
     """
     with translated(f"reading the latest indicators of {city}"):
-        rows = await connection.fetch(queries("views")["latest"], city)
+        rows = _rows(await connection.fetch(queries("views")["latest"], city))
     if not rows:
         return None
     return Latest(rows[0]["city_number"], [row for row in rows if row["rule"] is not None])
@@ -121,7 +128,7 @@ async def read_history(connection: Connection, query: HistoryQuery) -> Sequence[
         StoreUnavailable: the server is away.
     """
     with translated(f"reading the history of {query.rule} in {query.city}"):
-        return await connection.fetch(
+        found = await connection.fetch(
             queries("views")["history"],
             query.city,
             query.rule,
@@ -130,6 +137,7 @@ async def read_history(connection: Connection, query: HistoryQuery) -> Sequence[
             query.end,
             query.limit,
         )
+    return _rows(found)
 
 
 async def find_changes(connection: Connection, city: str, after: int, limit: int) -> Changes | None:

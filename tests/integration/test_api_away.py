@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from api.schemas import Problem
 from cityvitals.settings import DatabaseSettings
+from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import Pool
 from tests.api_city import CITY, indicator, latest_rows, make_city, write
 from tests.api_server import Door, eventually, next_of, running_api, status_of, stream, with_pool
@@ -76,6 +77,7 @@ def test_api_outlives_a_server_that_stops(own_postgres: PostgresServer) -> None:
 
     async def fill(pool: Pool) -> None:
         async with pool.acquire() as connection:
+            await migrate(connection)
             await make_city(connection)
 
     with_pool(settings, fill)
