@@ -22,12 +22,13 @@ from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.edges import Windows, windows_holding
 from cityvitals.verify.fold import fold, open_from, span
 from cityvitals.verify.report import Findings
-from cityvitals.verify.stations import feeds, stretches_by_zone, zones_of
+from cityvitals.verify.stations import feeds, keep, stretches_by_zone, zones_of
 from cityvitals.verify.values import Stations, expect
 from kpi_rules.model import Rule
 
-_AT_ONCE: Final = 4_000_000
-"""Readings in memory at once, unless one series has more: some 400 MB with what folding needs."""
+_AT_ONCE: Final = 1_000_000
+"""Readings in memory at once, unless one series has more; each time the table is scanned once.
+Rollups, of which an interval gives several, come in smaller steps: they have an index."""
 
 _EVER: Final = 2**62
 
@@ -36,7 +37,10 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a city's recomputing needs beside readings."""
+    """What a city's recomputing needs beside readings.
+
+    Bounded: 32 bytes for each bucket of the city, in `folded` (KEPT).
+    """
 
     city: AuditCity
     series: tuple[AuditSeries, ...]
@@ -117,23 +121,23 @@ async def _verify_books(audit: Audit, model: Model, out: Findings) -> None:
 
 async def _verify_rollups(audit: Audit, model: Model, out: Findings) -> None:
     done, total = 0, sum(series.readings for series in model.series)
-    for group in _groups(model.series):
-        ids = [series.id for series in group]
-        readings = _by_series(await audit.readings(ids))
-        stored = _by_series(await audit.rollups(ids))
-        for series in group:
-            said = readings.get(series.id)
-            _verify_series(model, series, said, stored.get(series.id, empty(ROLLUP)), out)
+    for group in _groups(model.series, _AT_ONCE):
+        readings = _by_series(await audit.readings([series.id for series in group]))
+        for part in _groups(group, _AT_ONCE // 16):
+            stored = _by_series(await audit.rollups([series.id for series in part]))
+            for series in part:
+                rows = stored.get(series.id, empty(ROLLUP))
+                _verify_series(model, series, readings.pop(series.id, None), rows, out)
         done += sum(series.readings for series in group)
         _progress(f"{model.city.id}: {done} of {total} readings folded")
 
 
-def _groups(series: Iterable[AuditSeries]) -> Iterator[list[AuditSeries]]:
-    """Whole series, together at most `_AT_ONCE` readings where that can be."""
+def _groups(series: Iterable[AuditSeries], most: int) -> Iterator[list[AuditSeries]]:
+    """Whole series, together at most so many readings where that can be."""
     group: list[AuditSeries] = []
     held = 0
     for one in sorted(series, key=lambda each: each.id):
-        if group and held + one.readings > _AT_ONCE:
+        if group and held + one.readings > most:
             yield group
             group, held = [], 0
         group.append(one)
@@ -162,7 +166,7 @@ def _verify_series(
         _check_keys(name, readings, out)
         spans = span(readings, declared)
         folded, open_us = fold(spans, series.id), open_from(spans)
-    model.folded[series.id] = folded
+    model.folded[series.id] = keep(folded)
     rollups.compare(name, stored, folded, model.city.sealed_us, open_us, out)
 
 

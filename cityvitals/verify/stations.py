@@ -16,6 +16,17 @@ from kpi_rules.model import Combine, Input, Statistic
 
 ALWAYS: Final = (-(2**62), 2**62)
 
+KEPT: Final = np.dtype(
+    [
+        ("bucket", "<i8"),
+        ("integral", "<f8"),
+        ("covered", "<i8"),
+        ("count", "<i4"),
+        ("flagged", "<i4"),
+    ]
+)
+"""What windows need of a partial; a third of it."""
+
 _FITTING: Final = {
     Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
     Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
@@ -30,7 +41,7 @@ class Station:
     Attributes:
         series: its id.
         stretches: [since, until) in which it stands there, in microseconds.
-        folded: its partials (ROLLUP) in order of time.
+        folded: its partials (KEPT) in order of time.
     """
 
     series: int
@@ -56,6 +67,14 @@ class Joined:
     flagged: Ints
     placed: Ints
     spoken: NDArray[np.bool_]
+
+
+def keep(folded: Records) -> Records:
+    """What windows need (KEPT) of partials (ROLLUP)."""
+    kept = np.empty(len(folded), KEPT)
+    for name in KEPT.names or ():
+        kept[name] = folded[name]
+    return kept
 
 
 def stretches_by_zone(placements: Iterable[PlacedRow]) -> dict[str, tuple[tuple[int, int], ...]]:
