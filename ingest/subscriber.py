@@ -66,6 +66,7 @@ class Subscriber:
         self._on_state = on_state
         self._link: Link | None = None
         self._generation = 0
+        self._has_connected = False
         self._is_paused = False
         self._is_stopping = False
 
@@ -78,11 +79,11 @@ class Subscriber:
         """
         failures = 0
         while not self._is_stopping:
-            began = self._generation
+            self._has_connected = False
             try:
                 await self._session()
             except OSError as error:  # TimeoutError is one
-                failures = 1 if self._generation > began else failures + 1
+                failures = 1 if self._has_connected else failures + 1
                 await self._wait(error, failures)
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> int:
@@ -116,9 +117,12 @@ class Subscriber:
         name = f"cityvitals-{self._settings.lane}"
         link = Link(self._broker, name, self._take, self._after_messages)
         self._link = link
+        # Before connecting: redelivered messages come in one piece with CONNACK, and are handled
+        # before `connect` returns. Counted to the connection before, they were dropped.
+        self._generation += 1
         try:
             resumed = await link.connect(self._properties())
-            self._generation += 1
+            self._has_connected = True
             if resumed:
                 self._sink.drop_redelivered(self._generation)
             self._is_paused = False

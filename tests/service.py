@@ -1,0 +1,145 @@
+"""The real processes, as subprocesses on free ports; killed and started again as tests please."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from cityvitals.settings import BrokerSettings, DatabaseSettings
+from deploy.local.ports import free_port
+
+T = TypeVar("T")
+
+DEADLINE = 60.0
+_ROOT = Path(__file__).parent.parent
+
+
+def wait_for(what: str, condition: Callable[[], T], deadline: float = DEADLINE) -> T:
+    """The first true thing that a condition returns, before the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            msg = f"not within {deadline:.0f} s: {what}"
+            raise AssertionError(msg)
+        time.sleep(0.05)
+
+
+class Service:
+    """Ingest, aggregator and API on one database and broker.
+
+    Args:
+        folder: for logs.
+        database: where to store. broker: where to listen.
+        options: further settings, as environment variables without their prefix.
+    """
+
+    def __init__(
+        self, folder: Path, database: DatabaseSettings, broker: BrokerSettings, **options: str
+    ) -> None:
+        self.folder = folder
+        self.api = f"http://127.0.0.1:{(api := free_port())}"
+        self._health = {"ingest": free_port(), "aggregate": free_port(), "api": free_port()}
+        given = {
+            "DATABASE__DSN": database.dsn.get_secret_value(),
+            "BROKER__PORT": str(broker.port),
+            "API__PORT": str(api),
+            "API__HEALTH_PORT": str(self._health["api"]),
+            "INGEST__HEALTH_PORT": str(self._health["ingest"]),
+            "AGGREGATOR__HEALTH_PORT": str(self._health["aggregate"]),
+            "AGGREGATOR__FINAL_AFTER_SECONDS": "1",
+            "AGGREGATOR__CHECKPOINT_SECONDS": "0.3",
+            **options,
+        }
+        self.environment = {
+            **os.environ,
+            **{f"CITYVITALS_{name}": value for name, value in given.items()},
+        }
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        """Start processes (all three by default), and wait until they are ready."""
+        for name in names or tuple(self._health):
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    [sys.executable, "-m", "cityvitals", name],
+                    env=self.environment,
+                    cwd=_ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+        for name in names or tuple(self._health):
+            wait_for(f"{name} is ready", lambda name=name: self.is_ready(name))  # type: ignore[misc]
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a process says that it is ready; fails where it has ended."""
+        code = self._running[name].poll()
+        if code is not None:
+            log = (self.folder / f"{name}.log").read_text()[-2000:]
+            msg = f"{name} ended with {code}: {log}"
+            raise AssertionError(msg)
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self._health[name]}/readyz", timeout=5)
+        except httpx.HTTPError:
+            return False
+        return bool(answer.json()["ready"])
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
+    def stop(self) -> None:
+        """End all politely; what hangs is a failure."""
+        for process in self._running.values():
+            process.terminate()
+        hung = []
+        for name, process in self._running.items():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+                hung.append(name)
+        self._running.clear()
+        assert not hung, f"did not stop: {hung}"
+
+    def simulate(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the simulator."""
+        with (self.folder / "simulate.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "cityvitals", "simulate", *arguments],
+                env=self.environment,
+                cwd=_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "cityvitals", *arguments],
+            env=self.environment,
+            cwd=_ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def get(self, path: str) -> Any:
+        """The JSON that the API answers."""
+        answer = httpx.get(self.api + path, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()

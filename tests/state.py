@@ -1,0 +1,59 @@
+"""What a test asks of the database of a running service."""
+
+import asyncio
+from typing import Any, Final
+
+import asyncpg
+
+_TAKEN: Final = """
+select coalesce(bool_and(coalesce((s.cursors ->> l.lane)::bigint, 0) >= l.next_seq - 1), false)
+from lane l join shard s using (shard) where l.next_seq > 1
+"""
+_OPEN: Final = """
+select count(*) from (
+    select distinct on (rule, zone, window_begin) closed
+    from indicator where city = $1 order by rule, zone, window_begin, revision desc
+) newest where not closed
+"""
+_BOOKS: Final = """
+select coalesce(sum(received), 0)::bigint as received,
+       coalesce(sum(stored), 0)::bigint as stored,
+       coalesce(sum(duplicate), 0)::bigint as duplicate,
+       coalesce(sum(revised), 0)::bigint as revised,
+       coalesce(sum(rejected), 0)::bigint as rejected
+from ledger where city = $1
+"""
+
+
+def fetch(dsn: str, query: str, *arguments: Any) -> list[Any]:
+    """Rows of a query."""
+
+    async def ask() -> list[Any]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def value(dsn: str, query: str, *arguments: Any) -> Any:
+    """The only value of a query."""
+    return fetch(dsn, query, *arguments)[0][0]
+
+
+def readings(dsn: str) -> int:
+    """How many readings are stored."""
+    return int(value(dsn, "select count(*) from reading"))
+
+
+def ledger(dsn: str, city: str) -> dict[str, int]:
+    """A city's books, all lanes and gateways together."""
+    return dict(fetch(dsn, _BOOKS, city)[0])
+
+
+def is_settled(dsn: str, city: str) -> bool:
+    """Whether every log entry is taken, and every window of the city has become final."""
+    some = value(dsn, "select exists (select from indicator where city = $1)", city)
+    return bool(some and value(dsn, _TAKEN) and not value(dsn, _OPEN, city))
