@@ -134,7 +134,7 @@ def _city(entry: RegistryEntry) -> City:
     time_zone = entry.text("time_zone", default="UTC")
     try:
         ZoneInfo(time_zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, or a folder's
         raise entry.fail(
             "time_zone", f"expected an IANA time zone such as Europe/Helsinki, got {time_zone!r}"
         ) from None

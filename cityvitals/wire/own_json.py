@@ -107,7 +107,7 @@ def decode(payload: bytes) -> Pack:
     """
     try:
         return _columns(_typed(_DECODER.decode(payload)))
-    except (msgspec.MsgspecError, MalformedPayload):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedPayload):
         return _one_by_one(_readings_of(_parse(payload)))
 
 

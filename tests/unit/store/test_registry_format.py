@@ -1,0 +1,101 @@
+import pytest
+
+from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.names import Clock, Kind
+from cityvitals.domain.times import EARLIEST_US
+from cityvitals.errors import BadRegistry
+from cityvitals.store.registry_format import Registry, read_registry
+
+WHOLE = """
+[city]
+id = "town"
+name = "Town"
+time_zone = "Europe/Helsinki"
+clock = "replay"
+
+[[zone]]
+id = "north"
+population = 1200
+
+[[gateway]]
+id = "gw"
+allowed = false
+
+[[sensor]]
+id = "s1"
+domain = "air"
+gateway = "gw"
+zone = "north"
+lat = 60.1
+lon = 24.9
+
+[[series]]
+sensor = "s1"
+quantity = "no2"
+kind = "interval_mean"
+period_s = 3600
+stamp = "begin"
+unit = "mg/m3"
+since = 2026-01-01
+
+[[fact]]
+name = "population"
+value = 5000
+unit = "{inhabitant}"
+source = "register"
+valid_from = 2025-12-31T22:00:00Z
+"""
+
+
+def read(text: str) -> Registry:
+    return read_registry(text, "town.toml", load_catalogue())
+
+
+def test_a_whole_registry_is_read() -> None:
+    registry = read(WHOLE)
+    assert registry.city.clock == Clock.REPLAY
+    assert registry.zones[0].name == "north"
+    assert not registry.gateways[0].allowed
+    assert registry.sensors[0].zone == "north"
+    series = registry.series[0]
+    assert (series.declaration.kind, series.declaration.period_s) == (Kind.INTERVAL_MEAN, 3600)
+    # A date begins at midnight in the city.
+    assert series.since_us == registry.facts[1].valid_from_us
+    zone, city = registry.facts
+    assert (zone.zone, zone.value, zone.valid_from_us) == ("north", 1200, EARLIEST_US)
+    assert (zone.source, city.source) == ("town.toml", "register")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('id = "town"', "", r"town\.toml: city\.id: missing"),
+        ("Europe/Helsinki", "Mars/Olympus", r"city\.time_zone: expected an IANA"),
+        ("replay", "sun", r"city\.clock: expected one of"),
+        ('zone = "north"', 'zone = "south"', r"sensor\[0\]\.zone: expected the id"),
+        ('"interval_mean"', '"counter"', r"series\[0\]\.kind.*not built yet"),
+        ("mg/m3", "kWh", r"series\[0\]\.quantity: unit 'kWh' does not fit no2"),
+        ('"no2"', '"no3"', r"series\[0\]\.quantity: quantity 'no3' is not known"),
+        ("allowed = false", "allowed = 1", r"gateway\[0\]\.allowed: expected true or false"),
+        ("allowed = false", "server_timed = true", "server_timed: true is not built yet"),
+        ("lat = 60.1", "lat = 160.1", r"sensor\[0\]\.lat: expected a number from -90"),
+        ("since = 2026-01-01", 'since = "x"', "expected a TOML date"),
+        ("T22:00:00Z", "T22:00:00", "with its offset"),
+        ("population = 1200", "population = -1", r"zone\[0\]\.population"),
+        ('source = "register"', "", r"fact\[0\]\.source: missing"),
+        ('domain = "air"', 'domain = "kpi"', r"sensor\[0\]\.domain"),
+        ("[[fact]]", "[[limit]]\nquantity='no2'\n[[fact]]", "limit: is not built yet"),
+        ("[[fact]]", '[[zone]]\nid = "north"\n[[fact]]', r"\[\[zone\]\] 'north' stands twice"),
+        ("[[fact]]", "[[facts]]", "facts: unknown key"),
+        ("[city]", "[city", "not TOML"),
+        ('id = "s1"', 'id = "s 1"', r"sensor\[0\]\.id: expected"),
+    ],
+)
+def test_errors_name_file_entry_and_key(old: str, new: str, why: str) -> None:
+    with pytest.raises(BadRegistry, match=why):
+        read(WHOLE.replace(old, new, 1))
+
+
+def test_a_city_alone_is_enough() -> None:
+    registry = read('[city]\nid = "town"\n')
+    assert (registry.city.name, registry.city.time_zone) == ("town", "UTC")

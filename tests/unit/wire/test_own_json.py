@@ -1,0 +1,160 @@
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, to_us
+from cityvitals.errors import MalformedPayload
+from cityvitals.wire.instant import read_instant, read_instants
+from cityvitals.wire.own_json import Pack, Reading, decode, encode
+
+TIMES = st.integers(EARLIEST_US, LATEST_US)
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
+READINGS = st.builds(
+    Reading,
+    TIMES,
+    NAMES,
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.integers(0, 2**63 - 1),
+    st.none() | st.integers(0, 2**63 - 1),
+    st.just("") | NAMES,
+)
+
+
+def readings_of(pack: Pack) -> list[Reading]:
+    columns = zip(pack.t_us, pack.q, pack.v, pack.u, pack.rev, pack.seq, pack.ch, strict=True)
+    return [Reading(*column) for column in columns]
+
+
+def only(payload: Any) -> Pack:
+    return decode(json.dumps(payload).encode())
+
+
+@given(st.lists(READINGS))
+def test_decode_undoes_encode(readings: list[Reading]) -> None:
+    pack = decode(encode(readings))
+    assert readings_of(pack) == readings
+    assert pack.index == list(range(len(readings)))
+    assert pack.bad == []
+
+
+@given(st.data(), st.lists(READINGS, min_size=1, max_size=5))
+def test_decoding_mutated_bytes_gives_a_pack_or_malformed(
+    data: st.DataObject, readings: list[Reading]
+) -> None:
+    payload = bytearray(encode(readings))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(payload) - 1))
+        payload[place] = data.draw(st.integers(0, 255))
+    check_total(bytes(payload))
+
+
+@given(st.binary())
+@example(b"[" * 100_000)
+@example(b"[1" + b"0" * 5000 + b"]")
+@example(b'[{"t":1e999,"q":"a","v":1e999}]')
+@example(b'{"readings":null}')
+@example(b'[{"t":"2026-01-01T00:00:00Z","q":"\\ud800","v":1}]')
+def test_decoding_any_bytes_gives_a_pack_or_malformed(payload: bytes) -> None:
+    check_total(payload)
+
+
+def check_total(payload: bytes) -> None:
+    try:
+        pack = decode(payload)
+    except MalformedPayload:
+        return
+    sizes = {len(getattr(pack, name)) for name in ("t_us", "q", "v", "u", "rev", "seq", "ch")}
+    assert sizes == {len(pack.index)}
+    assert all(EARLIEST_US <= t <= LATEST_US + US for t in pack.t_us)
+    assert all(map(math.isfinite, pack.v))
+    assert all(bad.detail.isascii() for bad in pack.bad)
+    places = pack.index + [bad.index for bad in pack.bad]
+    assert sorted(places) == list(range(len(places)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"q": "pm10", "v": 1}, "no_time"),
+        ({"t": "2026-01-01T00:00:00", "q": "pm10", "v": 1}, "no_time"),
+        ({"t": "2026-13-01T00:00:00Z", "q": "pm10", "v": 1}, "no_time"),
+        ({"t": 1.7e12, "q": "pm10", "v": 1}, "no_time"),
+        ({"t": True, "q": "pm10", "v": 1}, "no_time"),
+        ({"t": 1, "q": "pm10"}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": None}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": math.nan}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": -math.inf}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": True}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": 10**400}, "no_number"),
+        ({"t": 1, "q": "pm10", "v": "1"}, "no_number"),
+        ({"t": 1, "q": 5, "v": 1}, "unknown_quantity"),
+        ({"t": 1, "q": "pm10", "v": 1, "u": 5}, "bad_unit"),
+        ({"t": 1, "q": "pm10", "v": 1, "rev": -1}, "unknown_schema"),
+        ({"t": 1, "q": "pm10", "v": 1, "seq": 2**63}, "unknown_schema"),
+        ({"t": 1, "q": "pm10", "v": 1, "ch": "a b"}, "unknown_schema"),
+        (5, "unknown_schema"),
+    ],
+)
+def test_one_bad_reading_rejects_only_itself(entry: Any, reason: str) -> None:
+    good = {"t": 2, "q": "no2", "v": 3, "unknown": "ignored"}
+    pack = only([good, entry, good])
+    assert [(bad.index, bad.reason) for bad in pack.bad] == [(1, reason)]
+    assert pack.index == [0, 2]
+    assert pack.v == [3.0, 3.0]
+
+
+def test_a_message_is_a_reading_or_an_array_or_an_object_with_readings() -> None:
+    reading = {"t": 2.5, "q": "no2", "v": 3}
+    assert only(reading) == only([reading]) == only({"readings": [reading]})
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"{", b"5", b'"a"', b"nul"])
+def test_what_is_no_message_is_undecodable_as_a_whole(payload: bytes) -> None:
+    with pytest.raises(MalformedPayload):
+        decode(payload)
+
+
+@pytest.mark.parametrize(
+    ("given_time", "us"),
+    [
+        ("2026-11-23T10:15:00.1234569Z", 1_795_428_900_123_456),
+        ("2026-11-23T11:15:00+01:00", 1_795_428_900_000_000),
+        ("2026-11-23T10:15:00.5Z", 1_795_428_900_500_000),
+        ("1969-12-31T23:59:59.999999Z", -1),
+        (1_700_000_000, 1_700_000_000_000_000),
+        (1_700_000_000.123457, 1_700_000_000_123_457),
+        (0.0000019, 1),
+        (-0.0000019, -2),
+    ],
+)
+def test_times_are_cut_to_microseconds(given_time: Any, us: int) -> None:
+    assert only({"t": given_time, "q": "no2", "v": 1}).t_us == [us]
+
+
+@given(
+    st.lists(
+        st.datetimes(timezones=st.sampled_from([UTC])),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+)
+def test_the_fast_way_of_reading_times_agrees_with_the_plain_one(
+    moments: list[datetime], precision: str
+) -> None:
+    texts = [moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for moment in moments]
+    assert read_instants(texts) == [read_instant(text) for text in texts]
+    assert precision != "microseconds" or read_instants(texts) == [to_us(m) for m in moments]
+
+
+@given(st.lists(st.text(alphabet="0123456789-:TZ. +", min_size=20, max_size=27), max_size=3))
+def test_the_fast_way_of_reading_times_takes_nothing_else(texts: list[str]) -> None:
+    found = read_instants(texts)
+    if found is not None:
+        assert all(us >= EARLIEST_US for us in found)
