@@ -167,21 +167,46 @@ def _speed(text: str) -> float | None:
 def verify(
     city: Annotated[str | None, typer.Option(help="Only this city.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,  # noqa: FBT002
+    settled: Annotated[  # noqa: FBT002
+        bool, typer.Option("--settled", help="Fail where work is still to come, too.")
+    ] = False,
 ) -> None:
     """Recompute every rollup and indicator from stored readings, and compare."""
     from cityvitals.verify.main import run  # noqa: PLC0415
 
-    _exit(run(load_settings(), city, as_json=as_json))
+    _exit(run(load_settings(), city, as_json=as_json, settled=settled))
 
 
 @app.command()
 def up(
+    data: Annotated[
+        Path | None, typer.Option(help="Data folder.  [default: var]", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="Port of the page.  [default: 8080]", show_default=False
+        ),
+    ] = None,
+    database_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the embedded PostgreSQL.")
+    ] = 25432,
     simulator: Annotated[bool, typer.Option(help="Play the seeded city.")] = True,  # noqa: FBT002
     history_hours: Annotated[
         float, typer.Option(min=0, help="How much of its past a first start sends.")
     ] = 48.0,
 ) -> None:
-    """Run the whole service here: embedded broker and database, three processes, a city."""
+    """Run the whole service here: embedded broker and database, three processes, a city.
+
+    A broker or database that the settings name (CITYVITALS_BROKER__HOST, CITYVITALS_DATABASE__DSN)
+    is used instead of an embedded one. CITYVITALS_BROKER__PORT moves the embedded broker.
+    """
+    from deploy.local.plan import Options  # noqa: PLC0415
     from deploy.local.up import run  # noqa: PLC0415
 
-    _exit(run(load_settings(), simulator=simulator, history_hours=history_hours))
+    settings = load_settings()
+    changed: dict[str, object] = {} if data is None else {"data": data}
+    if port is not None:
+        changed["api"] = settings.api.model_copy(update={"port": port})
+    options = Options(simulator, history_hours, database_port)
+    _exit(run(settings.model_copy(update=changed), options))

@@ -121,7 +121,7 @@ class EmbeddedBroker:
         config = folder / f"{self.product.name}.toml"  # iotcore reads no other ending
         config.write_text(self._configuration(folder))
         self._child = Child(self._program(config), self._data)
-        self._child.start()
+        await self._child.start()
         try:
             await self._listening(self._child)
         except BaseException:
@@ -140,7 +140,10 @@ class EmbeddedBroker:
         """End it; harder where that takes too long."""
         if self._child is not None:
             await self._child.stop()
-            self._child = None
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "" if self._child is None else self._child.last_words()
 
     def _program(self, config: Path) -> Program:
         return Program(

@@ -46,6 +46,9 @@ class Program:
 class Child:
     """A running program.
 
+    Bound to no event loop, so that one loop may start what another one stops; spawning takes a
+    millisecond.
+
     Args:
         program: what to run.
         data: data folder; its `log/` and `run/` hold the log and pid files.
@@ -59,10 +62,10 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id, once started."""
+        """The process id, from start to stop."""
         return None if self._process is None else self._process.pid
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start the program.
 
         Raises:
@@ -72,7 +75,7 @@ class Child:
         leash = [str(os.getpid()), str(int(program.orphaned)), program.user, "--"]
         try:
             with self.log.open("ab") as log:
-                self._process = subprocess.Popen(  # noqa: S603 (argv is ours, no shell)
+                self._process = subprocess.Popen(  # noqa: ASYNC220, S603 (see the class; argv is ours)
                     [sys.executable, "-I", "-S", str(_LEASH), *leash, *program.argv],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -109,6 +112,7 @@ class Child:
                 async with asyncio.timeout(seconds):
                     await self.ended()
         _kill_group(self._process.pid)
+        self._process = None
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self, lines: int = 5) -> str:

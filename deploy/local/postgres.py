@@ -74,6 +74,11 @@ class EmbeddedPostgres:
         """Where cluster and passwords are."""
         return self._placed().home
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a cluster already."""
+        return (self._placed().cluster / "PG_VERSION").exists()
+
     def dsn(self, database: str = ROLE) -> str:
         """How to connect as the role `cityvitals`; holds a password, so never log it."""
         return f"postgresql://{ROLE}:{self._secret(ROLE)}@{LOOPBACK}:{self.port}/{database}"
@@ -90,13 +95,13 @@ class EmbeddedPostgres:
         """
         require_free(self.port, "the embedded PostgreSQL", self._setting)
         lodging = self._placed()
-        if not (lodging.cluster / "PG_VERSION").exists():
+        if not self.exists:
             await self._create(lodging)
         await self._check_version(lodging)
         _write(lodging.cluster / "cityvitals.conf", _CONFIGURATION.format(port=self.port), lodging)
         _write(lodging.cluster / "pg_hba.conf", _ACCESS, lodging)
         self._child = Child(self._program(lodging), self.data)
-        self._child.start()
+        await self._child.start()
         try:
             await self._answers(self._child)
             await self._psql(_ROLE_SQL, secret=self._secret(ROLE))
@@ -116,7 +121,10 @@ class EmbeddedPostgres:
         """Stop it: clients are disconnected, the rest is written; in a hurry if that takes long."""
         if self._child is not None:
             await self._child.stop()
-            self._child = None
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "" if self._child is None else self._child.last_words()
 
     def discard(self) -> None:
         """Remove a stopped server's data for good."""

@@ -123,7 +123,5 @@ def test_every_folder_of_modules_is_a_package() -> None:
 def test_nothing_names_where_packages_come_from() -> None:
     """Hosts of registries are the machine's business; the lock names a placeholder."""
     lock = (ROOT / "uv.lock").read_text()
-    hosts = {
-        line.split("https://")[1].split("/")[0] for line in lock.splitlines() if "https" in line
-    }
+    hosts = set(re.findall(r"https://([^/\"]+)", lock))
     assert hosts == {"registry.invalid"}
