@@ -27,7 +27,7 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
     """
     try:
         asyncio.run(_run(main))
-    except (CityVitalsError, BaseExceptionGroup) as error:
+    except Exception as error:  # noqa: BLE001 (the outermost place: told, and an exit code)
         return told(error)
     except asyncio.CancelledError:
         sys.stderr.write("cityvitals: stopped in the middle of its work by a second signal\n")
@@ -36,15 +36,17 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
 
 
 def told(error: BaseException) -> int:
-    """Print our own errors as one line each; returns the exit code.
+    """Print our own errors as one line each, log any other whole; returns the exit code.
 
     Raises:
-        BaseException: the error itself, where any part of it is not ours (a bug to be seen whole).
+        BaseException: the error itself, where any part of it is not ours and there is no log yet.
     """
     leaves = list(_leaves(error))
     if not all(isinstance(leaf, CityVitalsError) for leaf in leaves):
+        if not structlog.is_configured():
+            raise error
         structlog.get_logger().critical("died of an unexpected error", exc_info=error)
-        raise error
+        return EXIT_FAILED
     for line in dict.fromkeys(" ".join(str(leaf).split()) for leaf in leaves):
         sys.stderr.write(f"cityvitals: {line}\n")
     wrong_settings = any(isinstance(leaf, SettingsError) for leaf in leaves)

@@ -139,10 +139,7 @@ class Up:
                 self._console.say(f"registry: {await apply_registry(pool, _registry())}")
 
     def _process(self, name: str, words: list[str], environment: dict[str, str]) -> Child:
-        program = Program(
-            name, command(*words), environment, stop=((signal.SIGTERM, _STOP_SECONDS),)
-        )
-        return Child(program, self._plan.data)
+        return Child(Program(name, command(*words), environment, _STOP), self._plan.data)
 
     async def _until_ready(self) -> None:
         """Wait for the three processes.
