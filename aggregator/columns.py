@@ -24,9 +24,16 @@ STATE: Final = np.dtype(
 sample, and how far the series has come. Times in microseconds, NONE where there is none."""
 
 CELL: Final = np.dtype(
-    [("integral", "<f8"), ("covered", "<i4"), ("count", "<i4"), ("flagged", "<i4"), ("tag", "<i4")]
+    [
+        ("integral", "<f8"),
+        ("covered", "<i8"),
+        ("count", "<i4"),
+        ("flagged", "<i4"),
+        ("tag", "<i4"),
+        ("pad", "<i4"),
+    ]
 )
-"""What windows need of a bucket, 24 bytes: covered in microseconds, tag the bucket's number."""
+"""What windows need of a bucket, 32 bytes: covered in microseconds, tag the bucket's number."""
 
 
 def fresh_state(count: int) -> Records:

@@ -41,6 +41,7 @@ class Derived:
 
     Attributes:
         present: whether any station is placed in the group during the window.
+        spoken: whether any station of the city has said anything for the window [w].
         valid: per input, which members took part [w, m].
         reasons: why there is no value, '' where there is one.
     """
@@ -54,6 +55,7 @@ class Derived:
     observed: Ints
     flagged: Ints
     present: NDArray[np.bool_]
+    spoken: NDArray[np.bool_]
     valid: tuple[NDArray[np.bool_], ...]
     reasons: list[list[str]]
 
@@ -68,6 +70,7 @@ class _Joined:
     observed: Floats
     flagged: Floats
     stations: Floats
+    spoken: NDArray[np.bool_]
     valid: NDArray[np.bool_]
     value: Floats
 
@@ -116,6 +119,7 @@ def derive(
         observed=sum(one.observed for one in joined.values()).astype(np.int64),  # type: ignore[union-attr]
         flagged=sum(one.flagged for one in joined.values()).astype(np.int64),  # type: ignore[union-attr]
         present=np.logical_or.reduce([one.stations > 0 for one in joined.values()]),
+        spoken=np.logical_or.reduce([one.spoken for one in joined.values()]),
         valid=tuple(one.valid for one in joined.values()),
         reasons=reasons,
     )
@@ -152,6 +156,7 @@ def _join(
     numerator, used = out[..., _NUMERATOR], out[..., _USED]
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(_sums(plan)[None, :], numerator, numerator / used)
+    said = folded[:, groups[0] : groups[1], 1:].sum(axis=2).sum(axis=1)
     return _Joined(
         numerator=numerator,
         used=used,
@@ -159,6 +164,7 @@ def _join(
         observed=out[..., _OBSERVED],
         flagged=out[..., _FLAGGED],
         stations=out[..., _STATIONS],
+        spoken=np.greater(said, 0),
         valid=valid,
         value=np.where(used > 0, value, np.nan),
     )

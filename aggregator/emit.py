@@ -131,6 +131,8 @@ class Emitter:
         out: Outputs,
     ) -> None:
         before = self._known.get(key)
+        if before is None and not found.spoken[w]:
+            return  # nobody has ever said anything for this window
         closed = bool(around.closing[w, g])
         row = self._row(key, plan, found, around, w, g, before)
         content = _content(_mapping(row))

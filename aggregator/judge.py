@@ -10,7 +10,7 @@ from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.touched import Windows, batches, together, touched
+from aggregator.touched import Windows, batches, together, touched, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 
@@ -50,16 +50,16 @@ class Judge:
         return np.array(marks, np.int64)
 
     def windows(
-        self, plan: RulePlan, rows: Ints, buckets: Ints, again: Ints, most_ripe: int
+        self, plan: RulePlan, rows: Ints, buckets: Ints, asked: Ints, most_ripe: int
     ) -> Windows:
-        """What to derive of one rule: windows of changed buckets, asked-for ones, ripe ones."""
-        begins, ends = touched(plan, rows, buckets)
+        """What to derive of one rule: windows of changed buckets, of asked-for ones, ripe ones."""
+        begins, ends = windows_of(plan, np.union1d(touched(plan, rows, buckets), asked))
         key = (plan.city.id, plan.rule.id)
         pending = self._shard.pending
         pending.touch(key, begins.tolist(), ends.tolist(), self._now_us)
         marks = self.watermarks(plan).tolist()
         ripe = pending.ripe(key, marks, self._now_us - self._quiet_us, most_ripe)
-        return together(plan, [*begins.tolist(), *again.tolist()], self._clean(plan, ripe))
+        return together(plan, begins.tolist(), self._clean(plan, ripe))
 
     def _clean(self, plan: RulePlan, begins: list[int]) -> list[int]:
         """Those windows of which no bucket waits to be recomputed."""

@@ -42,9 +42,9 @@ def windows_of(plan: RulePlan, instants: Ints) -> tuple[Ints, Ints]:
     return found[at], found[at + 1]
 
 
-def touched(plan: RulePlan, rows: Ints, buckets: Ints) -> tuple[Ints, Ints]:
-    """The rule's windows that hold a changed bucket (row, begin) of one of its series."""
-    return windows_of(plan, np.unique(buckets[plan.feeds[rows]]))
+def touched(plan: RulePlan, rows: Ints, buckets: Ints) -> Ints:
+    """Which of the changed buckets (row, begin) are of series that feed the rule: their begins."""
+    return np.unique(buckets[plan.feeds[rows]])
 
 
 def together(plan: RulePlan, changed: Iterable[int], ripe: Iterable[int]) -> Windows:

@@ -14,7 +14,7 @@ from aggregator.kernels.fold import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
-from aggregator.touched import Windows, windows_of
+from aggregator.touched import Windows
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
@@ -160,7 +160,7 @@ class ShardWorker:
             stretch = again.get((plan.city.id, plan.rule.id))
             asked = np.empty(0, np.int64)
             if stretch is not None:
-                asked, _ = windows_of(plan, np.arange(*stretch, BUCKET))
+                asked = np.arange(*stretch, BUCKET)
             one = judge.windows(plan, rows, buckets, asked, _RIPE)
             if len(one.begins):
                 found.append(one)

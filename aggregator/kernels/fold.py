@@ -232,10 +232,9 @@ def fold_stream(
 ) -> int:
     """Fold readings sorted by (series, t) into the open buckets; close those that are passed.
 
-    A reading that cannot be added at the end of its series (older than the newest, or reaching back
-    behind the open bucket) is marked in `late` and changes nothing but `last_t`; the caller
-    recomputes what it touches. A series whose newest reading was such a one is `broken`: all its
-    readings are late until it has been rebuilt.
+    What cannot be added at the end of its series (`_is_late`) is marked in `late`, and the caller
+    recomputes what it touches; a series whose newest reading was such a one is `broken`, all its
+    readings late, until it has been rebuilt.
 
     Args:
         t: observed times [n], microseconds. v: values [n]. series: index into `state` [n].
@@ -246,8 +245,7 @@ def fold_stream(
         out: ROLLUP records, filled with closed buckets; `series` is the index into `state`.
         late: bool [n], set.
 
-    Returns:
-        How many records of `out` were filled.
+    Returns how many records of `out` were filled.
     """
     n = 0
     for i in range(t.shape[0]):
@@ -261,40 +259,52 @@ def fold_stream(
         begin = span_begin(kind, stamps[d], periods[d], t[i])
         if ai.oldest == NONE or t[i] < ai.oldest:
             ai.oldest = t[i]
-        newest = t[i] > ai.last_seen
-        back = begin - begin % BUCKET < ai.closed or (ai.pend_t != NONE and begin < t[i])
-        if not newest or back or ai.broken != 0:
+        if _is_late(ai, begin, t[i]):
             late[i] = True
-            if newest:
-                ai.last_seen = t[i]
-                ai.broken = 1
             continue
-        ai.last_seen = t[i]
+        bucket = begin - begin % BUCKET
         if bad[i]:
-            if ai.pend_t != NONE:
-                # the sample before goes on holding: settle only up to this bucket's begin
-                n = _hold_over(ai, s, begin - begin % BUCKET, out, n)
-            n = _advance(ai, s, begin - begin % BUCKET, out, n)
+            n = _hold_over(ai, s, bucket, out, n)
+            n = _advance(ai, s, bucket, out, n)
             ai.flagged += 1
             continue
         n = _settle(ai, s, t[i], out, n)
-        n = _advance(ai, s, begin - begin % BUCKET, out, n)
+        n = _advance(ai, s, bucket, out, n)
         anchor(ai, t[i], v[i])
         if kind == _GAUGE:
-            ai.min = min(ai.min, v[i])
-            ai.max = max(ai.max, v[i])
-            ai.pend_t = t[i]
-            ai.pend_end = t[i] + holds[d]
-            ai.pend_v = v[i]
+            _hold(ai, t[i], v[i], holds[d])
         else:
             n = _stretch(ai, s, kind, v[i], begin, begin + periods[d], periods[d], out, n)
     return n
 
 
 @njit(cache=True, nogil=True)
+def _is_late(state: Any, begin: int, t: int) -> bool:
+    """Whether a reading cannot be added at the end of its series; remembers how far that is."""
+    newest = t > state.last_seen
+    back = begin - begin % BUCKET < state.closed or (state.pend_t != NONE and begin < t)
+    late: bool = not newest or back or state.broken != 0
+    if newest:
+        state.last_seen = t
+        if late:
+            state.broken = 1
+    return late
+
+
+@njit(cache=True, nogil=True)
+def _hold(state: Any, t: int, v: float, hold: int) -> None:
+    """Let a gauge sample hold until the next one comes."""
+    state.min = min(state.min, v)
+    state.max = max(state.max, v)
+    state.pend_t = t
+    state.pend_end = t + hold
+    state.pend_v = v
+
+
+@njit(cache=True, nogil=True)
 def _hold_over(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
-    """Settle the part of the pending sample's hold before `bucket`; the rest stays pending."""
-    if state.pend_t >= bucket:
+    """Settle what the pending sample held before `bucket`; it goes on holding there."""
+    if state.pend_t == NONE or state.pend_t >= bucket:
         return n
     end = min(bucket, state.pend_end)
     n = _stretch(state, series, _GAUGE, state.pend_v, state.pend_t, end, 0, out, n)

@@ -98,37 +98,52 @@ def fold_ranges(
         count = counts[r]
         _prepare(out, base, first, count, series[r])
         pending[r, 0] = NONE
-        held = -1
-        for i in range(starts[r], starts[r + 1]):
-            d = decl[i]
-            kind = kinds[d]
-            begin = span_begin(kind, stamps[d], periods[d], t[i])
-            if bad[i]:
-                _anchor_in_range(out, base, first, count, begin, kind, t[i], v[i], True)
-                continue
-            if held >= 0:
-                end = min(t[i], t[held] + holds[decl[held]])
-                _spread(out, base, first, count, 0, v[held], t[held], end, 0)
-                held = -1
-            _anchor_in_range(out, base, first, count, begin, kind, t[i], v[i], False)
-            if kind == 0:
-                held = i
-            else:
-                end = begin + periods[d]
-                _spread(out, base, first, count, kind, v[i], begin, end, periods[d])
+        low, high = starts[r], starts[r + 1]
+        held = _fold_range(
+            t, v, bad, decl, kinds, stamps, periods, holds, low, high, out, base, first, count
+        )
         if held >= 0:
-            _finish(
-                out,
-                base,
-                first,
-                count,
-                t[held],
-                holds[decl[held]],
-                v[held],
-                open_from[r],
-                pending[r],
-            )
+            hold = holds[decl[held]]
+            row = pending[r]
+            _finish(out, base, first, count, t[held], hold, v[held], open_from[r], row)
         base += count
+
+
+@njit(cache=True, nogil=True)
+def _fold_range(
+    t: Any,
+    v: Any,
+    bad: Any,
+    decl: Any,
+    kinds: Any,
+    stamps: Any,
+    periods: Any,
+    holds: Any,
+    low: int,
+    high: int,
+    out: Any,
+    base: int,
+    first: int,
+    count: int,
+) -> int:
+    """Fold readings low:high over one range; returns which gauge sample still holds, or -1."""
+    held = -1
+    for i in range(low, high):
+        d = decl[i]
+        kind = kinds[d]
+        begin = span_begin(kind, stamps[d], periods[d], t[i])
+        _anchor_in_range(out, base, first, count, begin, kind, t[i], v[i], bad[i])
+        if bad[i]:
+            continue
+        if held >= 0:
+            end = min(t[i], t[held] + holds[decl[held]])
+            _spread(out, base, first, count, 0, v[held], t[held], end, 0)
+            held = -1
+        if kind == 0:
+            held = i
+        else:
+            _spread(out, base, first, count, kind, v[i], begin, begin + periods[d], periods[d])
+    return held
 
 
 @njit(cache=True, nogil=True)

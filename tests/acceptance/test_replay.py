@@ -73,5 +73,5 @@ def test_a_replay_gives_what_pandas_gives(
         one.expected(one.path, population) if one.mapping != "beijing" else one.expected(one.path)
     )
     assert compare.differences(expected, asyncio.run(compare.stored(dsn, one.city))) == ""
-    verified = service.run("verify")
+    verified = service.run("verify", "--settled")
     assert verified.returncode == 0, verified.stdout

@@ -51,7 +51,7 @@ def finish(service: Service, dsn: str, report: Path, player: subprocess.Popen[by
     assert books["stored"] == sent
     assert books["revised"] == books["rejected"] == 0
     assert books["received"] == books["stored"] + books["duplicate"]
-    verified = service.run("verify")
+    verified = service.run("verify", "--settled")
     assert verified.returncode == 0, verified.stdout
 
 
