@@ -35,7 +35,9 @@ from deploy.local.supervisor import Supervisor
 SIMULATED_CITY: Final = "vitalia"
 _STOP_ORDER: Final = ("simulator", "ingest", "aggregate", "api", "broker", "postgres")
 _PROCESSES: Final = ("ingest", "aggregate", "api")
-_STOP: Final = ((signal.SIGTERM, 20.0),)
+_STOP_SECONDS: Final = {"ingest": 20.0}
+"""Ingest may take 15 s to commit what it holds; nobody else holds anything."""
+_USUAL_STOP_SECONDS: Final = 8.0
 _READY_SECONDS: Final = 120.0
 _HOPELESS: Final = 3
 """A process that ended so often before it was ready will not become ready."""
@@ -139,7 +141,8 @@ class Up:
                 self._console.say(f"registry: {await apply_registry(pool, _registry())}")
 
     def _process(self, name: str, words: list[str], environment: dict[str, str]) -> Child:
-        return Child(Program(name, command(*words), environment, _STOP), self._plan.data)
+        stop = ((signal.SIGTERM, _STOP_SECONDS.get(name, _USUAL_STOP_SECONDS)),)
+        return Child(Program(name, command(*words), environment, stop), self._plan.data)
 
     async def _until_ready(self) -> None:
         """Wait for the three processes.
