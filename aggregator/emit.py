@@ -1,7 +1,9 @@
 """What changed against what was said before: revisions, states, numbered changes."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from cityvitals.domain.names import State
 from cityvitals.domain.times import US, from_us, to_us
-from cityvitals.store.derived import ChangeRow, IndicatorRow
+from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
 from kpi_rules.present import present
 
 Key = tuple[str, str, str, int]
@@ -83,7 +85,7 @@ class Emitter:
             begin = to_us(row["window_begin"])
             key = (row["city"], row["rule"], row["zone"], begin)
             self._known[key] = Known(
-                _content(row), row["revision"], to_us(row["computed_at"]), row["closed"]
+                _compared_items(row), row["revision"], to_us(row["computed_at"]), row["closed"]
             )
             if newest:
                 self._newest[key[:3]] = begin
@@ -135,7 +137,7 @@ class Emitter:
             return  # nobody has ever said anything for this window
         closed = bool(around.closing[w, g])
         row = self._row(key, plan, found, around, w, g, before)
-        content = _content(_mapping(row))
+        content = _compared(row)
         if before is not None and before.content == content and before.closed == closed:
             return
         self._take_number(row, out)
@@ -148,7 +150,7 @@ class Emitter:
             self._newest[key[:3]] = key[3]
             out.latest[key[:3]] = row
         kind = "correction" if before is not None and before.closed else "value"
-        body = msgspec.json.encode(present(plan.body, _mapping(row))).decode()
+        body = msgspec.json.encode(present(plan.body, as_mapping(row))).decode()
         out.changes.append(ChangeRow(key[0], row.change_number, row.computed_at, kind, body))
 
     def _row(
@@ -212,27 +214,10 @@ class Emitter:
             self._known[key] = known
 
 
-def _mapping(row: IndicatorRow) -> dict[str, Any]:
-    """A row as a mapping; `dataclasses.asdict` would copy every list in it."""
-    return {name: getattr(row, name) for name in _FIELDS}
-
-
-_FIELDS = list(IndicatorRow.__dataclass_fields__)
-
-
-def _content(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes one revision differ from another; not when or after how much it was computed."""
-    return (
-        row["value"],
-        row["numerator"],
-        row["denominator"],
-        row["coverage"],
-        row["observed"],
-        row["flagged"],
-        row["reason"],
-        row["rule_revision"],
-        tuple(row["stations"]),
-    )
+_COMPARED = ("value", "numerator", "denominator", "coverage", "observed", "flagged", "reason")
+_compared = attrgetter(*_COMPARED, "rule_revision", "stations")
+_compared_items = itemgetter(*_COMPARED, "rule_revision", "stations")
+"""What makes one revision differ from another; not when or after how much it was computed."""
 
 
 def _state(reason: str, before: Known | None, *, closed: bool) -> str:
@@ -244,4 +229,4 @@ def _state(reason: str, before: Known | None, *, closed: bool) -> str:
 
 
 def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if math.isnan(value) else float(value)

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cityvitals.domain.times import iso, to_us
-
 
 def present(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON object of an indicator.
@@ -52,4 +50,4 @@ def find_band(bands: Sequence[Mapping[str, Any]], value: float | None) -> str | 
 
 
 def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else iso(to_us(moment))
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

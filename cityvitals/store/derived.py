@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from cityvitals.domain.arrays import ROLLUP, Records
@@ -68,12 +69,15 @@ class ChangeRow:
     body: str
 
 
-_INDICATOR_COLUMNS: Final = [field.name for field in fields(IndicatorRow)]
+INDICATOR_COLUMNS: Final = [field.name for field in fields(IndicatorRow)]
 _CHANGE_COLUMNS: Final = [field.name for field in fields(ChangeRow)]
+_indicator_values: Final = attrgetter(*INDICATOR_COLUMNS)
+_change_values: Final = attrgetter(*_CHANGE_COLUMNS)
 
 
-def _values(row: Any, columns: list[str]) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in columns)
+def as_mapping(row: IndicatorRow) -> dict[str, Any]:
+    """A row by its columns' names; unlike `dataclasses.asdict` it copies no lists."""
+    return dict(zip(INDICATOR_COLUMNS, _indicator_values(row), strict=True))
 
 
 async def write_rollups(connection: Connection, rollups: Records) -> None:
@@ -192,15 +196,15 @@ async def write_indicators(
         if kept:
             await connection.copy_records_to_table(
                 "indicator",
-                records=[_values(row, _INDICATOR_COLUMNS) for row in kept],
-                columns=_INDICATOR_COLUMNS,
+                records=map(_indicator_values, kept),
+                columns=INDICATOR_COLUMNS,
             )
         if latest:
             await connection.execute(sql["stage_latest"])
             await connection.copy_records_to_table(
                 "indicator_latest_staging",
-                records=[_values(row, _INDICATOR_COLUMNS) for row in latest],
-                columns=_INDICATOR_COLUMNS,
+                records=map(_indicator_values, latest),
+                columns=INDICATOR_COLUMNS,
             )
             await connection.execute(sql["merge_latest"])
 
@@ -217,7 +221,7 @@ async def write_changes(
         if changes:
             await connection.copy_records_to_table(
                 "change",
-                records=[_values(row, _CHANGE_COLUMNS) for row in changes],
+                records=map(_change_values, changes),
                 columns=_CHANGE_COLUMNS,
             )
         for city, number in numbers.items():
