@@ -61,6 +61,8 @@ def read_statement(arrival: Arrival, catalogue: Catalogue, largest_bytes: int) -
             statement.city = parsed.city
         if isinstance(parsed, topics.Meta | topics.Status):
             statement.gateway = parsed.gateway
+        if not arrival.payload:
+            return statement  # a retained message was cleared: nothing is declared
         if len(arrival.payload) > largest_bytes:
             statement.reject(0, Reason.TOO_LARGE, f"more than {largest_bytes} bytes")
         else:

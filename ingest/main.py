@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from cityvitals.catalogue.load import load_catalogue
+from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
 from cityvitals.settings import Settings
-from cityvitals.store.lanes import Lane, take_lane
+from cityvitals.store.failures import translated
+from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool, open_pool, require_durable
@@ -85,7 +88,12 @@ async def _ingest(
     allow = settings.ingest.register_unknown
     intake = Intake(settings.ingest, catalogue, routes, metrics)
     subscriber = Subscriber(
-        settings.broker, settings.ingest, intake, wall_clock_us, _reporter(health, "broker")
+        settings.broker,
+        settings.ingest,
+        intake,
+        wall_clock_us,
+        _reporter(health, "broker"),
+        lambda: _check_lane(pool, lane),
     )
 
     def acknowledge(arrivals: Sequence[Arrival]) -> None:
@@ -121,6 +129,13 @@ async def _ingest(
         await subscriber.close()
         for task in (watching, receiving, committing):
             task.cancel()
+
+
+async def _check_lane(pool: Pool, lane: Lane) -> None:
+    """Raise Fenced where the lane is no longer ours; without the store nobody can tell."""
+    with suppress(StoreUnavailable), translated("checking the lane"):
+        async with pool.acquire() as connection:
+            await require_mine(connection, lane)
 
 
 def _reporter(health: Health, part: str) -> Callable[[str], None]:

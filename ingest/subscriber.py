@@ -7,7 +7,7 @@ delivers again, which is harmless (promise 2).
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -49,6 +49,8 @@ class Subscriber:
         sink: takes the messages; bounds what is held.
         now_us: the clock that messages are stamped by, microseconds since 1970 UTC.
         on_state: told "" when messages can come, else why they cannot.
+        before_again: called before connecting again; raises Fenced where another process has taken
+            the lane, since that one is why many brokers ended the connection, and few say so.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Subscriber:
         sink: Sink,
         now_us: Callable[[], int],
         on_state: Callable[[str], None],
+        before_again: Callable[[], Awaitable[None]],
     ) -> None:
         self._broker = broker
         self._settings = settings
         self._sink = sink
         self._now_us = now_us
         self._on_state = on_state
+        self._before_again = before_again
         self._link: Link | None = None
         self._generation = 0
         self._has_connected = False
@@ -85,6 +89,7 @@ class Subscriber:
             except OSError as error:  # TimeoutError is one
                 failures = 1 if self._has_connected else failures + 1
                 await self._wait(error, failures)
+                await self._before_again()
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> int:
         """Acknowledge messages in order of arrival; how many came by the present connection."""

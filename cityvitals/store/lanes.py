@@ -105,5 +105,15 @@ async def write_log(
     return numbers
 
 
+async def require_mine(connection: Connection, lane: Lane) -> None:
+    """Refuse to go on in a lane that another process has taken.
+
+    Raises:
+        Fenced: it has.
+        StoreUnavailable: the server is away.
+    """
+    await has_committed(connection, lane, {})
+
+
 def _fenced(lane: Lane) -> Fenced:
     return Fenced(f"lane {lane.name} was taken over by another process (our epoch: {lane.epoch})")

@@ -22,7 +22,7 @@ def read(topic: str, payload: bytes) -> Statement:
 @given(st.sampled_from([META, STATUS, CITY]) | st.text(max_size=20), st.binary(max_size=200))
 def test_any_message_is_taken_or_rejected(topic: str, payload: bytes) -> None:
     statement = read(topic, payload)
-    assert statement.declared is not None or statement.rejected
+    assert statement.declared is not None or statement.rejected or not payload
 
 
 def test_what_a_device_leaves_out_comes_from_its_quantity() -> None:
@@ -64,6 +64,11 @@ def test_cities_and_gateways_speak_for_themselves() -> None:
     status = read(STATUS, b'{"status":"end"}')
     assert status.declared == DeclaredStatus("town", "gw", "end", NOW_US)
     assert (status.city, status.gateway) == ("town", "gw")
+
+
+def test_clearing_a_retained_message_declares_nothing() -> None:
+    statement = read(META, b"")
+    assert (statement.declared, statement.rejected) == (None, [])
 
 
 def test_too_large_a_message_is_rejected() -> None:
