@@ -4,6 +4,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from cityvitals.store.pool import open_pool
 from cityvitals.store.server import create_database, drop_database
 from deploy.local.broker import choose, find_mosquitto
 from tests.servers import Background, BrokerServer, PostgresServer
+from tests.service import Service
 
 BUDGETS = {"unit": 120.0, "integration": 240.0, "faults": 300.0, "acceptance": 300.0}
 """Seconds that each suite may take, thrice what it takes on two cores."""
@@ -111,6 +113,16 @@ def iotcore(background: Background) -> Iterator[BrokerServer]:
 def embedded_broker(iotcore: BrokerServer) -> BrokerSettings:
     """The broker that comes with the project."""
     return BrokerSettings(port=iotcore.port)
+
+
+@pytest.fixture
+def service(
+    tmp_path: Path, database: DatabaseSettings, own_broker: BrokerServer
+) -> Iterator[Service]:
+    """Ingest, aggregator and API as processes, to be started and killed by the test."""
+    found = Service(tmp_path, database, BrokerSettings(port=own_broker.port))
+    yield found
+    found.stop()
 
 
 @pytest.fixture

@@ -81,6 +81,24 @@ def cover(part: Any, kind: int, v: float, overlap: int, period: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def copy_partial(source: Any, target: Any) -> None:
+    """Copy a partial's fields from one record to another."""
+    target.count = source.count
+    target.flagged = source.flagged
+    target.sum = source.sum
+    target.sumsq = source.sumsq
+    target.min = source.min
+    target.max = source.max
+    target.first_t = source.first_t
+    target.first_v = source.first_v
+    target.last_t = source.last_t
+    target.last_v = source.last_v
+    target.integral = source.integral
+    target.increase = source.increase
+    target.covered = source.covered
+
+
+@njit(cache=True, nogil=True)
 def _emit(state: Any, series: int, out: Any, n: int) -> int:
     """Close the open bucket: append it unless nothing fell into it."""
     if state.count == 0 and state.flagged == 0 and state.covered == 0:
@@ -88,19 +106,7 @@ def _emit(state: Any, series: int, out: Any, n: int) -> int:
     row = out[n]
     row.bucket = state.bucket
     row.series = series
-    row.count = state.count
-    row.flagged = state.flagged
-    row.sum = state.sum
-    row.sumsq = state.sumsq
-    row.min = state.min
-    row.max = state.max
-    row.first_t = state.first_t
-    row.first_v = state.first_v
-    row.last_t = state.last_t
-    row.last_v = state.last_v
-    row.integral = state.integral
-    row.increase = state.increase
-    row.covered = state.covered
+    copy_partial(state, row)
     return n + 1
 
 

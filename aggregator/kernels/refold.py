@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from aggregator.kernels.fold import BUCKET, NONE, anchor, clear, cover, span_begin
+from aggregator.kernels.fold import BUCKET, NONE, anchor, clear, copy_partial, cover, span_begin
 
 
 @njit(cache=True, nogil=True)
@@ -192,7 +192,7 @@ def snapshot(state: Any, series: Any, out: Any) -> int:
             end = max(end, ai.pend_end)
         count = -(-(end - first) // BUCKET)
         _prepare(out, n, first, count, s)
-        _copy(ai, out[n])
+        copy_partial(ai, out[n])
         if ai.pend_t != NONE:
             _spread(out, n, first, count, 0, ai.pend_v, ai.pend_t, ai.pend_end, 0)
         n += count
@@ -213,27 +213,9 @@ def snapshot_size(state: Any, series: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _copy(part: Any, row: Any) -> None:
-    """Copy a partial's fields."""
-    row.count = part.count
-    row.flagged = part.flagged
-    row.sum = part.sum
-    row.sumsq = part.sumsq
-    row.min = part.min
-    row.max = part.max
-    row.first_t = part.first_t
-    row.first_v = part.first_v
-    row.last_t = part.last_t
-    row.last_v = part.last_v
-    row.integral = part.integral
-    row.increase = part.increase
-    row.covered = part.covered
-
-
-@njit(cache=True, nogil=True)
 def restore(state: Any, row: Any, pending: Any) -> None:
     """Make a series' open bucket what a refold of it says, so that streaming can go on."""
-    _copy(row, state)
+    copy_partial(row, state)
     state.bucket = row.bucket
     state.closed = row.bucket
     state.pend_t = NONE

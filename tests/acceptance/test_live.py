@@ -1,13 +1,11 @@
 """A gateway's readings on their way to the page, in order, late, corrected, declared again."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.settings import DatabaseSettings
 from tests import state
 from tests.acceptance.gateway import Gateway
 from tests.browser import browser, card
@@ -15,15 +13,6 @@ from tests.servers import BrokerServer
 from tests.service import Service, wait_for
 
 RULE = "air.no2.hour"
-
-
-@pytest.fixture
-def service(
-    tmp_path: Path, database: DatabaseSettings, own_broker: BrokerServer
-) -> Iterator[Service]:
-    found = Service(tmp_path, database, BrokerSettings(port=own_broker.port))
-    yield found
-    found.stop()
 
 
 def reading(at: datetime, value: float, **more: Any) -> dict[str, Any]:

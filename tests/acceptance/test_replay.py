@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.settings import DatabaseSettings
 from tests import state
-from tests.servers import BrokerServer
 from tests.service import Service, wait_for
 from tests.twins import beijing, compare, ferrara, steel
 
@@ -35,15 +33,6 @@ SETS = [
     Recorded("ferrara", "ferrara", ferrara.expected),
     Recorded("steel", "gwangyang", steel.expected),
 ]
-
-
-@pytest.fixture
-def service(
-    tmp_path: Path, database: DatabaseSettings, own_broker: BrokerServer
-) -> Iterator[Service]:
-    found = Service(tmp_path, database, BrokerSettings(port=own_broker.port))
-    yield found
-    found.stop()
 
 
 @pytest.mark.mosquitto

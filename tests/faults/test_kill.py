@@ -2,14 +2,12 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.settings import DatabaseSettings
 from tests import state
-from tests.servers import BrokerServer
 from tests.service import Service, wait_for
 
 DATA = Path(__file__).parent.parent / "data" / "beijing"
@@ -22,15 +20,6 @@ from (
 """
 
 DERIVED = "select count(*) from indicator"
-
-
-@pytest.fixture
-def service(
-    tmp_path: Path, database: DatabaseSettings, own_broker: BrokerServer
-) -> Iterator[Service]:
-    found = Service(tmp_path, database, BrokerSettings(port=own_broker.port))
-    yield found
-    found.stop()
 
 
 def replay(service: Service, report: Path, *options: str) -> subprocess.Popen[bytes]:

@@ -1,14 +1,14 @@
 """The streaming fold, the range refold and a slow twin agree, whatever arrives in which order."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from aggregator.buckets import Buckets
 from aggregator.backlog import Request
+from aggregator.buckets import Buckets
 from aggregator.kernels.fold import BUCKET, NONE
 from aggregator.refolding import plan_loads, refold
 from aggregator.series_table import SeriesTable
@@ -74,9 +74,7 @@ def cases(draw: st.DrawFn) -> Case:
     step = 15_000_000
     t = draw(st.lists(st.integers(0, 600), min_size=1, max_size=40, unique=True))
     t = sorted(START + one * step + draw(st.sampled_from([0, 0, 1, 999_999])) for one in t)
-    v = draw(
-        st.lists(st.floats(-1e6, 1e6, width=32), min_size=len(t), max_size=len(t))
-    )
+    v = draw(st.lists(st.floats(-1e6, 1e6, width=32), min_size=len(t), max_size=len(t)))
     flags = draw(
         st.lists(
             st.sampled_from([0, 0, 0, int(Flag.FAULT_CODE), int(Flag.UNIT_CHANGED)]),
@@ -87,7 +85,10 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(declaration, t, v, flags)
 
 
-def streamed(case: Case, cuts: list[int]) -> dict[int, tuple[float, ...]]:
+Stored = dict[int, tuple[float, ...]]
+
+
+def streamed(case: Case, cuts: list[int]) -> Stored:
     """Buckets after streaming the readings in batches, recomputing what came late."""
     table = series_table(case.declaration)
     buckets = Buckets(table)
@@ -95,7 +96,7 @@ def streamed(case: Case, cuts: list[int]) -> dict[int, tuple[float, ...]]:
     stored: dict[int, tuple[float, ...]] = {}
     readings = readings_of(case)
     edges = [0, *sorted(cuts), len(readings)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         part = readings[low:high]
         fold_batch(table, buckets, part, readings[:high], stored)
     opened = buckets.open_rows(np.array([0]))
@@ -104,7 +105,7 @@ def streamed(case: Case, cuts: list[int]) -> dict[int, tuple[float, ...]]:
 
 
 def fold_batch(
-    table: SeriesTable, buckets: Buckets, part: Records, known: Records, stored: dict[int, tuple[float, ...]]
+    table: SeriesTable, buckets: Buckets, part: Records, known: Records, stored: Stored
 ) -> None:
     rows = table.rows(part["series"])
     folded = buckets.fold(rows, part["t"].copy(), part["v"].copy(), part["flags"].copy())
@@ -151,7 +152,7 @@ def test_streamed_in_order_equals_refolded(case: Case, data: st.DataObject) -> N
 @given(case=cases(), data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_arrival_order_does_not_matter(case: Case, data: st.DataObject) -> None:
-    order: NDArray[np.int64] = np.array(data.draw(st.permutations(range(len(case.t)))))
+    order = np.array(data.draw(st.permutations(range(len(case.t)))))
     shuffled = Case(
         case.declaration,
         [case.t[i] for i in order],
@@ -166,7 +167,8 @@ def slow(case: Case) -> dict[int, tuple[int, int, float, int]]:
     """The definition, one reading and one bucket at a time: count, flagged, integral, covered."""
     declaration = case.declaration
     good = [
-        (t, v) for t, v, flag in zip(case.t, case.v, case.flags, strict=True)
+        (t, v)
+        for t, v, flag in zip(case.t, case.v, case.flags, strict=True)
         if flag != Flag.FAULT_CODE
     ]
     spans = []
@@ -178,9 +180,7 @@ def slow(case: Case) -> dict[int, tuple[int, int, float, int]]:
     found = {}
     for bucket in range(START - 8 * BUCKET, START + 24 * BUCKET, BUCKET):
         upto = bucket + BUCKET
-        overlaps = [
-            (max(0, min(end, upto) - max(begin, bucket)), v) for begin, end, v in spans
-        ]
+        overlaps = [(max(0, min(end, upto) - max(begin, bucket)), v) for begin, end, v in spans]
         if declaration.kind == Kind.INTERVAL_TOTAL:
             integral = sum(v * overlap / declaration.period_us for overlap, v in overlaps)
         else:
