@@ -31,17 +31,33 @@ async def watch_registry(pool: Pool, changed: Callable[[str], None]) -> None:
 
 
 async def _listen(pool: Pool, changed: Callable[[str], None]) -> None:
+    lost = asyncio.Event()
+
     def heard(_connection: Any, _pid: int, _channel: str, lane: object) -> None:
         changed(str(lane))
 
+    def ended(_connection: Any) -> None:
+        lost.set()
+
     with translated("watching the registry"):
         async with pool.acquire() as connection:
+            connection.add_termination_listener(ended)
             await connection.add_listener(CHANGED_CHANNEL, heard)
             try:
                 changed("")
-                while not connection.is_closed():
-                    await asyncio.sleep(_CHECK_S)
+                while not await _is_set(lost):
                     await connection.execute("select 1")
             finally:
-                if not connection.is_closed():
+                # A lost connection is no longer ours to talk to; trying would hide why we leave.
+                if not lost.is_set():
+                    connection.remove_termination_listener(ended)
                     await connection.remove_listener(CHANGED_CHANNEL, heard)
+
+
+async def _is_set(event: asyncio.Event) -> bool:
+    """Whether an event came before it is time to see if the connection still stands."""
+    try:
+        async with asyncio.timeout(_CHECK_S):
+            return await event.wait()
+    except TimeoutError:
+        return False

@@ -112,6 +112,7 @@ async def running(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
         stop.set()
         if not task.cancelled():
             await asyncio.wait([task], timeout=DEADLINE_S)
+            assert task.done(), "ingest did not stop"
     if task.done() and not task.cancelled():
         task.result()
 
