@@ -1,5 +1,6 @@
 """One `cityvitals up` as a child process, as a user would see it."""
 
+import itertools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from deploy.local.ports import free_port
 
 OPENER = build_opener(ProxyHandler({}))
 PATIENCE_S = 90.0
+_numbers = itertools.count(1)
 
 
 class Run:
@@ -30,9 +32,8 @@ class Run:
     """
 
     def __init__(self, data: Path, ports: "Ports", *options: str) -> None:
-        self.output = data.parent / f"{data.name}.out"
-        if data.parent.is_file():
-            self.output = data.parent.with_suffix(".out")
+        folder = next(above for above in data.parents if above.is_dir())
+        self.output = folder / f"up-{next(_numbers)}.out"
         self.port = ports.page
         command = [sys.executable, "-m", "cityvitals", "up", "--data", str(data)]
         command += ["--port", str(ports.page), "--database-port", str(ports.database), *options]
