@@ -40,27 +40,6 @@ async def take_lane(connection: Connection, name: str) -> Lane:
     return Lane(name, max(row["epoch"] for row in rows))
 
 
-async def allocate(connection: Connection, lane: Lane, counts: Mapping[int, int]) -> dict[int, int]:
-    """The first of `counts[shard]` numbers in each shard, locked until the transaction ends.
-
-    Raises:
-        Fenced: another process has taken the lane.
-        StoreUnavailable: the server is away.
-    """
-    shards = sorted(counts)
-    with translated(f"taking numbers in lane {lane.name}"):
-        rows = await connection.fetch(
-            queries("lanes")["allocate"],
-            lane.name,
-            lane.epoch,
-            shards,
-            [counts[shard] for shard in shards],
-        )
-    if len(rows) < len(counts):
-        raise _fenced(lane)
-    return {row["shard"]: row["seq"] for row in rows}
-
-
 async def has_committed(connection: Connection, lane: Lane, numbers: Mapping[int, int]) -> bool:
     """Whether a transaction that took these numbers, and whose answer was lost, went through.
 
@@ -86,23 +65,24 @@ async def write_log(
     """
     if not entries:
         return {}
-    numbers = await allocate(connection, lane, Counter(entry.shard for entry in entries))
-    following = dict(numbers)
-    seqs = []
+    written: Counter[int] = Counter()
+    places = []
     for entry in entries:
-        seqs.append(following[entry.shard])
-        following[entry.shard] += 1
+        places.append(written[entry.shard])
+        written[entry.shard] += 1
     with translated(f"writing {len(entries)} entries to the commit log"):
-        await connection.execute(
+        rows = await connection.fetch(
             queries("lanes")["append"],
             lane.name,
+            lane.epoch,
             [entry.shard for entry in entries],
-            seqs,
+            places,
             [int(entry.kind) for entry in entries],
             [entry.body for entry in entries],
         )
-        await connection.execute(queries("lanes")["wake"])
-    return numbers
+    if len(rows) < len(written):
+        raise _fenced(lane)
+    return {row["shard"]: row["first"] for row in rows}
 
 
 async def require_mine(connection: Connection, lane: Lane) -> None:

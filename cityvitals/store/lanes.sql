@@ -6,23 +6,26 @@ insert into lane as l (lane, shard) select $1, s from generate_series(0, 63) as 
 on conflict (lane, shard) do update set epoch = l.epoch + 1
 returning epoch
 
--- name: allocate
--- Take numbers in some shards, while the lane is still mine; the row locks keep the order of commits.
-update lane l set next_seq = next_seq + wanted.count
-from unnest($3::smallint[], $4::integer[]) as wanted (shard, count)
-where l.lane = $1 and l.epoch = $2 and l.shard = wanted.shard
-returning l.shard, l.next_seq - wanted.count as seq
-
 -- name: positions
 -- The next numbers of a lane, while it is still mine.
 select shard, next_seq from lane where lane = $1 and epoch = $2
 
 -- name: append
--- Write entries of the commit log.
-insert into commit_log (shard, lane, seq, kind, body)
-select k.shard, $1, k.seq, k.kind, k.body
-from unnest($2::smallint[], $3::bigint[], $4::smallint[], $5::bytea[])
-     as k (shard, seq, kind, body)
+-- Write entries under the next numbers of the lane, while it is still mine, and wake who follows.
+-- The row locks keep the order of numbers and of commits the same.
+with mine as (
+    update lane l set next_seq = l.next_seq + wanted.count
+    from (select shard, count(*) from unnest($3::smallint[]) as s (shard) group by shard) as wanted
+    where l.lane = $1 and l.epoch = $2 and l.shard = wanted.shard
+    returning l.shard, l.next_seq - wanted.count as first
+), written as (
+    insert into commit_log (shard, lane, seq, kind, body)
+    select m.shard, $1, m.first + k.place, k.kind, k.body
+    from unnest($3::smallint[], $4::integer[], $5::smallint[], $6::bytea[])
+         as k (shard, place, kind, body)
+    join mine m on m.shard = k.shard
+)
+select shard, first, pg_notify('cityvitals_log', '')::text from mine
 
 -- name: wake
 -- Tell who follows the log that there is more, when this transaction commits.

@@ -17,7 +17,7 @@ from cityvitals.domain.outcome import Reason
 from cityvitals.errors import Fenced
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.batch import Batch, Rejection
-from cityvitals.store.lanes import allocate, has_committed
+from cityvitals.store.lanes import LogEntry, has_committed, write_log
 from cityvitals.store.pool import Pool
 from cityvitals.store.writer import ReadingWriter
 from tests.integration.readings import (
@@ -136,7 +136,8 @@ def test_a_commit_whose_answer_was_lost_is_found_again(database: DatabaseSetting
             async with pool.acquire() as connection:
                 transaction = connection.transaction()
                 await transaction.start()
-                numbers = await allocate(connection, lane, {SHARD: 2, 1: 1})
+                entries = [LogEntry(shard, LogKind.RULES, b"") for shard in (SHARD, 1, SHARD)]
+                numbers = await write_log(connection, lane, entries)
                 async with pool.acquire() as other:
                     assert not await has_committed(other, lane, numbers)
                 await transaction.commit()
