@@ -67,7 +67,8 @@ def _from_text(text: str) -> int:
 
 def _from_seconds(seconds: float) -> int:
     if not EARLIEST_US // US <= seconds <= LATEST_US // US:
-        raise _no_time(f"epoch second {seconds:.6g} lies outside years 1 to 9999")
+        # As a decimal: whole numbers of any size come by JSON, and not all of them fit a float.
+        raise _no_time(f"epoch second {Decimal(seconds):.6g} lies outside years 1 to 9999")
     if isinstance(seconds, int):
         return seconds * US
     # By its shortest decimal text: 1700000000.123457 times a million is not exact in binary.
