@@ -17,6 +17,8 @@ _START_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 5.0
 _RECEIVE_MAXIMUM: Final = 1000
 _MESSAGE_BYTES: Final = 65_536
+_HEADER_BYTES: Final = 1024
+"""What a PUBLISH has besides its payload: a topic of ours and a few properties."""
 
 _MOSQUITTO: Final = """\
 listener {port} 127.0.0.1
@@ -27,7 +29,7 @@ autosave_interval 60
 max_inflight_messages {inflight}
 max_queued_messages 0
 max_queued_bytes 2147483648
-message_size_limit {size}
+max_packet_size {packet}
 persistent_client_expiration 14d
 log_dest stderr
 log_type error
@@ -163,6 +165,7 @@ class EmbeddedBroker:
             folder=folder,
             inflight=_RECEIVE_MAXIMUM,
             size=_MESSAGE_BYTES,
+            packet=_MESSAGE_BYTES + _HEADER_BYTES,
             user=user,
         )
 
