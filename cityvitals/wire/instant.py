@@ -59,10 +59,10 @@ def _from_text(text: str) -> int:
         raise _no_time(f"{text[:40]!a} is not an RFC 3339 time") from None
     if moment.tzinfo is None:
         raise _no_time(f"{text[:40]!a} has no offset from UTC")
-    try:
-        return to_us(moment)
-    except OverflowError:  # an offset that leads out of years 1 to 9999
-        raise _no_time(f"{text[:40]!a} is out of range") from None
+    us = to_us(moment)
+    if not EARLIEST_US <= us < LATEST_US + US:  # the offset may lead out of years 1 to 9999
+        raise _no_time(f"{text[:40]!a} lies outside years 1 to 9999")
+    return us
 
 
 def _from_seconds(seconds: float) -> int:

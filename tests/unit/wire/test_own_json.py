@@ -59,6 +59,8 @@ def test_decoding_mutated_bytes_gives_a_pack_or_malformed(
 @example(b"[1" + b"0" * 5000 + b"]")
 @example(b'[{"t":1e999,"q":"a","v":1e999}]')
 @example(b'[{"t":1' + b"0" * 400 + b',"q":"a","v":1}]')
+@example(b'[{"t":"0001-01-01T00:00:00+14:00","q":"a","v":1}]')
+@example(b'[{"t":"9999-12-31T23:59:59-14:00","q":"a","v":1}]')
 @example(b'{"readings":null}')
 @example(b'[{"t":"2026-01-01T00:00:00Z","q":"\\ud800","v":1}]')
 def test_decoding_any_bytes_gives_a_pack_or_malformed(payload: bytes) -> None:
