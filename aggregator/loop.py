@@ -93,9 +93,12 @@ class Loop:
         try:
             async with self._pool.acquire() as connection:
                 while not stop.is_set():
+                    begun = time.monotonic()
                     self._wake.clear()
                     if not await self._round(connection):
                         await self._rest(stop)
+                        left = begun + self._settings.aggregator.cycle_seconds - time.monotonic()
+                        await pause(stop, max(0.0, left))
                 await self._put_away(connection)
         finally:
             over.set()

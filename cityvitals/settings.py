@@ -65,6 +65,7 @@ class AggregatorSettings(_Section):
     health_port: Port = 9102
     lease_seconds: Seconds = 3.0
     poll_seconds: Seconds = 0.25
+    cycle_seconds: float = Field(default=0.05, ge=0)
     checkpoint_seconds: Seconds = 5.0
     cycle_readings: int = Field(default=100_000, ge=1)
     lateness_seconds: float = Field(default=2.0, ge=0)
