@@ -1,0 +1,121 @@
+"""`make bench`: measure, print a table, write build/bench.json.
+
+make bench                            every figure, about four minutes
+make bench ARGS="ingest write_ratio"  figures whose names begin so
+make bench ARGS=--quick               short runs: does it work, and about how fast
+make bench ARGS=--full                a minute sustained, 5,000 probes
+make bench ARGS=--profile             where ingest and aggregate spend their time
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+from datetime import UTC, datetime
+from typing import Any
+
+from cityvitals.errors import CityVitalsError
+from tests.benchmarks import end_to_end, fold, machine, recompute, write
+from tests.benchmarks.result import TARGETS, Results, say, table
+from tests.benchmarks.stack import ROOT, Stack, running
+
+_SERVED = {
+    "ingest_readings_per_s",
+    "ingest_messages_per_s",
+    "paho_ratio",
+    "latency_p50_ms",
+    "latency_p99_ms",
+}
+_FOLDED = {name for name in TARGETS if name.startswith("fold_")}
+
+
+def main() -> None:
+    """Run what is asked for."""
+    options = _options()
+    wanted = {name for name in TARGETS if not options.names or name.startswith(options.names)}
+    results, begun = Results(), machine.describe()
+    try:
+        asyncio.run(_measure(options, wanted, results))
+    except (CityVitalsError, OSError, asyncio.CancelledError) as error:
+        results.invalid["run"] = f"{type(error).__name__}: {error}"
+    _write(results, begun)
+    say("\n" + "\n".join(table(results)))
+    if "run" in results.invalid:
+        raise SystemExit(1)
+
+
+def _options() -> Any:
+    parser = argparse.ArgumentParser("make bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="figures, or how their names begin")
+    parser.add_argument("--quick", action="store_true", help="short runs")
+    parser.add_argument("--full", action="store_true", help="long runs")
+    parser.add_argument("--profile", action="store_true", help="profile ingest and aggregate")
+    options = parser.parse_args()
+    options.names = tuple(options.names)
+    if options.names and not any(name.startswith(options.names) for name in TARGETS):
+        parser.error(f"no such figure; there are {', '.join(TARGETS)}")
+    return options
+
+
+async def _measure(options: Any, wanted: set[str], results: Results) -> None:
+    """Everything wanted, one after the other; an end that is asked for still clears up."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    quick = options.quick
+    if wanted & _FOLDED:
+        say("fold")
+        fold.measure(results, 3 if quick else 5, wanted)
+    if wanted - _FOLDED:
+        say("starting mosquitto and PostgreSQL")
+        async with running(profiled=options.profile) as stack:
+            await _with_servers(stack, options, wanted, results)
+
+
+async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: Results) -> None:
+    if "write_ratio" in wanted:
+        say("writer")
+        with results.counting("write_ratio"):
+            await write.measure(stack, results, 10 if options.quick else 40)
+    again = "recompute_readings_per_s" in wanted
+    if wanted & _SERVED or again:
+        say("service")
+        served = wanted | ({"ingest_readings_per_s"} if again else set())
+        await end_to_end.measure(stack, results, _length(options), served)
+    if again:
+        say("recomputing")
+        with results.counting("recompute_readings_per_s"):
+            await recompute.measure(stack, results)
+    if options.profile:
+        for name in ("ingest", "aggregate"):
+            log = stack.folder / "log" / f"{name}.log"
+            say(f"\n{name}\n{log.read_text(encoding='utf-8')}")
+
+
+def _length(options: Any) -> end_to_end.Length:
+    if options.quick:
+        return end_to_end.QUICK
+    return end_to_end.FULL if options.full else end_to_end.DEFAULT
+
+
+def _write(results: Results, begun: dict[str, object]) -> None:
+    """build/bench.json, and a line more of build/bench-history.jsonl."""
+    found = {
+        "figures": {name: results.figures.get(name) for name in TARGETS},
+        "ceilings": results.ceilings,
+        "spread": results.spread,
+        "invalid": results.invalid,
+        "cpu": results.cpu,
+        "machine": begun,
+        "versions": machine.versions(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    with (folder / "bench-history.jsonl").open("a", encoding="utf-8") as history:
+        history.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

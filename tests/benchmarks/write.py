@@ -1,0 +1,139 @@
+"""The writer's transaction against a bare COPY of the same readings, one after the other."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+import numpy as np
+
+from cityvitals.domain.arrays import READING, Records
+from cityvitals.domain.names import shard_of
+from cityvitals.domain.outcome import Outcome
+from cityvitals.domain.times import US
+from cityvitals.store.batch import Batch, Sender
+from cityvitals.store.lanes import take_lane
+from cityvitals.store.layouts import READINGS
+from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.writer import ReadingWriter
+from tests.benchmarks.city import DEVICES, PER_DEVICE, STEP_US, city_id
+from tests.benchmarks.result import Results, say
+from tests.benchmarks.stack import Invalid, Stack
+
+_PACKS: Final = 400
+_STEPS: Final = 5
+_READINGS: Final = _PACKS * PER_DEVICE * _STEPS
+_WARM_UP: Final = 4
+_PIECE: Final = 1 << 19
+_SLOWEST_BARE: Final = 0.8 * 1.0e6 / 20.0e6
+"""Bare COPY against encoding speed, of the machine the targets come from: less is no baseline."""
+
+
+async def measure(stack: Stack, results: Results, rounds: int) -> None:
+    """`write_ratio`."""
+    say(f"  {rounds} batches of {_READINGS:,} by the writer and by bare COPY")
+    async with stack.database("bench_write") as pool, pool.acquire() as connection:
+        await connection.execute("create table bare (like reading)")
+        lane = await take_lane(connection, "bench")
+        writer = ReadingWriter(pool, lane)
+        ours, bare, encoded = [], [], []
+        base_us = time.time_ns() // 1000 // STEP_US * STEP_US - 24 * 3600 * US
+        for number in range(rounds + _WARM_UP):
+            batch = _batch(base_us, number)
+            # As ingest's, the writer's batch comes in order of arrival; COPY gets the same order.
+            encoded.append(await _timed_encode(batch.readings))
+            pair = await _pair(connection, writer, batch, ours_first=number % 2 == 0)
+            ours.append(pair[0])
+            bare.append(pair[1])
+        await _check(pool, (rounds + _WARM_UP) * _READINGS)
+    ours, bare, encoded = ours[_WARM_UP:], bare[_WARM_UP:], encoded[_WARM_UP:]
+    _put(results, np.array(ours), np.array(bare), np.array(encoded))
+
+
+async def _pair(
+    connection: Connection, writer: ReadingWriter, batch: Batch, *, ours_first: bool
+) -> tuple[float, float]:
+    """Seconds that the writer and a bare COPY take for one batch."""
+    stream = READINGS.encode(batch.readings)
+    if ours_first:
+        ours = await _commit(writer, batch)
+        return ours, await _copy(connection, stream)
+    bare = await _copy(connection, stream)
+    return await _commit(writer, batch), bare
+
+
+async def _commit(writer: ReadingWriter, batch: Batch) -> float:
+    begun_s = time.perf_counter()
+    outcomes = await writer.commit(batch)
+    taken_s = time.perf_counter() - begun_s
+    if outcomes.counts[Outcome.STORED] != _READINGS:
+        raise Invalid(f"the writer stored {outcomes.counts}")
+    return taken_s
+
+
+async def _copy(connection: Connection, stream: bytes) -> float:
+    """One COPY, which is one transaction, of bytes that are encoded already."""
+    begun_s = time.perf_counter()
+    await connection.copy_to_table(
+        "bare", source=_pieces(stream), columns=READINGS.names, format="binary"
+    )
+    return time.perf_counter() - begun_s
+
+
+async def _pieces(stream: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(stream), _PIECE):
+        yield stream[start : start + _PIECE]
+
+
+async def _timed_encode(readings: Records) -> float:
+    begun_s = time.perf_counter()
+    READINGS.encode(readings)
+    return time.perf_counter() - begun_s
+
+
+def _batch(base_us: int, number: int) -> Batch:
+    """Packs of 50 as they arrive: device after device, each series' five steps of ten seconds."""
+    drawn = np.random.default_rng(number)
+    first = number * _PACKS
+    packs = np.arange(first, first + _PACKS)
+    device, turn = packs % DEVICES, packs // DEVICES
+    step = turn[:, None, None] * _STEPS + np.arange(_STEPS)[None, :, None]
+    shape = (_PACKS, _STEPS, PER_DEVICE)
+    readings = np.zeros(_READINGS, READING)
+    jitter = drawn.integers(0, STEP_US, shape)
+    readings["t"] = (base_us + step * STEP_US + jitter).reshape(-1)
+    readings["received"] = time.time_ns() // 1000
+    readings["v"] = drawn.uniform(10, 40, _READINGS)
+    series = device[:, None, None] * PER_DEVICE + np.arange(PER_DEVICE) + 1
+    readings["series"] = np.broadcast_to(series, shape).reshape(-1)
+    gateways = 200
+    sender = np.repeat(device % gateways, _STEPS * PER_DEVICE).astype(np.int32)
+    taking, compact = np.unique(sender, return_inverse=True)
+    senders = [
+        Sender(city := city_id(one % 4), f"g{one}", one, shard_of(city), live=True)
+        for one in taking.tolist()
+    ]
+    return Batch(readings, readings["t"].copy(), compact.astype(np.int32), tuple(senders))
+
+
+async def _check(pool: Pool, expected: int) -> None:
+    async with pool.acquire() as connection:
+        for table in ("reading", "bare"):
+            stored = await connection.fetchval(f"select count(*) from {table}")  # noqa: S608
+            if stored != expected:
+                raise Invalid(f"{table} holds {stored} rows instead of {expected}")
+
+
+def _put(
+    results: Results,
+    ours: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+    bare: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+    encoded: "np.ndarray[tuple[int], np.dtype[np.float64]]",
+) -> None:
+    results.figures["write_ratio"] = float(np.median(bare) / np.median(ours))
+    results.spread["write_ratio"] = np.percentile(bare / ours, [25, 75]).tolist()
+    results.ceilings["write_readings_per_s"] = _READINGS / float(np.median(ours))
+    results.ceilings["bare_copy_rows_per_s"] = _READINGS / float(np.median(bare))
+    results.ceilings["encoded_rows_per_s"] = _READINGS / float(np.median(encoded))
+    against = float(np.median(encoded) / np.median(bare))
+    if against < _SLOWEST_BARE:
+        raise Invalid(f"bare COPY is {against:.3f} x as fast as encoding, below {_SLOWEST_BARE}")
