@@ -40,6 +40,7 @@ _log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Run ingest until it is asked to stop; returns the exit code."""
     configure_logging(settings.log, "ingest")
+    _spare_collector()
 
     async def main(stop: asyncio.Event) -> None:
         await serve(settings, stop)
@@ -65,7 +66,6 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     ):
         lane = await persist(lambda: _admit(pool, settings.ingest.lane), on_store)
         _log.info("lane_taken", lane=lane.name, epoch=lane.epoch)
-        _spare_collector()
         await _ingest(settings, pool, lane, health, Metrics(registry), stop)
 
 
