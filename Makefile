@@ -9,7 +9,7 @@ READY := .venv/ready
 ARGS ?=
 DATA ?= var
 
-.PHONY: help up test check bench soak clean
+.PHONY: help up test check bench soak clean lock
 
 help: ## List the verbs (ARGS="…" hands options on, as in make up ARGS="--port 8081")
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ clean: ## Remove what was built and the data of `make up` (DATA=var)
 	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "removed: $(DATA), build, .venv and the tools' caches"
+
+# For who changes pyproject.toml; the list above is for everybody.
+lock: $(READY)
+	@sh deploy/local/lock.sh
 
 $(READY): uv.lock pyproject.toml deploy/local/setup.sh
 	@sh deploy/local/setup.sh

@@ -1,8 +1,6 @@
 """What `up` will start, and with which ports and environment: decided before anything starts."""
 
-import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -80,17 +78,14 @@ class Plan:
             uses.append(PortUse(port, f"the health of {name}", setting))
         return uses
 
-    def environment(self, dsn: str, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """What our processes get: the user's environment, and where everything is.
+    def environment(self, dsn: str) -> dict[str, str]:
+        """Settings that say where everything is.
 
         Args:
             dsn: of the database; holds a password, so it travels by environment alone.
-            base: the environment of `up` itself.
         """
         broker = self.settings.broker
         return {
-            **base,
-            "PYTHONUNBUFFERED": "1",
             "CITYVITALS_DATA": str(self.data),
             "CITYVITALS_DATABASE__DSN": dsn,
             "CITYVITALS_BROKER__HOST": broker.host,

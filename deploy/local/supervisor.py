@@ -55,7 +55,7 @@ class Supervisor:
 
     async def stop(self, order: Iterable[str]) -> None:
         """Stop parts one after the other, each for good before the next; then any others."""
-        for name in (*order, *reversed(self._parts)):
+        for name in dict.fromkeys((*order, *reversed(self._parts))):
             part = self._parts.get(name)
             keeper = self._keepers.pop(name, None)
             if keeper is not None:

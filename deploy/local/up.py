@@ -6,6 +6,8 @@ Everything is a child of this process and ends with it, in order, however it end
 """
 
 import asyncio
+import os
+import shlex
 import signal
 import time
 from datetime import UTC, datetime
@@ -94,6 +96,7 @@ class Up:
         dsn = await self._servers()
         await self._prepare(dsn)
         environment = self._plan.environment(dsn)
+        _note(self._plan.data / "environment", environment)
         self._console.say("starting ingest, aggregate and api …")
         for name in _PROCESSES:
             await self._supervisor.start(name, self._process(name, [name], environment))
@@ -142,7 +145,8 @@ class Up:
 
     def _process(self, name: str, words: list[str], environment: dict[str, str]) -> Child:
         stop = ((signal.SIGTERM, _STOP_SECONDS.get(name, _USUAL_STOP_SECONDS)),)
-        return Child(Program(name, command(*words), environment, stop), self._plan.data)
+        whole = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        return Child(Program(name, command(*words), whole, stop), self._plan.data)
 
     async def _until_ready(self) -> None:
         """Wait for the three processes.
@@ -200,6 +204,13 @@ class Up:
         self._console.say("stopping …")
         await self._supervisor.stop(_STOP_ORDER)
         self._console.say(f"stopped; the data stays in {self._plan.data}")
+
+
+def _note(path: Path, environment: dict[str, str]) -> None:
+    """Write down the settings for who wants to join in; they hold a password."""
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items()]
+    path.touch(mode=0o600)
+    path.write_text("".join(lines))
 
 
 def _registry() -> Path:

@@ -36,6 +36,13 @@ def _has_indicators(run: Run) -> bool:
     return any(item["value"] is not None for item in found)
 
 
+def _verified(data: Path) -> None:
+    """Join in as the README says, and recompute what was derived."""
+    line = f"set -a; . {data}/environment; exec {sys.executable} -m cityvitals verify"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_it_serves_live_indicators_keeps_them_and_leaves_no_process(data: Path) -> None:
     ports = Ports()
     with running(data, ports, *HISTORY) as run:
@@ -43,6 +50,8 @@ def test_it_serves_live_indicators_keeps_them_and_leaves_no_process(data: Path) 
         until(lambda: set(run.children()) >= PARTS, lambda: f"{run.children()}")
         until(lambda: _has_indicators(run), run.said)
         run.until_said("readings/s")
+        assert (data / "environment").stat().st_mode & 0o077 == 0
+        _verified(data)
         family = run.family()
         assert run.stop() == 0
         assert gone(family)
