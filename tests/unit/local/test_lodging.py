@@ -60,6 +60,6 @@ def test_a_cluster_of_another_version_is_told_with_the_remedy(open_folder: Path)
     (cluster / "PG_VERSION").write_text("12\n")
     server = EmbeddedPostgres(open_folder, free_port())
     with pytest.raises(
-        SettingsError, match="made by PostgreSQL 12, and this build has 18: .*pg_dump"
+        SettingsError, match=r"made by PostgreSQL 12, and this build has 18: .*pg_dump"
     ):
         asyncio.run(server.start())
