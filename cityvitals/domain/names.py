@@ -8,7 +8,7 @@ from zlib import crc32
 SHARDS: Final = 64
 """Units of ownership; fixed, because every stored log entry carries its shard."""
 
-IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z", re.IGNORECASE)
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 """City, zone, gateway and device ids: what MQTT, SQL, URLs and file names all take as is."""
 
 
