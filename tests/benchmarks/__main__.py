@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +40,7 @@ def main() -> None:
     except (CityVitalsError, OSError, asyncio.CancelledError) as error:
         results.invalid["run"] = f"{type(error).__name__}: {error}"
     _write(results, begun)
-    say("\n" + "\n".join(table(results)))
+    sys.stdout.write("\n" + "\n".join(table(results)) + "\n")
     if "run" in results.invalid:
         raise SystemExit(1)
 
@@ -89,7 +90,7 @@ async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: R
     if options.profile:
         for name in ("ingest", "aggregate"):
             log = stack.folder / "log" / f"{name}.log"
-            say(f"\n{name}\n{log.read_text(encoding='utf-8')}")
+            sys.stdout.write(f"\n{name}\n{log.read_text(encoding='utf-8')}\n")
 
 
 def _length(options: Any) -> end_to_end.Length:

@@ -1,5 +1,6 @@
 """What was measured: figures, ceilings, spread, and runs that do not count."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Final
 
 from tests.benchmarks.stack import Invalid
 
+_BEGUN_S: Final = time.monotonic()
 TARGETS: Final = {
     "ingest_readings_per_s": (">=", 200_000),
     "ingest_messages_per_s": (">=", 7_000),
@@ -60,8 +62,8 @@ class Results:
 
 
 def say(text: str) -> None:
-    """Progress, seen at once."""
-    print(text, flush=True)  # noqa: T201 (a program for the terminal)
+    """Progress with the seconds so far, seen at once."""
+    print(f"{time.monotonic() - _BEGUN_S:5.0f} s  {text}", flush=True)  # noqa: T201 (a program for the terminal)
 
 
 def table(results: Results) -> list[str]:

@@ -13,7 +13,8 @@ from cityvitals.cli import main as command_line
 
 _EVERY_S = 0.004
 _SHOWN = 40
-_IDLE = frozenset({"select", "wait", "_worker", "_bootstrap_inner"})
+_IDLE = frozenset({"select", "wait", "_worker", "_bootstrap_inner", "_write_to_self"})
+"""Innermost where a thread waits, for work or for the interpreter's lock."""
 
 
 class Sampler:
@@ -26,6 +27,7 @@ class Sampler:
 
     def start(self) -> None:
         signal.signal(signal.SIGPROF, self.sample)
+        signal.signal(signal.SIGUSR2, self.forget)
         signal.setitimer(signal.ITIMER_PROF, _EVERY_S, _EVERY_S)
 
     def sample(self, _number: int, frame: FrameType | None) -> None:
@@ -34,6 +36,12 @@ class Sampler:
             at = frame if top.f_code is Sampler.sample.__code__ else top
             if at is not None and at.f_code.co_name not in _IDLE:
                 self._take(at)
+
+    def forget(self, _number: int, _frame: FrameType | None) -> None:
+        """What was before is of no interest."""
+        self._innermost.clear()
+        self._anywhere.clear()
+        self._taken = 0
 
     def _take(self, top: FrameType) -> None:
         self._taken += 1

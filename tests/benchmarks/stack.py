@@ -144,11 +144,24 @@ class Stack:
         """Readings that the aggregator has committed what follows from, since its start."""
         return await self._metric("aggregate", "cityvitals_aggregator_readings_total")
 
+    def begin_profiles(self) -> None:
+        """Have the profiles forget what was before."""
+        for name in ("ingest", "aggregate") if self._profiled else ():
+            pid = self._children[name].pid
+            if pid is not None:
+                os.kill(pid, signal.SIGUSR2)
+
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU time by process so far; PostgreSQL with its backends."""
+        """CPU time so far by process, PostgreSQL with its backends, and of all others here."""
         pids = {name: child.pid for name, child in self._children.items()}
         pids |= {"broker": self.broker.pid, "postgres": self.postgres.pid}
-        return {name: _cpu(pid) for name, pid in pids.items() if pid is not None}
+        used = {name: _cpu(pid) for name, pid in pids.items() if pid is not None}
+        machine = psutil.cpu_times()
+        used["idle"] = machine.idle + machine.iowait
+        used["others"] = (
+            sum(machine[:3]) + sum(machine[5:8]) - sum(used.get(name, 0.0) for name in pids)
+        )
+        return used
 
     async def _metric(self, process: str, name: str) -> int:
         text = await self._get(process, "metrics") or ""
