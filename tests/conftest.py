@@ -24,6 +24,10 @@ _spent: dict[str, float] = {}
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

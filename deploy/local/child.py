@@ -14,10 +14,12 @@ from typing import Final
 import psutil
 
 from cityvitals.errors import SettingsError
+from deploy.local.last_words import last_words
 
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _POLL_SECONDS: Final = 0.02
 _KILL_SECONDS: Final = 10.0
+_LAST_BYTES: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Child:
         self.program = program
         self.log = data_folder(data / "log") / f"{program.name}.log"
         self._pid_file = data_folder(data / "run") / f"{program.name}.pid"
+        self._log_begin = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +78,7 @@ class Child:
         leash = [str(os.getpid()), str(int(program.orphaned)), program.user, "--"]
         try:
             with self.log.open("ab") as log:
+                self._log_begin = log.tell()
                 self._process = subprocess.Popen(  # noqa: ASYNC220, S603 (see the class; argv is ours)
                     [sys.executable, "-I", "-S", str(_LEASH), *leash, *program.argv],
                     stdin=subprocess.DEVNULL,
@@ -115,15 +119,15 @@ class Child:
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 
-    def last_words(self, lines: int = 5) -> str:
-        """The end of its log, for a message that it died."""
+    def last_words(self) -> str:
+        """The end of what it logged since it was started, for a message that it ended."""
         try:
             with self.log.open("rb") as log:
-                log.seek(max(0, self.log.stat().st_size - 8192))
-                tail = log.read().decode(errors="replace").splitlines()
+                end = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_begin, end - _LAST_BYTES))
+                return last_words(log.read())
         except OSError:
             return ""
-        return " / ".join(line.strip() for line in tail[-lines:])
 
 
 def data_folder(path: Path) -> Path:

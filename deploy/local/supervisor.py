@@ -75,7 +75,9 @@ class Supervisor:
             code = await part.ended()
             if time.monotonic() - begun > _LASTED_S:
                 delay = _FIRST_DELAY_S
-            self._say(f"{name} {_ending(code)}; again in {delay:g} s. {part.last_words()}")
+            said = part.last_words()
+            why = f" (it said: {said})" if said else ""
+            self._say(f"{name} {_ending(code)}; starting it again in {delay:g} s{why}")
             runs = False
             while not runs:
                 await asyncio.sleep(delay)

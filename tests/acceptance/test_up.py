@@ -70,7 +70,7 @@ def test_a_part_that_dies_is_told_and_started_again(data: Path) -> None:
         until(lambda: "ingest" in run.children(), run.said)
         before = run.children()["ingest"].pid
         os.kill(before, signal.SIGKILL)
-        run.until_said("ingest was ended by signal 9; again in 0.5 s")
+        run.until_said("ingest was ended by signal 9; starting it again in 0.5 s")
         until(lambda: "ingest" in run.children(), run.said)
         assert run.children()["ingest"].pid != before
         assert run.stop() == 0

@@ -48,7 +48,9 @@ def test_a_part_that_ends_is_told_with_its_last_words_and_started_again() -> Non
         await supervisor.start("api", part)
         part.fall.set()
         await _until(lambda: len(events) > 1)
-        assert events[1] == "api was ended by signal 9; again in 0.5 s. alas, api"
+        assert events[1] == (
+            "api was ended by signal 9; starting it again in 0.5 s (it said: alas, api)"
+        )
         await _until(lambda: events.count("api started") == 2)
         await supervisor.stop(["api"])
         assert events[2:] == ["api stopped", "api started", "api stopped"]
