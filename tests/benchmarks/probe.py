@@ -20,6 +20,7 @@ from tests.benchmarks.mqtt import Publisher, publish_packet
 
 UNANSWERED_S = 60.0
 _WARM_UP = 5
+"""Sent together: until the watermark has passed the window's begin nothing is said."""
 _MARK = f'data: {{"rule":"{PROBED_RULE}","zone":"{PROBED_ZONE}",'.encode()
 _HOUR_US = 3600 * US
 _PATIENCE_S = 15.0
@@ -68,7 +69,7 @@ class Prober:
         """Send all and wait for them; those never answered take `UNANSWERED_S`."""
         for _ in range(_WARM_UP):
             self._send()
-            self._await(self._sent, time.monotonic() + _PATIENCE_S)
+        self._await(self._sent, time.monotonic() + _PATIENCE_S)
         due = self._schedule(time.monotonic() + 0.5)
         for moment in due:
             while (left := moment - time.monotonic()) > 0:
