@@ -23,7 +23,7 @@ from tests.benchmarks.result import Results, say
 from tests.benchmarks.stack import Invalid, Stack, until
 
 DATABASE: Final = "bench"
-_CONTROL_S: Final = 0.05
+_CONTROL_S: Final = 0.1
 _WARM_UP_S: Final = 4.0
 _WINDOW_S: Final = 2.5
 _BACKLOG_S: Final = 0.7
