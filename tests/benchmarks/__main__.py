@@ -18,7 +18,7 @@ from typing import Any
 from cityvitals.errors import CityVitalsError
 from tests.benchmarks import end_to_end, fold, machine, recompute, write
 from tests.benchmarks.result import TARGETS, Results, say, table
-from tests.benchmarks.stack import ROOT, Stack, running
+from tests.benchmarks.stack import ROOT, Invalid, Stack, running
 
 _SERVED = {
     "ingest_readings_per_s",
@@ -37,7 +37,9 @@ def main() -> None:
     results, begun = Results(), machine.describe()
     try:
         asyncio.run(_measure(options, wanted, results))
-    except (CityVitalsError, OSError, asyncio.CancelledError) as error:
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        results.invalid["run"] = "stopped before its end"
+    except (CityVitalsError, Invalid, OSError) as error:
         results.invalid["run"] = f"{type(error).__name__}: {error}"
     _write(results, begun)
     sys.stdout.write("\n" + "\n".join(table(results)) + "\n")
