@@ -1,12 +1,14 @@
 """Fixtures: real servers, started once a session; a fresh database for every test that asks."""
 
 import itertools
+import logging
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings
@@ -26,6 +28,17 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """A test that configures logging leaves none of it to the next."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -64,7 +77,8 @@ def database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
     dsn = postgres.dsn("postgres")
     postgres.call(create_database(dsn, name, "template_cityvitals"))
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
-    postgres.call(drop_database(dsn, name))
+    # As superuser: the server's own workers may be at it, and only that one may end them.
+    postgres.call(drop_database(postgres.admin_dsn(), name))
 
 
 @pytest.fixture

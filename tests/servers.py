@@ -54,6 +54,9 @@ class PostgresServer:
     def dsn(self, database: str) -> str:
         return self._server.dsn(database)
 
+    def admin_dsn(self) -> str:
+        return self._server.admin_dsn()
+
     @property
     def pid(self) -> int | None:
         return self._server.pid

@@ -61,7 +61,8 @@ class Run:
 
     def family(self) -> list[psutil.Process]:
         """All that it started, and what those started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
     def get(self, path: str) -> Any:
         """The JSON at a path of the API."""

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -83,16 +82,6 @@ def test_nothing_said_yet_is_not_ready() -> None:
     assert health.reasons == ["broker: refused"]
 
 
-@pytest.fixture
-def _logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_logging_restored")
 def test_log_lines_are_json_and_name_their_process(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogSettings(level="INFO"), "ingest")
     structlog.get_logger().debug("unseen")
@@ -105,7 +94,6 @@ def test_log_lines_are_json_and_name_their_process(capsys: pytest.CaptureFixture
     assert lines[0]["level"] == "info"
 
 
-@pytest.mark.usefixtures("_logging_restored")
 def test_a_console_gets_words(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogSettings(json_lines=False), "api")
     structlog.get_logger().info("seen", city="x")
