@@ -1,5 +1,6 @@
 """Buckets to be recomputed: per series, merged intervals; which of them next, in bounded steps."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,10 +41,20 @@ class Backlog:
         kept.append((begin, end))
         self._dirty[row] = sorted(kept)
 
-    def take(self, most: int) -> list[Request]:
-        """Remove and return at most `most` requests: newest first, since people look there."""
+    def take(self, most: int, besides: Container[int] = ()) -> list[Request]:
+        """Remove and return at most `most` requests: newest first, since people look there.
+
+        Args:
+            most: how many at most.
+            besides: series that are left alone.
+        """
         waiting = sorted(
-            (Request(row, low, high) for row, found in self._dirty.items() for low, high in found),
+            (
+                Request(row, low, high)
+                for row, found in self._dirty.items()
+                if row not in besides
+                for low, high in found
+            ),
             key=lambda request: (-request.end, request.row),
         )
         return [self._cut(request) for request in waiting[:most]]
@@ -64,6 +75,12 @@ class Backlog:
             if found:
                 requests.append(self._cut(Request(row, *found[-1])))
         return requests
+
+    def clear_from(self, row: int, begin: int) -> None:
+        """Forget what is dirty of a series at or after `begin`: it is being recomputed."""
+        left = [(low, min(high, begin)) for low, high in self._dirty.pop(row, ()) if low < begin]
+        if left:
+            self._dirty[row] = left
 
     def _drop(self, request: Request) -> None:
         left = [one for one in self._dirty[request.row] if one != (request.begin, request.end)]

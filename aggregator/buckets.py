@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.columns import CELL, fresh_state
-from aggregator.kernels.fold import BUCKET, fold_stream, order_by_row
+from aggregator.kernels.fold import BUCKET, NONE, fold_stream, order_by_row
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.series_table import Ints, SeriesTable, tables
@@ -82,8 +82,19 @@ class Buckets:
         """Open buckets as they stand now (ROLLUP, `series` is the row), into the ring too."""
         out = np.empty(snapshot_size(self.state, rows), ROLLUP)
         found = out[: snapshot(self.state, rows, out)]
+        self._empty_after(rows[self._table.several[rows]])
         put_cells(self.cells, found)
         return found
+
+    def _empty_after(self, rows: Ints) -> None:
+        """Forget what a sample was seen to hold after the open bucket.
+
+        Where a series declares nothing new, the next sample holds longer anyway and writes over it.
+        """
+        for row in rows[self.state["bucket"][rows] != NONE].tolist():
+            tail = self.cells["tag"][row] > self.state["bucket"][row] // BUCKET
+            self.cells[row][tail] = np.zeros((), CELL)
+            self.cells["tag"][row, tail] = -1
 
     def put(self, rollups: Records) -> None:
         """Take recomputed or stored buckets (`series` is the row) into the ring."""

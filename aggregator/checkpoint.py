@@ -2,12 +2,15 @@
 
 import io
 import json
-from typing import Final
+from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.columns import STATE
 from aggregator.shard import Shard
+from cityvitals.domain.arrays import Records
 
 FORMAT: Final = 1
 """Raised whenever the bytes change their meaning; another format is not read, but rebuilt."""
@@ -37,12 +40,12 @@ def dump(shard: Shard) -> bytes:
 
 def load(shard: Shard, body: bytes, now_us: int) -> bool:
     """Take up a checkpoint into a shard whose model is there; returns whether it could be read."""
-    with np.load(io.BytesIO(body), allow_pickle=False) as found:
-        rest = json.loads(found["rest"].tobytes())
-        if rest["format"] != FORMAT or rest["dtype"] != repr(STATE.descr):
-            return False
-        rows = shard.table.rows(found["ids"])
-        shard.buckets.state[rows[rows >= 0]] = found["state"][rows >= 0]
+    try:
+        ids, state, rest = _read(body)
+    except (_Unreadable, ValueError, KeyError, EOFError, OSError, BadZipFile):
+        return False
+    rows = shard.table.rows(ids)
+    shard.buckets.state[rows[rows >= 0]] = state[rows >= 0]
     shard.gateways.load(rest["gateways"])
     shard.pending.load(rest["pending"], now_us)
     shard.rederive.load(rest["rederive"])
@@ -50,6 +53,19 @@ def load(shard: Shard, body: bytes, now_us: int) -> bool:
         row = int(shard.table.rows(np.array([series], np.int32))[0])
         shard.backlog.mark(row, low, high)
     return True
+
+
+class _Unreadable(Exception):
+    """It was written by another version."""
+
+
+def _read(body: bytes) -> tuple[NDArray[np.int32], Records, dict[str, Any]]:
+    """Series ids, their state, and the rest."""
+    with np.load(io.BytesIO(body), allow_pickle=False) as found:
+        rest = json.loads(found["rest"].tobytes())
+        if rest["format"] != FORMAT or rest["dtype"] != repr(STATE.descr):
+            raise _Unreadable
+        return found["ids"], found["state"], rest
 
 
 def rebuild(shard: Shard, extents: dict[int, tuple[int, int]]) -> None:

@@ -26,12 +26,17 @@ Key = tuple[str, str, str, int]
 
 @dataclass(slots=True)
 class Known:
-    """The newest revision of one window, as said before."""
+    """The newest revision of one window, as said before.
+
+    Attributes:
+        unsaved: its row, while `indicator_latest` alone has it.
+    """
 
     content: tuple[Any, ...]
     revision: int
     saved_us: int
     closed: bool
+    unsaved: IndicatorRow | None = None
 
 
 @dataclass(slots=True)
@@ -139,19 +144,31 @@ class Emitter:
         row = self._row(key, plan, found, around, w, g, before)
         content = _compared(row)
         if before is not None and before.content == content and before.closed == closed:
+            self._remember(key, before)
             return
         self._take_number(row, out)
-        settled = closed or before is None or around.now_us - before.saved_us >= self._every_us
+        newest = self._newest.get(key[:3], NONE)
+        since = NONE if before is None else before.saved_us
+        settled = closed or key[3] < newest or around.now_us - since >= self._every_us
         if settled:
             out.kept.append(row)
-        saved = around.now_us if settled or before is None else before.saved_us
-        self._remember(key, Known(content, row.revision, saved, closed))
-        if key[3] >= self._newest.get(key[:3], NONE):
+            self._remember(key, Known(content, row.revision, around.now_us, closed))
+        else:
+            self._remember(key, Known(content, row.revision, since, closed, row))
+        if key[3] >= newest:
+            self._pass((*key[:3], newest), key, out)
             self._newest[key[:3]] = key[3]
             out.latest[key[:3]] = row
         kind = "correction" if before is not None and before.closed else "value"
         body = msgspec.json.encode(present(plan.body, as_mapping(row))).decode()
         out.changes.append(ChangeRow(key[0], row.change_number, row.computed_at, kind, body))
+
+    def _pass(self, before: Key, key: Key, out: Outputs) -> None:
+        """A newer window takes the place in `indicator_latest`: what only stood there is saved."""
+        known = self._known.get(before)
+        if before != key and known is not None and known.unsaved is not None:
+            out.kept.append(known.unsaved)
+            known.unsaved = None
 
     def _row(
         self,

@@ -48,6 +48,8 @@ async def rebuild_shard(connection: Connection, shard: Shard, now_us: int) -> No
     """
     log = structlog.get_logger()
     heads = (await tail.read_heads(connection, [shard.number])).get(shard.number, {})
+    # After the heads, so that it knows every series whose entries they pass over.
+    shard.apply_model(await load_model(connection, shard.number))
     extents = await derived.read_extents(connection, shard.table.ids.tolist())
     log.warning("rebuilding shard from readings", shard=shard.number, series=len(extents))
     checkpoint.rebuild(shard, extents)

@@ -67,6 +67,11 @@ class Pending:
         elif begin in self._waiting[key]:
             self._waiting[key][begin].closed = groups
 
+    def forget(self, city: str) -> None:
+        """A city's windows begin elsewhere now; those that do not are touched again."""
+        for key in [key for key in self._waiting if key[0] == city]:
+            del self._waiting[key]
+
     def keys(self) -> list[RuleKey]:
         """Cities and rules that have windows waiting."""
         return [key for key, found in self._waiting.items() if found]

@@ -59,7 +59,7 @@ def is_open(request: Request, buckets: Buckets) -> bool:
     return bool(state["broken"]) or (state["bucket"] != NONE and request.end > state["bucket"])
 
 
-def _begin(request: Request, buckets: Buckets) -> int:
+def begin_of(request: Request, buckets: Buckets) -> int:
     """Where recomputing begins: at the open bucket at the latest, where that is restored."""
     bucket = int(buckets.state[request.row]["bucket"])
     if is_open(request, buckets) and bucket != NONE:
@@ -69,7 +69,7 @@ def _begin(request: Request, buckets: Buckets) -> int:
 
 def _needed(request: Request, table: SeriesTable, buckets: Buckets) -> tuple[int, int]:
     """When the readings were observed that a request needs, [begin, end)."""
-    begin = _begin(request, buckets) - int(table.back[request.row])
+    begin = begin_of(request, buckets) - int(table.back[request.row])
     if is_open(request, buckets):
         return begin, int(buckets.state[request.row]["last_seen"]) + 1
     return begin, request.end + int(table.ahead[request.row]) + 1
@@ -113,7 +113,7 @@ def refold(load: Load, readings: Records, table: SeriesTable, buckets: Buckets) 
     slices = _Slices(readings, table)
     found = [slices.of(request.row, *_needed(request, table, buckets)) for request in load.requests]
     opened = np.array([is_open(request, buckets) for request in load.requests], np.bool_)
-    firsts = np.array([_begin(request, buckets) for request in load.requests], np.int64)
+    firsts = np.array([begin_of(request, buckets) for request in load.requests], np.int64)
     open_from = np.full(len(found), NONE, np.int64)
     ends = np.array([request.end for request in load.requests], np.int64)
     for r in np.flatnonzero(opened):

@@ -21,6 +21,7 @@ class SeriesTable:
         ids: surrogate id by row [n].
         kinds, stamps, periods, holds: declaration tables; a series' declarations stand together,
             oldest first; durations in microseconds.
+        several: whether there is more than one declaration [n].
         back: how long before a bucket a reading that reaches into it may be observed [n].
         ahead: how long after it [n].
     """
@@ -53,7 +54,7 @@ class SeriesTable:
     def declaration(self, rows: Ints, t: Ints) -> Ints:
         """Which row of the declaration tables applies to readings of `rows` observed at `t`."""
         found = self._newest[rows].copy()
-        for i in np.flatnonzero(self._several[rows]):
+        for i in np.flatnonzero(self.several[rows]):
             row = rows[i]
             first, last = self._first[row], self._newest[row]
             at = np.searchsorted(self._since[first : last + 1], t[i], side="right") - 1
@@ -72,7 +73,7 @@ class SeriesTable:
         self._since = np.array([one.since_us for one in flat], np.int64)
         self._newest = np.cumsum(counts) - 1
         self._first = self._newest - counts + 1
-        self._several = counts > 1
+        self.several = counts > 1
         self._lookup = np.full(int(self.ids.max(initial=0)) + 1, -1, np.int64)
         self._lookup[self.ids] = np.arange(len(self.ids))
         self.back = np.array([_reach_back(some) for some in declared], np.int64)

@@ -19,9 +19,9 @@ from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
 from aggregator.progress import Gateways
 from aggregator.rederive import Rederive
-from aggregator.refolding import Load, Refolded, plan_loads, refold
+from aggregator.refolding import Load, Refolded, begin_of, is_open, plan_loads, refold
 from aggregator.series_table import Ints, SeriesTable
-from cityvitals.domain.arrays import LOG_READING, Records, empty
+from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
@@ -56,6 +56,14 @@ class Changed:
         """Take ROLLUP records whose `series` is the row."""
         self.rows.append(rollups["series"].astype(np.int64))
         self.buckets.append(rollups["bucket"].copy())
+
+    def extend(self, later: "Changed") -> None:
+        """Take what changed after this."""
+        self.rows += later.rows
+        self.buckets += later.buckets
+        self.closed += later.closed
+        self.redone += later.redone
+        self.touched += later.touched
 
     def keys(self) -> tuple[Ints, Ints]:
         """All changed (row, bucket)."""
@@ -116,11 +124,16 @@ class Shard:
                     return True
                 if not self.gateways.knows(decoded.seen["gateway"]):
                     return True
+            if entry.kind == LogKind.REVISIONS:
+                revised = decode_revisions(entry.body)["series"]
+                if (self.table.rows(revised) < 0).any():
+                    return True
         return False
 
     def absorb(self, entries: Sequence[Entry]) -> Changed:
         """Take entries, in each lane's order; all lanes together are folded as one batch."""
         batches: list[Records] = [empty(LOG_READING)]
+        revised: list[Records] = [empty(LOG_REVISION)]
         for entry in entries:
             match entry.kind:
                 case LogKind.READINGS:
@@ -128,8 +141,7 @@ class Shard:
                     self.gateways.see(decoded.seen)
                     batches.append(decoded.readings)
                 case LogKind.REVISIONS:
-                    revisions = decode_revisions(entry.body)
-                    self._mark_late(self.table.rows(revisions["series"]), revisions["t"])
+                    revised.append(decode_revisions(entry.body))
                 case LogKind.SILENCE:
                     self.gateways.hear(decode_json(entry.body))
                 case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
@@ -137,13 +149,36 @@ class Shard:
                 case _:
                     pass
             self.cursors[entry.lane] = max(self.cursors.get(entry.lane, 0), entry.seq)
-        return self._fold(np.concatenate(batches))
+        changed = self._fold(np.concatenate(batches))
+        self._revise(np.concatenate(revised))
+        return changed
+
+    def _revise(self, revised: Records) -> None:
+        """Have recomputed what changed readings reach.
+
+        One of them may not have come yet, where another lane's log is longer: it is waited for no
+        more, since the store has it, and is late when it comes.
+        """
+        rows = self.table.rows(revised["series"])
+        rows, t = rows[rows >= 0], revised["t"][rows >= 0]
+        state = self.buckets.state
+        for row, at in zip(rows.tolist(), t.tolist(), strict=True):
+            one = state[row]
+            if at > one["last_seen"]:
+                one["last_seen"], one["broken"] = at, 1
+            if one["oldest"] == NONE or at < one["oldest"]:
+                one["oldest"] = at
+        self._mark_late(rows, t)
 
     def _take_news(self, news: dict[str, Any]) -> None:
         """Have done again what a declaration, placement, fact or clock enters into."""
         if "series" in news:
             for row in self.table.rows(np.array([news["series"]], np.int32)).tolist():
-                self.mark_all(row)
+                if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+                    self.mark_all(row)
+                    # By its kind it may feed other rules than before.
+                    key = self.table.series[row].key
+                    self._requeue(key.city, _fed_by(self._rules, key.quantity))
         elif "sensor" in news:
             for one in self.model.series:
                 if one.sensor_id == news["sensor"]:
@@ -151,6 +186,8 @@ class Shard:
         elif "name" in news:
             self._requeue(news["city"], _using(self._rules, news["name"]))
         else:
+            # Windows begin elsewhere where the time zone changed; all are looked at again.
+            self.pending.forget(news["city"])
             self._requeue(news["city"], self._rules)
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
@@ -159,8 +196,6 @@ class Shard:
 
     def mark_all(self, row: int) -> None:
         """Have all buckets of a series recomputed, as far as they reached before and now."""
-        if row < 0 or self.buckets.state[row]["last_seen"] == NONE:
-            return
         state = self.buckets.state[row]
         reach = int(self._reach[row]) + _MARGIN_US
         begin, end = int(state["oldest"]) - reach, int(state["last_seen"]) + reach
@@ -192,9 +227,21 @@ class Shard:
 
     def due(self, most: int) -> list[Load]:
         """Which readings to fetch next: for broken series first, then at most `most` requests."""
-        urgent = self.backlog.take_rows(np.flatnonzero(self.buckets.state["broken"]).tolist())
-        requests: list[Request] = urgent + self.backlog.take(max(0, most - len(urgent)))
-        return plan_loads(requests, self.table, self.buckets)
+        broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
+        requests: list[Request] = self.backlog.take_rows(broken)
+        requests += self.backlog.take(max(0, most - len(requests)), set(broken))
+        return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
+
+    def _widened(self, request: Request) -> Request:
+        """A request that reaches the open bucket takes in all that is dirty from there on.
+
+        Recomputing goes on to the newest reading then, and no bucket may come out of it twice.
+        """
+        if not is_open(request, self.buckets):
+            return request
+        begin = begin_of(request, self.buckets)
+        self.backlog.clear_from(request.row, begin)
+        return Request(request.row, begin, request.end)
 
     def refold(self, load: Load, readings: Records, changed: Changed) -> None:
         """Recompute a load's buckets from its readings."""
@@ -213,6 +260,10 @@ class Shard:
         named = rollups.copy()
         named["series"] = self.table.ids[rollups["series"]]
         return named
+
+    def has_queued(self) -> bool:
+        """Whether anything waits to be recomputed or derived again."""
+        return bool(len(self.backlog) or len(self.rederive))
 
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""

@@ -63,7 +63,7 @@ class ShardWorker:
         self._settings = settings
         self._rollups = Partitions(pool, "rollup")
         self._indicators = Partitions(pool, "indicator")
-        self._saved: tail.Cursors = {}
+        self._saved: tail.Cursors | None = None
         self._saved_us = 0
         self._swept_us = 0
         self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
@@ -75,7 +75,11 @@ class ShardWorker:
             StoreUnavailable: the server is away.
         """
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
-        self._saved, self._saved_us = dict(self.shard.cursors), now_us
+        opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
+        self._extend(opened["series"].astype(np.int64), opened["bucket"])
+        as_saved = self.shard.cursors == self._claim.cursors and not self.shard.has_queued()
+        self._saved = dict(self.shard.cursors) if as_saved else None
+        self._saved_us = now_us
 
     async def cycle(self, connection: Connection, heads: tail.Cursors, now_us: int) -> Cycle:
         """Do what there is to do, and commit it.
@@ -89,21 +93,35 @@ class ShardWorker:
             Fenced: the shard has another owner now.
             StoreUnavailable: the server is away.
         """
-        done = Cycle()
-        entries = await self._read(connection, heads, now_us)
-        done.entries = len(entries)
-        changed = await asyncio.to_thread(self.shard.absorb, entries)
+        done, changed = Cycle(), Changed()
+        if self._saved is None:
+            # What loading found to be done again is known to nobody else: it outlives us thus.
+            await self.save(connection, now_us)
+        while True:
+            entries = await self._read(connection, heads, now_us)
+            done.entries += len(entries)
+            done.readings += sum(_readings(entry) for entry in entries)
+            changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
+            if not entries or self._has_caught_up():
+                break
         done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
         for load in self.shard.due(_REQUESTS):
             ids = self.shard.table.ids[list(load.rows)].tolist()
             readings = await derived.read_readings(connection, ids, load.begin, load.end)
             await asyncio.to_thread(self.shard.refold, load, readings, changed)
-        done.readings = sum(_readings(entry) for entry in entries)
         await self._conclude(connection, changed, now_us, done)
         done.backlog = len(self.shard.backlog) + len(self.shard.rederive)
         done.more = done.more or done.backlog > 0
         await self._keep_house(connection, now_us)
         return done
+
+    def _has_caught_up(self) -> bool:
+        """Whether memory is where the store is: derived before that, values would go back in time.
+
+        Bounded by what is committed between two checkpoints.
+        """
+        taken = self.shard.cursors
+        return all(taken.get(lane, 0) >= seq for lane, seq in self._claim.cursors.items())
 
     async def _read(
         self, connection: Connection, heads: tail.Cursors, now_us: int
@@ -119,6 +137,8 @@ class ShardWorker:
         if _has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
+            self._saved = None
+            await self.save(connection, now_us)
             return []
         if shard.lacks(entries):
             shard.apply_model(await load_model(connection, shard.number))
@@ -219,6 +239,7 @@ class ShardWorker:
         for gateway in sorted(mine.intersection(fallen)):
             body = encode_json({"gateway": gateway, "silent": True})
             async with connection.transaction():
+                await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await tail.append_entry(connection, self.shard.number, _LANE, LogKind.SILENCE, body)
 
     async def save(self, connection: Connection, now_us: int) -> None:
@@ -239,6 +260,9 @@ class ShardWorker:
                 await shards.save_checkpoint(
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
+                await shards.advance(connection, self.shard.number, cursors)
+                if self._claim.rebuild:
+                    await shards.forget_rebuild(connection, self.shard.number)
                 await tail.prune_log(connection, self.shard.number, cursors)
                 for city, number in self.shard.emitter.numbers.items():
                     await derived.prune_changes(

@@ -1,8 +1,9 @@
 -- What the aggregator writes, and reads back of its own.
 
 -- name: stage_rollups
--- A place for rollups of one transaction, on this connection.
-create temp table if not exists rollup_staging (like rollup) on commit delete rows
+-- An empty place for rollups on this connection; a transaction may need it twice.
+create temp table if not exists rollup_staging (like rollup) on commit delete rows;
+truncate rollup_staging
 
 -- name: drop_empty_rollups
 -- Buckets whose recomputed fold is of nothing go.

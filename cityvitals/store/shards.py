@@ -85,6 +85,16 @@ async def advance(connection: Connection, shard: int, cursors: Cursors) -> None:
         await connection.execute(queries("shards")["advance"], shard, cursors)
 
 
+async def forget_rebuild(connection: Connection, shard: int) -> None:
+    """A held shard's checkpoint holds all that is to be rebuilt: it need not be said any more.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"noting that shard {shard} is being rebuilt"):
+        await connection.execute(queries("shards")["forget_rebuild"], shard)
+
+
 async def save_checkpoint(
     connection: Connection, shard: int, epoch: int, cursors: Cursors, body: bytes
 ) -> None:

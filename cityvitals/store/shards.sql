@@ -28,7 +28,11 @@ select 1 from shard where shard = $1 and epoch = $2 for update
 
 -- name: advance
 -- Move a shard's cursors, in the transaction that holds it.
-update shard set cursors = $2, rebuild = false where shard = $1
+update shard set cursors = $2 where shard = $1
+
+-- name: forget_rebuild
+-- What is to be rebuilt is in a held shard's checkpoint now.
+update shard set rebuild = false where shard = $1
 
 -- name: save_checkpoint
 -- Keep a shard's state beside the cursors it stands for.
