@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from cityvitals.domain.arrays import READING
-from cityvitals.domain.names import Domain, shard_of
+from cityvitals.domain.names import Domain, Kind, shard_of
 from cityvitals.domain.outcome import Outcome
 from cityvitals.domain.series import Declaration, SeriesKey
-from cityvitals.domain.names import Kind
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.batch import Batch, Outcomes, Sender
 from cityvitals.store.lanes import Lane, take_lane
