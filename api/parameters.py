@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from zlib import crc32
 
@@ -107,8 +107,8 @@ def parse_moment(text: str) -> datetime:
         hint = " (a + in a URL means a space: write %2B)" if " " in text else ""
         raise ValueError(wanted + hint)
     try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError as error:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the offset may lead out of years 1 to 9999
         raise ValueError(f"{wanted}: {error}") from None
 
 

@@ -24,7 +24,7 @@ from api.parameters import (
     whole_number,
 )
 from api.rulebook import RuleBook
-from cityvitals.domain.names import Domain
+from cityvitals.domain.names import Domain, is_identifier
 from cityvitals.domain.times import iso, to_us
 from cityvitals.errors import NotFound
 from cityvitals.store.pool import Connection
@@ -114,7 +114,7 @@ class Routes:
     async def indicators(self, request: Request) -> Response:
         """The newest window of every indicator of a city, or of some of them."""
         wanted = take_query(request, LATEST_PARAMETERS)
-        city = request.path_params["city"]
+        city = _city_id(request)
         snapshot = await self._latest.get(city)
         if not wanted:
             return json_answer(snapshot.body)
@@ -150,7 +150,8 @@ class Routes:
         if "cursor" not in wanted:
             return asked
         last = read_cursor(wanted["cursor"], _question(asked))
-        return replace(asked, begin=max(asked.begin, last + _MICROSECOND))
+        behind = min(last, asked.end - _MICROSECOND) + _MICROSECOND
+        return replace(asked, begin=max(asked.begin, behind))
 
     async def _require_named(
         self, connection: Connection, city: str, zone: str | None, rule: str | None
@@ -170,8 +171,15 @@ def take_query(request: Request, expected: Sequence[Parameter]) -> dict[str, Any
     return read_parameters(request.query_params.multi_items(), expected)
 
 
+def _city_id(request: Request) -> str:
+    city: str = request.path_params["city"]
+    if not is_identifier(city):  # no such city can be, and PostgreSQL takes no text with NUL in it
+        raise NotFound(f"there is no city {city!r}")
+    return city
+
+
 async def _require_city(connection: Connection, request: Request) -> Row:
-    city = request.path_params["city"]
+    city = _city_id(request)
     row = await find_city(connection, city)
     if row is None:
         raise NotFound(f"there is no city {city!r}")

@@ -36,7 +36,9 @@ class StreamRoute:
     async def stream(self, request: Request) -> Response:
         """All latest indicators of a city, then every change as it comes."""
         wanted = take_query(request, STREAM_PARAMETERS)
-        seen = wanted.get("last_event_id", _last_event_id(request))
+        # The header first: a browser that comes back sends it, and its URL is as old as the page.
+        seen = _last_event_id(request)
+        seen = wanted.get("last_event_id") if seen is None else seen
         subscription = await self._live.join(wanted["city"], seen)
         return EventStream(self._live, subscription, self._metrics)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from api.parameters import make_cursor
 from api.schemas import Cities, City, Indicators, Problem, Zones
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow
@@ -177,6 +178,16 @@ def test_unknown_city_zone_and_rule_are_named(client: httpx.Client) -> None:
     assert "zone 'x'" in problem(client, 404, HISTORY, zone="x")["detail"]
     assert "rule 'x'" in problem(client, 404, f"{city}/x/history")["detail"]
     assert "'atlantis'" in problem(client, 404, "/v1/stream", city="atlantis")["detail"]
+
+
+@pytest.mark.parametrize("path", ["", "/zones", "/indicators", f"/indicators/{RULE}/history"])
+def test_text_that_no_city_can_be_called_is_unknown(client: httpx.Client, path: str) -> None:
+    assert client.get(f"/v1/cities/x%00{path}").status_code == 404
+
+
+def test_cursor_at_the_end_of_time_has_nothing_behind_it(client: httpx.Client) -> None:
+    cursor = make_cursor(datetime.max.replace(tzinfo=UTC), f"{CITY}//{RULE}")
+    assert items(client, HISTORY, cursor=cursor) == []
 
 
 def test_bad_parameters_are_named_with_what_was_expected(client: httpx.Client) -> None:

@@ -140,6 +140,11 @@ def test_stream_resumes_after_the_last_event_seen(
         assert next_of(events, "value").number == last
 
 
+def test_what_a_browser_that_comes_back_has_seen_counts_before_its_url(base: str) -> None:
+    with stream(base, CITY, seen=FIRST, last_event_id="3") as events:
+        assert next(events).comment == f"up to date at {FIRST}"
+
+
 def test_nothing_new_resumes_with_nothing(base: str) -> None:
     with stream(base, CITY, seen=FIRST) as events:
         assert next(events).comment == f"up to date at {FIRST}"

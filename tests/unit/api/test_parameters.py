@@ -65,6 +65,8 @@ def test_missing_required_parameter_is_named() -> None:
         "",
         "2026-02-30T00:00:00Z",
         "2026-11-23T25:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
     ],
 )
 def test_time_without_zone_or_that_is_none_is_refused(text: str) -> None:
