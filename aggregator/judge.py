@@ -10,7 +10,7 @@ from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.touched import Windows, batches, together, touched, windows_of
+from aggregator.touched import Touch, Windows, batches, together, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 
@@ -49,17 +49,15 @@ class Judge:
             marks = [self._now_us - self._quiet_us if one == EVERYTHING else one for one in marks]
         return np.array(marks, np.int64)
 
-    def windows(
-        self, plan: RulePlan, rows: Ints, buckets: Ints, asked: Ints, most_ripe: int
-    ) -> Windows:
+    def windows(self, plan: RulePlan, touch: Touch, asked: Ints, most_ripe: int) -> Windows:
         """What to derive of one rule: windows of changed buckets, of asked-for ones, ripe ones."""
-        begins, ends = windows_of(plan, np.union1d(touched(plan, rows, buckets), asked))
+        begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
         key = (plan.city.id, plan.rule.id)
         pending = self._shard.pending
         pending.touch(key, begins.tolist(), ends.tolist(), self._now_us)
         marks = self.watermarks(plan).tolist()
         ripe = pending.ripe(key, marks, self._now_us - self._quiet_us, most_ripe)
-        return together(plan, begins.tolist(), self._clean(plan, ripe))
+        return together(plan, begins, ends, self._clean(plan, ripe))
 
     def _clean(self, plan: RulePlan, begins: list[int]) -> list[int]:
         """Those windows of which no bucket waits to be recomputed."""

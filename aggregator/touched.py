@@ -42,16 +42,26 @@ def windows_of(plan: RulePlan, instants: Ints) -> tuple[Ints, Ints]:
     return found[at], found[at + 1]
 
 
-def touched(plan: RulePlan, rows: Ints, buckets: Ints) -> Ints:
-    """Which of the changed buckets (row, begin) are of series that feed the rule: their begins."""
-    return np.unique(buckets[plan.feeds[rows]])
+class Touch:
+    """A cycle's changed buckets (row, begin), sorted out once for all rules."""
+
+    def __init__(self, rows: Ints, buckets: Ints) -> None:
+        self._rows = rows
+        self._distinct, self._at = np.unique(buckets, return_inverse=True)
+
+    def of(self, plan: RulePlan) -> Ints:
+        """Begins of those buckets that are of series that feed the rule, ascending."""
+        seen = np.zeros(len(self._distinct), np.bool_)
+        seen[self._at[plan.feeds[self._rows]]] = True
+        return self._distinct[seen]
 
 
-def together(plan: RulePlan, changed: Iterable[int], ripe: Iterable[int]) -> Windows:
-    """Windows that changed and windows that are ripe, by their begins, each once."""
+def together(plan: RulePlan, begins: Ints, ends: Ints, ripe: list[int]) -> Windows:
+    """Windows that changed, and windows that are ripe, by their begins; each once."""
+    if not ripe:
+        return Windows(plan, begins, ends, np.zeros(len(begins), np.bool_))
     ripe_begins = np.array(sorted(set(ripe)), np.int64)
-    instants = np.union1d(np.array(sorted(set(changed)), np.int64), ripe_begins)
-    begins, ends = windows_of(plan, instants)
+    begins, ends = windows_of(plan, np.union1d(begins, ripe_begins))
     return Windows(plan, begins, ends, np.isin(begins, ripe_begins))
 
 

@@ -14,7 +14,7 @@ from aggregator.kernels.fold import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
-from aggregator.touched import Windows
+from aggregator.touched import Touch, Windows
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
@@ -175,13 +175,14 @@ class ShardWorker:
     def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
         """Everything to derive in this cycle."""
         again = self.shard.rederive.take(self._extents)
+        touch = Touch(rows, buckets)
         found = []
         for plan in self.shard.plan.rules:
             stretch = again.get((plan.city.id, plan.rule.id))
             asked = np.empty(0, np.int64)
             if stretch is not None:
                 asked = np.arange(*stretch, BUCKET)
-            one = judge.windows(plan, rows, buckets, asked, _RIPE)
+            one = judge.windows(plan, touch, asked, _RIPE)
             if len(one.begins):
                 found.append(one)
         return found

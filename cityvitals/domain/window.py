@@ -37,8 +37,9 @@ _LAST_YEAR: Final = 2199
 _FOREVER: Final = 2**62
 
 
+@lru_cache(maxsize=64)
 def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> Instants:
-    """Begins of the windows that cover [lo, hi], then the end of the last one.
+    """Begins of the windows that cover [lo, hi], then the end of the last one; read-only.
 
     Args:
         length: "hour" or "day".
@@ -84,7 +85,9 @@ def _covering(found: Instants, lo_us: int, hi_us: int) -> Instants:
     whole = np.unique(found - found % BUCKET_US)
     first = int(np.searchsorted(whole, lo_us, side="right")) - 1
     last = int(np.searchsorted(whole, hi_us, side="right"))
-    return whole[first : last + 1]
+    covering = whole[first : last + 1]
+    covering.flags.writeable = False  # callers share it
+    return covering
 
 
 def _hours(begins: Instants, offsets: Instants, start: int, stop: int) -> Instants:
