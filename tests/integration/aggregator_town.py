@@ -136,7 +136,8 @@ class Town:
                 self.lanes[name] = await take_lane(connection, name)
             self.writers[name] = ReadingWriter(self.pool, self.lanes[name])
         await self.say(DeclaredCity(CITY, "Town", "Europe/Rome", self.clock))
-        await self.say(*(device(name) for name in stations))
+        for name in stations:
+            await self.say(device(name))
         for gateway in ("gw-1", "gw-2"):
             await self.say(DeclaredStatus(CITY, gateway, "online", NOON))
 
@@ -177,14 +178,11 @@ class Town:
             claims = await shards.claim(connection, "tests", 1000)
         return next(one for one in claims if one.shard == SHARD)
 
-    async def start(self, connection: Any = None) -> ShardWorker:
+    async def start(self, breaks_after: int | None = None) -> ShardWorker:
         """A new worker, from the checkpoint; the one before is dropped as it stands."""
         worker = ShardWorker(self.pool, await self.claim(), self.rules, self.settings)
-        if connection is not None:
-            await worker.load(connection, self.now_us)
-        else:
-            async with self.pool.acquire() as own:
-                await worker.load(own, self.now_us)
+        async with self.pool.acquire() as connection:
+            await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)
         self.worker = worker
         return worker
 
@@ -198,9 +196,7 @@ class Town:
         worker = self.worker or await self.start()
         heads = await self.heads()
         async with self.pool.acquire() as connection:
-            used: Any = connection
-            if breaks_after is not None:
-                used = Breaking(connection, breaks_after)
+            used = _perhaps_breaking(connection, breaks_after)
             try:
                 return await worker.cycle(used, heads, self.now_us)
             except StoreUnavailable:
@@ -316,6 +312,10 @@ class Breaking:
             return await found(*arguments, **options)
 
         return statement
+
+
+def _perhaps_breaking(connection: Any, after: int | None) -> Any:
+    return connection if after is None else Breaking(connection, after)
 
 
 @asynccontextmanager
