@@ -238,6 +238,8 @@ def _reason(
     w: int,
     g: int,
 ) -> str:
+    if not any(one.spoken[w] for one in joined.values()):
+        return "nothing is left of what was observed"  # said only where something was said before
     if coverage < plan.rule.space.min_coverage:
         return f"coverage {coverage:.3f}, {plan.rule.space.min_coverage:g} needed"
     for one in plan.rule.inputs:

@@ -1,0 +1,238 @@
+"""What is declared later is derived again for all time, and verify finds nothing."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cityvitals.domain.names import Clock, Flag, Kind, Stamp
+from cityvitals.domain.series import Declaration
+from cityvitals.domain.times import EARLIEST_US
+from cityvitals.settings import DatabaseSettings
+from cityvitals.store.declarations import DeclaredCity
+from cityvitals.store.registry_file import apply_registry
+from tests.integration.aggregator_town import (
+    CITY,
+    HOUR,
+    HOURLY,
+    MINUTE,
+    NOON,
+    Row,
+    Town,
+    device,
+    rules,
+    samples,
+    town,
+)
+
+REGISTRY: Final = """
+[city]
+id = "town"
+name = "Town"
+time_zone = "Europe/Rome"
+clock = "replay"
+"""
+
+
+def day() -> list[Row]:
+    """Twenty-five hours of everything, so that there are values for a whole day."""
+    begin, end = -14 * HOUR, 12 * HOUR
+    return [
+        *samples("a", begin, end),
+        *samples("c", begin, end),
+        *samples("b", begin, end, HOUR),
+        *samples("e", begin, end, 30 * MINUTE),
+        *samples("w", begin, end, 20 * MINUTE),
+    ]
+
+
+async def assert_clean(where: Town) -> None:
+    await where.settle()
+    found = await where.verify()
+    assert found.clean, found.as_text()
+
+
+async def value(where: Town, rule: str, zone: str = "") -> float | None:
+    """The newest value of a day's rule on the day of the tests."""
+    found: float | None = await where.pool.fetchval(
+        "select value from indicator where rule = $1 and zone = $2 "
+        "and window_begin = '2026-11-22 23:00Z' order by revision desc limit 1",
+        rule,
+        zone,
+    )
+    return found
+
+
+async def register(where: Town, folder: Path, text: str) -> None:
+    path = folder / "registry.toml"
+    path.write_text(REGISTRY + text, "utf-8")
+    await apply_registry(where.pool, path)
+
+
+def population(number: int, since: str = "2020-01-01") -> str:
+    return f"""
+[[fact]]
+name = "population"
+value = {number}
+unit = "{{inhabitant}}"
+valid_from = {since}
+source = "test"
+quality = "measured"
+"""
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_fact_is_stated_and_changed(
+    database: DatabaseSettings,
+    tmp_path: Path,
+    restarted: bool,  # noqa: FBT001 - a case's name
+) -> None:
+    rule = "energy.electricity_per_capita.day"
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(day())
+            await assert_clean(where)
+            assert await value(where, rule) is None
+            total = 0.0
+            for number in (1000, 2000):
+                await register(where, tmp_path, population(number))
+                if restarted:
+                    where.worker = None
+                await assert_clean(where)
+                found = await value(where, rule)
+                assert found is not None
+                total = total or found * number
+                assert found * number == pytest.approx(total)
+            await register(where, tmp_path, population(5, "2026-11-24"))
+            await assert_clean(where)
+            assert await value(where, rule) == pytest.approx(total / 2000)
+
+    asyncio.run(main())
+
+
+def test_a_station_moves_from_now_on(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(samples("a", 0, 3 * HOUR) + samples("c", 0, 6 * HOUR))
+            await where.run()
+            await where.say(device("a", zone="south", at_us=NOON + 3 * HOUR + 5 * MINUTE))
+            await where.write(samples("a", 3 * HOUR, 6 * HOUR))
+            await where.run()
+            await where.say(device("c", zone=None, at_us=NOON + 6 * HOUR))
+            await assert_clean(where)
+            hours = await where.pool.fetch(
+                "select zone, count(distinct window_begin) from indicator "
+                "where rule = 'air.pm2_5.hour' and observed > 0 group by zone order by zone"
+            )
+            assert [tuple(row) for row in hours] == [("", 6), ("north", 4), ("south", 6)]
+
+    asyncio.run(main())
+
+
+def test_a_station_has_stood_elsewhere(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(samples("a", 0, 6 * HOUR) + samples("c", 0, 6 * HOUR))
+            await assert_clean(where)
+            await where.say(device("a", zone="south", since_us=NOON + 2 * HOUR))
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "UTC"])
+def test_the_time_zone_changes(database: DatabaseSettings, zone: str) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(day())
+            await where.run()
+            await where.say(DeclaredCity(CITY, "Town", zone, Clock.REPLAY))
+            await where.settle()
+            # All windows of the new clock are right; those of the old one stay as they were said.
+            found = await where.verify()
+            assert {one.field for one in found.differences} == {"superfluous"}, found.as_text()
+
+    asyncio.run(main())
+
+
+def test_a_rule_is_added_and_revised(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            where.rules = rules(without="air.pm2_5.day")
+            await where.write(day())
+            await assert_clean(where)
+            where.rules, where.worker = rules(), None
+            await assert_clean(where)
+            assert await value(where, "air.pm2_5.day") is not None
+
+    asyncio.run(main())
+
+
+def test_hourly_means_are_declared_after_their_readings(database: DatabaseSettings) -> None:
+    minutely = Declaration(Kind.GAUGE, reporting_s=60)
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.found(stations=["a", "c"])
+            await where.say(device("b", declaration=minutely))
+            await where.write(samples("b", HOUR, 8 * HOUR, HOUR), seen=minutely)
+            await where.run()
+            before = (await where.derived())["rollup"]
+            await where.say(device("b", declaration=HOURLY, since_us=EARLIEST_US))
+            await where.write(samples("b", 8 * HOUR, 10 * HOUR, HOUR))
+            await assert_clean(where)
+            after = (await where.derived())["rollup"]
+            assert len(after) > 3 * len(before)
+
+    asyncio.run(main())
+
+
+def test_a_series_turns_out_to_be_of_another_kind(database: DatabaseSettings) -> None:
+    """One that says totals feeds no rule of means any more."""
+    total = Declaration(Kind.INTERVAL_TOTAL, period_s=600, stamp=Stamp.END)
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(samples("a", 0, 6 * HOUR) + samples("b", HOUR, 7 * HOUR, HOUR))
+            await assert_clean(where)
+            await where.say(device("a", declaration=total, since_us=EARLIEST_US))
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
+def test_the_only_sample_that_reached_a_window_is_revised_to_a_fault(
+    database: DatabaseSettings,
+) -> None:
+    """Zones of which nothing was ever said have a row too; it says so again, for another reason."""
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(samples("a", 0, HOUR))
+            await assert_clean(where)
+            await where.write([Row("a", 50 * MINUTE, 1.0, rev=1, flags=int(Flag.FAULT_CODE))])
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
+def test_samples_hold_less_long_from_some_time_on(database: DatabaseSettings) -> None:
+    """What the last slow sample was seen to hold, beyond the first quick one, is not there."""
+    quick = Declaration(Kind.GAUGE, reporting_s=60, unit="ug/m3")
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.found(stations=["c"])
+            slow = Declaration(Kind.GAUGE, reporting_s=3600, unit="ug/m3")
+            await where.say(device("a", declaration=slow))
+            await where.say(device("a", declaration=quick, since_us=NOON + 10 * MINUTE))
+            await where.write([*samples("c", 0, 3 * HOUR), Row("a", 0, 5.0)])
+            await where.run()
+            await where.write([Row("a", 10 * MINUTE, 6.0)])
+            await where.run()
+            await where.write([Row("a", 100 * MINUTE, 7.0)])
+            await assert_clean(where)
+
+    asyncio.run(main())
