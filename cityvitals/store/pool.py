@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from cityvitals.errors import UnfitServer
+from cityvitals.errors import SettingsError, UnfitServer
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.failures import translated
 
@@ -21,6 +21,12 @@ else:
     Pool = asyncpg.Pool
     Connection = asyncpg.Connection
 
+_WRONG_DSN = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.exceptions.ClientConfigurationError,
+    OverflowError,  # a port above 65535
+)
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -43,22 +49,26 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
         application: shown as `application_name` in `pg_stat_activity`.
 
     Raises:
+        SettingsError: user, password, database or the DSN itself is wrong; never the password.
         StoreUnavailable: the server cannot be reached.
     """
     with translated("connecting to the database"):
-        pool = await asyncpg.create_pool(
-            settings.dsn.get_secret_value(),
-            min_size=1,
-            max_size=settings.pool_size,
-            timeout=settings.connect_timeout_seconds,
-            command_timeout=settings.command_timeout_seconds,
-            server_settings={
-                "application_name": application,
-                "timezone": "UTC",
-                "idle_in_transaction_session_timeout": "60s",
-            },
-            init=_prepare,
-        )
+        try:
+            pool = await asyncpg.create_pool(
+                settings.dsn.get_secret_value(),
+                min_size=1,
+                max_size=settings.pool_size,
+                timeout=settings.connect_timeout_seconds,
+                command_timeout=settings.command_timeout_seconds,
+                server_settings={
+                    "application_name": application,
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": "60s",
+                },
+                init=_prepare,
+            )
+        except _WRONG_DSN as error:
+            raise SettingsError(f"CITYVITALS_DATABASE__DSN: {error}") from None
     try:
         yield pool
     finally:
