@@ -93,9 +93,9 @@ def _call(function: Function, arguments: list[Evaluate]) -> Evaluate:
 
 def _smaller(left: Floats, right: Floats) -> Floats:
     """As Python's min, but nan where either is (numpy's own differs in the sign of zero)."""
-    return np.where(np.isnan(left + right), np.nan, np.where(right < left, right, left))
+    return np.where(np.isnan(left) | np.isnan(right), np.nan, np.where(right < left, right, left))
 
 
 def _larger(left: Floats, right: Floats) -> Floats:
     """As Python's max, but nan where either is."""
-    return np.where(np.isnan(left + right), np.nan, np.where(right > left, right, left))
+    return np.where(np.isnan(left) | np.isnan(right), np.nan, np.where(right > left, right, left))

@@ -1,0 +1,55 @@
+"""History is derived again from its newest window to its oldest, a month at a time."""
+
+from aggregator.rederive import STEP_US, Rederive
+
+RULE = ("c", "rule")
+
+
+def test_newest_first_in_steps() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE)
+    extents = {"c": (5, 2 * STEP_US + 7)}
+    taken: list[tuple[int, int]] = []
+    while len(rederive):
+        taken += rederive.take(extents).values()
+    assert taken == [
+        (STEP_US + 7, 2 * STEP_US + 7),
+        (7, STEP_US + 7),
+        (5, 7),
+    ]
+
+
+def test_one_rule_after_the_other() -> None:
+    rederive = Rederive()
+    rederive.add("c", "first")
+    rederive.add("c", "second")
+    extents = {"c": (0, 100)}
+    assert rederive.take(extents) == {("c", "first"): (0, 100)}
+    assert rederive.take(extents) == {("c", "second"): (0, 100)}
+    assert rederive.take(extents) == {}
+    assert len(rederive) == 0
+
+
+def test_asked_for_again_it_begins_again() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE)
+    extents = {"c": (0, 2 * STEP_US)}
+    rederive.take(extents)
+    rederive.add(*RULE)
+    assert rederive.take(extents) == {RULE: (STEP_US, 2 * STEP_US)}
+
+
+def test_a_city_without_buckets_has_no_history() -> None:
+    rederive = Rederive()
+    rederive.add("d", "rule")
+    assert rederive.take({"c": (0, 100)}) == {}
+    assert len(rederive) == 0
+
+
+def test_it_goes_on_where_it_was() -> None:
+    rederive, restored = Rederive(), Rederive()
+    rederive.add(*RULE)
+    extents = {"c": (0, 2 * STEP_US)}
+    rederive.take(extents)
+    restored.load(rederive.dump())
+    assert restored.take(extents) == rederive.take(extents) == {RULE: (0, STEP_US)}

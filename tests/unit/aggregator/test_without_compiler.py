@@ -1,0 +1,22 @@
+"""Kernels mean the same with numba's compiler off."""
+
+import os
+import subprocess
+import sys
+
+
+def test_folding_keeps_its_laws_as_plain_python() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.unit.aggregator.fold_plain"],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == [
+        "test_streamed_in_order_equals_refolded",
+        "test_arrival_order_does_not_matter",
+        "test_refolded_equals_the_definition",
+    ]
