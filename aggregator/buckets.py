@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.columns import CELL, fresh_state
+from aggregator.columns import CELL, NO_TAG, fresh_state, no_cells
 from aggregator.kernels.fold import BUCKET, NONE, fold_stream, order_by_row
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
@@ -44,16 +44,14 @@ class Buckets:
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
         self.state: Records = fresh_state(0)
-        self.cells: NDArray[Any] = np.zeros((0, SLOTS), CELL)
+        self.cells: NDArray[Any] = no_cells(0, SLOTS)
 
     def grow(self) -> None:
         """Make room for series that the table has and the arrays have not."""
         missing = len(self._table) - len(self.state)
         if missing > 0:
             self.state = np.concatenate([self.state, fresh_state(missing)])
-            cells = np.zeros((missing, SLOTS), CELL)
-            cells["tag"] = -1
-            self.cells = np.concatenate([self.cells, cells])
+            self.cells = np.concatenate([self.cells, no_cells(missing, SLOTS)])
 
     def fold(self, rows: Ints, t: Ints, v: NDArray[np.float64], flags: NDArray[np.int32]) -> Folded:
         """Fold one batch of new readings, in any order; every row must be known."""
@@ -94,7 +92,7 @@ class Buckets:
         for row in rows[self.state["bucket"][rows] != NONE].tolist():
             tail = self.cells["tag"][row] > self.state["bucket"][row] // BUCKET
             self.cells[row][tail] = np.zeros((), CELL)
-            self.cells["tag"][row, tail] = -1
+            self.cells["tag"][row, tail] = NO_TAG
 
     def put(self, rollups: Records) -> None:
         """Take recomputed or stored buckets (`series` is the row) into the ring."""

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.kernels.fold import NONE
 from cityvitals.domain.arrays import PARTIAL, Records
@@ -34,6 +35,17 @@ CELL: Final = np.dtype(
     ]
 )
 """What windows need of a bucket, 32 bytes: covered in microseconds, tag the bucket's number."""
+
+
+NO_TAG: Final = -(2**31)
+"""The tag of a cell that holds nothing: a bucket before any that a reading can have."""
+
+
+def no_cells(rows: int, slots: int) -> NDArray[Any]:
+    """CELL records [rows, slots] that hold nothing."""
+    cells = np.zeros((rows, slots), CELL)
+    cells["tag"] = NO_TAG
+    return cells
 
 
 def fresh_state(count: int) -> Records:

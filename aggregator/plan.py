@@ -101,7 +101,7 @@ def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> P
             feeding = [_eligible(rows, table, one) for one in rule.inputs]
             if any(feeding):
                 plans.append(_rule_plan(rule, compiled[rule.id], city, feeding, table))
-    return Plan(tuple(plans), _watchers(table), _patience(table))
+    return Plan(tuple(plans), _watchers(table, rules), _patience(table))
 
 
 def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
@@ -143,12 +143,20 @@ def _members(groups: list[list[tuple[int, int, int]]]) -> Members:
     )
 
 
-def _watchers(table: SeriesTable) -> dict[tuple[str, str, str], tuple[int, ...]]:
+def _watchers(
+    table: SeriesTable, rules: Sequence[Rule]
+) -> dict[tuple[str, str, str], tuple[int, ...]]:
+    """Gateways by city, zone and domain: their sensors' own, and that of rules they feed."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for rule in rules:
+        for one in rule.inputs:
+            used[one.quantity].add(rule.domain)
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for series in table.series:
-        found[series.key.city, "", series.domain].add(series.gateway)
-        if series.placements and series.placements[-1][1] is not None:
-            found[series.key.city, series.placements[-1][1], series.domain].add(series.gateway)
+        zone = series.placements[-1][1] if series.placements else None
+        for domain in {series.domain, *used[series.key.quantity]}:
+            for place in {"", zone or ""}:
+                found[series.key.city, place, domain].add(series.gateway)
     return {key: tuple(sorted(gateways)) for key, gateways in found.items()}
 
 

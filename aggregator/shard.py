@@ -92,6 +92,7 @@ class Shard:
         self.plan: Plan = make_plan(self.model, self.table, ())
         self.facts: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
         self.rederive = Rederive()
+        self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
         self._rows_by_city: dict[str, Ints] = {}
         self._rules = tuple(rules)
@@ -173,12 +174,7 @@ class Shard:
     def _take_news(self, news: dict[str, Any]) -> None:
         """Have done again what a declaration, placement, fact or clock enters into."""
         if "series" in news:
-            for row in self.table.rows(np.array([news["series"]], np.int32)).tolist():
-                if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
-                    self.mark_all(row)
-                    # By its kind it may feed other rules than before.
-                    key = self.table.series[row].key
-                    self._requeue(key.city, _fed_by(self._rules, key.quantity))
+            self._redeclared.update(self.table.rows(np.array([news["series"]], np.int32)).tolist())
         elif "sensor" in news:
             for one in self.model.series:
                 if one.sensor_id == news["sensor"]:
@@ -227,10 +223,25 @@ class Shard:
 
     def due(self, most: int) -> list[Load]:
         """Which readings to fetch next: for broken series first, then at most `most` requests."""
+        self._redo_declared()
         broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
         requests: list[Request] = self.backlog.take_rows(broken)
         requests += self.backlog.take(max(0, most - len(requests)), set(broken))
         return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
+
+    def _redo_declared(self) -> None:
+        """Have series done again that declare something else now.
+
+        Not when the declaration is read: after a restart, readings that were folded by the old one
+        may stand behind it in the log.
+        """
+        for row in sorted(self._redeclared):
+            if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+                self.mark_all(row)
+                # By its kind it may feed other rules than before.
+                key = self.table.series[row].key
+                self._requeue(key.city, _fed_by(self._rules, key.quantity))
+        self._redeclared.clear()
 
     def _widened(self, request: Request) -> Request:
         """A request that reaches the open bucket takes in all that is dirty from there on.
@@ -274,9 +285,11 @@ def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
     """Intervals of the same row that touch, as one."""
     order = np.lexsort((begin, rows))
     rows, begin, end = rows[order], begin[order], end[order]
-    base = rows * (2**50)  # no interval of one row touches one of another
-    reach = np.maximum.accumulate(base + end)
-    opens = np.concatenate([[True], (base + begin)[1:] > reach[:-1]])
+    first = begin.min()
+    # Rows lie further apart than all intervals together, in buckets, so that nothing overflows.
+    base = rows * ((end.max() - first) // BUCKET + 2)
+    reach = np.maximum.accumulate(base + (end - first) // BUCKET)
+    opens = np.concatenate([[True], (base + (begin - first) // BUCKET)[1:] > reach[:-1]])
     starts = np.flatnonzero(opens)
     ends = np.maximum.reduceat(end, starts)
     return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aggregator.buckets import SLOTS
-from aggregator.columns import CELL
+from aggregator.columns import no_cells
 from aggregator.derive import Source
 from aggregator.kernels.fold import BUCKET
 from aggregator.kernels.refold import snapshot, snapshot_size
@@ -45,8 +45,7 @@ async def from_store(connection: Connection, shard: Shard, chunk: Chunk) -> Sour
     rows = np.flatnonzero(feeds)
     at = np.full(len(shard.table), -1, np.int64)
     at[rows] = np.arange(len(rows))
-    cells = np.zeros((len(rows), (chunk.end - chunk.begin) // BUCKET), CELL)
-    cells["tag"] = -1
+    cells = no_cells(len(rows), (chunk.end - chunk.begin) // BUCKET)
     ids = shard.table.ids[rows].tolist()
     stored = await derived.read_cells(connection, ids, chunk.begin, chunk.end)
     stored["series"] = at[shard.table.rows(stored["series"])]
