@@ -189,6 +189,24 @@ def test_hourly_means_are_declared_after_their_readings(database: DatabaseSettin
     asyncio.run(main())
 
 
+def test_a_declaration_stands_behind_its_readings_in_the_log_that_is_read_again(
+    database: DatabaseSettings,
+) -> None:
+    quick = Declaration(Kind.GAUGE, reporting_s=60)
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.run()
+            await where.save()
+            await where.write(samples("b", HOUR, 8 * HOUR, HOUR) + samples("a", 0, 8 * HOUR))
+            await where.run()
+            await where.say(device("b", declaration=quick, since_us=EARLIEST_US))
+            where.worker = None
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
 def test_a_series_turns_out_to_be_of_another_kind(database: DatabaseSettings) -> None:
     """One that says totals feeds no rule of means any more."""
     total = Declaration(Kind.INTERVAL_TOTAL, period_s=600, stamp=Stamp.END)

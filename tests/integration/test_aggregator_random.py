@@ -7,10 +7,22 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from cityvitals.domain.names import Clock, Flag
+from cityvitals.domain.names import Clock, Flag, Kind, Stamp
+from cityvitals.domain.series import Declaration
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import DatabaseSettings
-from tests.integration.aggregator_town import HOUR, MINUTE, STATIONS, Row, Town, town
+from tests.integration.aggregator_town import (
+    GAUGE,
+    HOUR,
+    HOURLY,
+    MINUTE,
+    NOON,
+    STATIONS,
+    Row,
+    Town,
+    device,
+    town,
+)
 
 
 class Write(NamedTuple):
@@ -29,7 +41,15 @@ class Crash(NamedTuple):
     saves: bool
 
 
-Step: TypeAlias = Write | Work | Crash
+class Declare(NamedTuple):
+    """A station of means says what its readings mean, from a time on."""
+
+    station: str
+    declaration: Declaration
+    since: int
+
+
+Step: TypeAlias = Write | Work | Crash | Declare
 
 ROWS = st.builds(
     Row,
@@ -53,6 +73,20 @@ STEPS = st.one_of(
     ),
     st.builds(Work, st.integers(1, 3), st.one_of(st.none(), st.integers(0, 25))),
     st.builds(Crash, st.booleans()),
+    st.builds(
+        Declare,
+        st.sampled_from("abc"),
+        st.sampled_from(
+            [
+                GAUGE,
+                HOURLY,
+                Declaration(Kind.GAUGE, reporting_s=60),
+                Declaration(Kind.GAUGE, reporting_s=5400),
+                Declaration(Kind.INTERVAL_MEAN, period_s=1200, stamp=Stamp.BEGIN),
+            ]
+        ),
+        st.integers(-24, 30).map(lambda number: number * 10 * MINUTE),
+    ),
 )
 
 
@@ -69,6 +103,8 @@ async def take(step: Step, where: Town) -> None:
             if saves:
                 await where.save()
             where.worker = None
+        case Declare(station, declaration, since):
+            await where.say(device(station, declaration=declaration, since_us=NOON + since))
     where.now_us += MINUTE
 
 
