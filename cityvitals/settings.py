@@ -4,8 +4,10 @@ Nested keys join with two underscores: `CITYVITALS_DATABASE__DSN`. Built once by
 composition root, which hands every part the section it needs.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -16,6 +18,10 @@ from pydantic_settings import (
 )
 
 from cityvitals.errors import SettingsError
+
+_PREFIX: Final = "CITYVITALS_"
+_NOT_OURS: Final = {"fail_on_skip": "tests", "soak_minutes": "tests", "test_dsn": "tests"}
+"""Names with our prefix that are no settings, and who reads them."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -97,7 +103,7 @@ class Settings(BaseSettings):
     """All settings of all processes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CITYVITALS_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         toml_file="cityvitals.toml",
         frozen=True,
@@ -132,6 +138,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: naming each bad key, its source form, and why; never a secret's value.
     """
+    _refuse_unknown(os.environ)
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -142,3 +149,12 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("settings: " + "; ".join(lines)) from None
     except ValueError as error:  # the TOML file itself does not parse
         raise SettingsError(f"settings: cityvitals.toml: {error}") from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A misspelt section would silently leave its default in force, such as the database."""
+    for name in environment:
+        section = name.removeprefix(_PREFIX).partition("__")[0].lower()
+        if name.startswith(_PREFIX) and section not in Settings.model_fields | _NOT_OURS:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise SettingsError(f"settings: {name}: there is no {section!r}, but {known}")
