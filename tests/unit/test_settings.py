@@ -10,7 +10,7 @@ from cityvitals.settings import load_settings
 
 def test_a_misspelt_section_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITYVITALS_DATABSE__DSN", "postgresql://somewhere")
-    with pytest.raises(SettingsError, match="CITYVITALS_DATABSE__DSN.*'databse'.*database"):
+    with pytest.raises(SettingsError, match=r"CITYVITALS_DATABSE__DSN.*'databse'.*database"):
         load_settings()
 
 
@@ -22,7 +22,7 @@ def test_a_misspelt_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_value_is_named_with_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITYVITALS_BROKER__PORT", "0")
-    with pytest.raises(SettingsError, match="CITYVITALS_BROKER__PORT: .*greater than or equal"):
+    with pytest.raises(SettingsError, match=r"CITYVITALS_BROKER__PORT: .*greater than or equal"):
         load_settings()
 
 
