@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aggregator.kernels.windows import fold_windows, join_stations
 from aggregator.plan import Members, RulePlan
 from aggregator.series_table import Ints
+from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US
 from kpi_rules.model import Combine, Input, Statistic
 
@@ -142,13 +143,13 @@ def _join(
     out = np.empty((len(begins), len(plan.groups), 6))
     valid = np.zeros(here.shape, np.bool_)
     mean = one.statistic == Statistic.MEAN
-    groups = members.offsets
+    groups, enough = members.offsets, least(one.min_coverage)
     space = plan.rule.space
     for combine, chosen in _by_combination(space.city, space.zone, len(plan.groups)):
         part = np.empty_like(out)
         took = np.zeros_like(valid)
         join_stations(
-            folded, groups, judged, here, one.min_coverage, mean, combine == Combine.SUM, part, took
+            folded, groups, judged, here, enough, mean, combine == Combine.SUM, part, took
         )
         out[:, chosen] = part[:, chosen]
         span = slice(groups[chosen.start], groups[chosen.stop])
@@ -222,9 +223,9 @@ def _reasons(
     value: Floats,
 ) -> list[list[str]]:
     """Why each window of each group has no value, or ''."""
-    least = plan.rule.space.min_coverage
+    enough = least(plan.rule.space.min_coverage)
     reasons = [[""] * len(plan.groups) for _ in range(len(coverage))]
-    lacking = ~np.isfinite(value) | (coverage < least)
+    lacking = ~np.isfinite(value) | (coverage < enough)
     for w, g in np.argwhere(lacking):
         reasons[w][g] = _reason(plan, joined, names, float(coverage[w, g]), int(w), int(g))
     return reasons
@@ -240,7 +241,7 @@ def _reason(
 ) -> str:
     if not any(one.spoken[w] for one in joined.values()):
         return "nothing is left of what was observed"  # said only where something was said before
-    if coverage < plan.rule.space.min_coverage:
+    if coverage < least(plan.rule.space.min_coverage):
         return f"coverage {coverage:.3f}, {plan.rule.space.min_coverage:g} needed"
     for one in plan.rule.inputs:
         if joined[one.name].used[w, g] == 0:

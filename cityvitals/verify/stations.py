@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import Records
+from cityvitals.domain.coverage import least
 from cityvitals.domain.names import Kind
 from cityvitals.store.audit import AuditSeries, DeclaredRow, PlacedRow
 from cityvitals.verify.edges import Windows
@@ -132,7 +133,7 @@ def join(
         here = _here(station, windows)
         said = _said(station, windows)
         share = np.where(judged > 0, np.minimum(said.covered / np.maximum(judged, 1), 1.0), 0.0)
-        valid = here & (said.covered > 0) & (sums | (share >= one.min_coverage))
+        valid = here & (said.covered > 0) & (sums | (share >= least(one.min_coverage)))
         seconds = np.maximum(said.covered, 1) * 1e-6
         mean = one.statistic == Statistic.MEAN
         total += np.where(valid, said.integral / (seconds if mean else 1.0), 0.0)

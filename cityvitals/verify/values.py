@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from cityvitals.domain.arrays import Records
+from cityvitals.domain.coverage import least
 from cityvitals.store.audit import FigureRow
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.fold import Floats, Ints
@@ -73,7 +74,7 @@ def expect(
     out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
     out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
     _count_stations(joined, out)
-    lacking = ~np.isfinite(out["value"]) | (out["coverage"] < rule.space.min_coverage)
+    lacking = ~np.isfinite(out["value"]) | (out["coverage"] < least(rule.space.min_coverage))
     for field in ("value", "numerator", "denominator"):
         out[field][lacking] = np.nan
     return out
