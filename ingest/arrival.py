@@ -10,7 +10,8 @@ class Arrival(NamedTuple):
         received_us: when it came, microseconds since 1970 UTC.
         mid: the broker's number for it, which means nothing on another connection.
         qos: only QoS 1 is acknowledged.
-        generation: the connection that it came by.
+        generation: the connection that it came by; no two of a process share a number.
+        session: the session that the connection continued.
     """
 
     topic: str
@@ -19,3 +20,4 @@ class Arrival(NamedTuple):
     mid: int
     qos: int
     generation: int
+    session: str = ""

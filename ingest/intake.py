@@ -101,12 +101,14 @@ class Intake:
             self._due.set()
         return held
 
-    def drop_redelivered(self, generation: int) -> None:
+    def drop_redelivered(self, session: str, generation: int) -> None:
         """Drop what a resumed session will deliver again: QoS 1 of connections before this one."""
         kept = [
             message
             for message in self._waiting
-            if message.arrival.qos == 0 or message.arrival.generation >= generation
+            if message.arrival.qos == 0
+            or message.arrival.session != session
+            or message.arrival.generation >= generation
         ]
         self._waiting = kept
         self._readings = sum(len(one.pack.t_us) for one in kept if isinstance(one, Part))

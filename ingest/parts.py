@@ -8,9 +8,9 @@ from cityvitals.domain.outcome import Reason
 from cityvitals.errors import BadTopic, MalformedPayload
 from cityvitals.store.batch import Rejection
 from cityvitals.store.registry import DeviceKey
-from cityvitals.wire import own_json
+from cityvitals.wire import payload as payloads
 from cityvitals.wire import topic as topics
-from cityvitals.wire.own_json import Pack
+from cityvitals.wire.pack import Pack
 from ingest.arrival import Arrival
 from ingest.routes import Line, Name, Routes
 
@@ -88,7 +88,7 @@ def read_part(arrival: Arrival, routes: Routes, largest_bytes: int) -> Part:
         )
         return part
     try:
-        part.pack = own_json.decode(arrival.payload)
+        part.pack = payloads.decode(arrival.payload)
     except MalformedPayload as error:
         part.reject_message(Reason(error.reason), error.detail)
         return part

@@ -6,6 +6,7 @@ delivers again, which is harmless (promise 2).
 """
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
@@ -24,6 +25,7 @@ _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 10.0
 _MOST_DOUBLINGS: Final = 10
 _log = structlog.get_logger(__name__)
+_generations = itertools.count(1)
 
 
 class Sink(Protocol):
@@ -36,8 +38,8 @@ class Sink(Protocol):
     def add(self, arrival: Arrival) -> None:
         """Take a message, whatever it holds."""
 
-    def drop_redelivered(self, generation: int) -> None:
-        """Messages of QoS 1 from connections before `generation` will come again."""
+    def drop_redelivered(self, session: str, generation: int) -> None:
+        """Messages of QoS 1 of a session, from connections before `generation`, will come again."""
 
 
 class Subscriber:
@@ -68,6 +70,7 @@ class Subscriber:
         self._now_us = now_us
         self._on_state = on_state
         self._before_again = before_again
+        self._name = f"cityvitals-{settings.lane}"
         self._link: Link | None = None
         self._generation = 0
         self._has_connected = False
@@ -119,17 +122,16 @@ class Subscriber:
 
     async def _session(self) -> None:
         """One connection, from connecting to its end; OSError where it is lost."""
-        name = f"cityvitals-{self._settings.lane}"
-        link = Link(self._broker, name, self._take, self._after_messages)
+        link = Link(self._broker, self._name, self._take, self._after_messages)
         self._link = link
         # Before connecting: redelivered messages come in one piece with CONNACK, and are handled
         # before `connect` returns. Counted to the connection before, they were dropped.
-        self._generation += 1
+        self._generation = next(_generations)
         try:
             resumed = await link.connect(self._properties())
             self._has_connected = True
             if resumed:
-                self._sink.drop_redelivered(self._generation)
+                self._sink.drop_redelivered(self._name, self._generation)
             self._is_paused = False
             _log.info("broker_connected", session_resumed=resumed, connection=self._generation)
             await link.subscribe(self._filters())
@@ -159,6 +161,7 @@ class Subscriber:
                 message.mid,
                 message.qos,
                 self._generation,
+                self._name,
             )
         )
 

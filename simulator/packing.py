@@ -1,7 +1,7 @@
 """Packs to payloads, fast: the words that a series repeats are written once.
 
-The same JSON as `cityvitals.wire.own_json.encode` writes, at about four times its speed; a load
-generator on the machine that it measures must be the cheapest part of it.
+The same JSON as `cityvitals.wire.formats.own_json.encode` writes, at about four times its speed; a
+load generator on the machine that it measures must be the cheapest part of it.
 """
 
 from functools import lru_cache

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     FUTURE = "future"
     SEALED = "sealed"
     NOT_ALLOWED = "not_allowed"
+    MISMATCH = "mismatch"
     TOO_LARGE = "too_large"
     OVER_LIMIT = "over_limit"
     UNSUPPORTED = "unsupported"

@@ -32,6 +32,7 @@ class Rejection:
 
     Attributes:
         index: position in the pack; 0 for a whole message.
+        seq: the gateway's running number of it, or -1.
         city: "" where the topic tells none; so is gateway.
         at_us: arrival, microseconds since 1970 UTC.
     """
@@ -44,6 +45,7 @@ class Rejection:
     reason: Reason
     detail: str
     at_us: int
+    seq: int = -1
 
 
 @dataclass(slots=True)
@@ -55,6 +57,8 @@ class Batch:
         ends: when each was complete (`Declaration.end_us`), int64 microseconds.
         sender: of each reading, an index into `senders`, int32.
         senders: the gateways that take part.
+        seq: the gateway's running number of each reading, int64, -1 where it has none; empty where
+            none has.
         rejected: what was turned away beside them.
     """
 
@@ -63,6 +67,7 @@ class Batch:
     sender: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     senders: tuple[Sender, ...] = ()
     rejected: list[Rejection] = field(default_factory=list)
+    seq: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(slots=True)

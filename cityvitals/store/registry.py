@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from cityvitals.domain.limits import Limit
 from cityvitals.domain.logbody import encode_json
 from cityvitals.domain.names import Clock, Domain, Kind, LogKind, Stamp, shard_of
 from cityvitals.domain.series import Declaration, SeriesKey
@@ -43,7 +44,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A registered sensor with its gateway, city and series by (quantity, channel)."""
+    """A registered sensor with its gateway, city and series by (quantity, channel).
+
+    Attributes:
+        limits: by quantity, what the registry says instead of the catalogue's limits.
+    """
 
     id: int
     gateway_id: int
@@ -55,6 +60,7 @@ class Device:
     latitude: float | None
     longitude: float | None
     series: dict[tuple[str, str], Series] = field(default_factory=dict)
+    limits: dict[str, Limit] = field(default_factory=dict)
 
 
 class GatewayState(NamedTuple):

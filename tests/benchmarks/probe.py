@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from cityvitals.domain.times import US
-from cityvitals.wire.own_json import Reading, encode
+from cityvitals.wire.formats.own_json import encode
+from cityvitals.wire.pack import Reading
 from tests.benchmarks.city import PROBED_CITY, PROBED_RULE, PROBED_ZONE, probe_topic
 from tests.benchmarks.mqtt import Publisher, publish_packet
 

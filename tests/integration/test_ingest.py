@@ -18,6 +18,7 @@ from cityvitals.settings import BrokerSettings, DatabaseSettings, IngestSettings
 from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import Pool, open_pool
 from cityvitals.store.registry_file import apply_registry
+from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.meta import (
     CityMeta,
     DeviceMeta,
@@ -26,7 +27,7 @@ from cityvitals.wire.meta import (
     encode_meta,
     encode_status,
 )
-from cityvitals.wire.own_json import Reading, encode
+from cityvitals.wire.pack import Reading
 from deploy.local.ports import free_port
 from ingest.main import serve
 from tests.integration.readings import ledger

@@ -23,7 +23,8 @@ from paho.mqtt.properties import Properties
 
 from cityvitals.domain.times import US
 from cityvitals.settings import BrokerSettings, Settings
-from cityvitals.wire import meta, own_json, topic
+from cityvitals.wire import meta, topic
+from cityvitals.wire.formats import own_json
 from simulator.main import Options, play, run
 from simulator.mapping_load import load_mapping
 from simulator.replay import Replay

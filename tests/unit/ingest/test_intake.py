@@ -3,7 +3,8 @@ import asyncio
 from prometheus_client import CollectorRegistry
 
 from cityvitals.settings import IngestSettings
-from cityvitals.wire.own_json import Reading, encode
+from cityvitals.wire.formats.own_json import encode
+from cityvitals.wire.pack import Reading
 from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.routes import Routes
@@ -81,7 +82,7 @@ def test_what_a_resumed_session_delivers_again_is_dropped() -> None:
         held.add(arrival(PACK, generation=1))
         held.add(arrival(PACK, generation=1, qos=0))
         held.add(arrival(b'{"status":"online"}', STATUS, generation=2))
-        held.drop_redelivered(2)
+        held.drop_redelivered("", 2)
         assert [(one.qos, one.generation) for one in held.take().arrivals] == [(0, 1), (1, 2)]
 
     asyncio.run(main())

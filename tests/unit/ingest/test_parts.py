@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityvitals.domain.outcome import Reason
-from cityvitals.wire.own_json import Reading, encode
+from cityvitals.wire.formats.own_json import encode
+from cityvitals.wire.pack import Reading
 from ingest.parts import read_part
 from ingest.routes import Refused, Routes
 from tests.unit.ingest.city import CATALOGUE, NOW_US, TOPIC, arrival, device, line, settle

@@ -6,7 +6,8 @@ from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import US
 from cityvitals.store.batch import Batch
 from cityvitals.store.registry import Device
-from cityvitals.wire.own_json import Reading, encode
+from cityvitals.wire.formats.own_json import encode
+from cityvitals.wire.pack import Reading
 from ingest.parts import read_part
 from ingest.routes import Routes
 from ingest.screen import EARLIEST_TAKEN_US, LATEST_TAKEN_US, screen

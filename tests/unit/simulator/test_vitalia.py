@@ -9,7 +9,7 @@ import numpy as np
 
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.times import US
-from cityvitals.wire import own_json
+from cityvitals.wire.formats import own_json
 from simulator.feed import Pack
 from simulator.packing import payload_of
 from simulator.signals import chance, drift, local_times

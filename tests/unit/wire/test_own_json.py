@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, to_us
 from cityvitals.errors import MalformedPayload
+from cityvitals.wire.formats.own_json import decode, encode
 from cityvitals.wire.instant import read_instant, read_instants
-from cityvitals.wire.own_json import Pack, Reading, decode, encode
+from cityvitals.wire.pack import Pack, Reading
 
 TIMES = st.integers(EARLIEST_US, LATEST_US)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)

@@ -7,8 +7,7 @@ reading by reading, so that one bad reading rejects only itself.
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -17,60 +16,10 @@ from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import iso
 from cityvitals.errors import MalformedPayload
 from cityvitals.wire.instant import read_instant, read_instants
+from cityvitals.wire.pack import BadReading, Pack, Reading
 
 _INT8_MAX: Final = 2**63 - 1
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_INT8_MAX)]
-
-
-class Reading(NamedTuple):
-    """A reading as a gateway words it.
-
-    Attributes:
-        t_us: observed at, microseconds since 1970 UTC.
-        q: quantity.
-        v: value, in unit `u`.
-        u: unit token; "" is the quantity's canonical unit.
-        rev: revision of the value, where the source counts them.
-        seq: the gateway's running number, where it counts.
-        ch: channel, where a sensor has several of a quantity.
-    """
-
-    t_us: int
-    q: str
-    v: float
-    u: str = ""
-    rev: int = 0
-    seq: int | None = None
-    ch: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BadReading:
-    """A reading of a pack that cannot be taken, by its index in the pack."""
-
-    index: int
-    reason: Reason
-    detail: str
-
-
-@dataclass(slots=True)
-class Pack:
-    """A decoded message: parallel lists of its good readings, and the bad ones.
-
-    Attributes:
-        t_us: observed at, microseconds since 1970 UTC.
-        index: position in the pack as sent.
-    """
-
-    t_us: list[int] = field(default_factory=list)
-    q: list[str] = field(default_factory=list)
-    v: list[float] = field(default_factory=list)
-    u: list[str] = field(default_factory=list)
-    rev: list[int] = field(default_factory=list)
-    seq: list[int | None] = field(default_factory=list)
-    ch: list[str] = field(default_factory=list)
-    index: list[int] = field(default_factory=list)
-    bad: list[BadReading] = field(default_factory=list)
 
 
 class _Typed(msgspec.Struct, gc=False):
