@@ -100,7 +100,7 @@ async def _ingest(
     routes = Routes(catalogue)
     on_store = _reporter(health, "database")
     allow = settings.ingest.register_unknown
-    intake = Intake(settings.ingest, catalogue, routes, metrics)
+    intake = Intake(settings.ingest, routes, metrics)
     subscriber = Subscriber(
         settings.broker,
         settings.ingest,
@@ -118,7 +118,7 @@ async def _ingest(
         settings.ingest,
         intake,
         routes,
-        Declarer(pool, lane, allow, on_store),
+        Declarer(pool, lane, catalogue, allow, on_store),
         Resolver(pool, lane, catalogue, routes, allow, on_store),
         ReadingWriter(pool, lane, on_store),
         acknowledge,

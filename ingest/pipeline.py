@@ -8,9 +8,10 @@ from cityvitals.settings import IngestSettings
 from cityvitals.store.batch import Batch
 from cityvitals.store.writer import ReadingWriter
 from ingest.arrival import Arrival
+from ingest.declared import read_statement
 from ingest.intake import Held, Intake
 from ingest.metrics import Metrics
-from ingest.parts import Part
+from ingest.parts import Part, read_parts
 from ingest.resolve import Resolver
 from ingest.routes import Routes
 from ingest.screen import screen
@@ -62,7 +63,7 @@ class Pipeline:
             Fenced: another process has taken the lane.
         """
         if self.is_stale or self.routes.is_full:
-            self._forget([])
+            self._forget()
             self.declarer.forget()
         held = self.intake.take()
         if not held.arrivals:
@@ -72,24 +73,36 @@ class Pipeline:
         self.acknowledge(held.arrivals)
 
     async def _commit(self, held: Held) -> None:
-        rejected, changed = await self.declarer.commit(held.statements)
+        statements = [
+            read_statement(one, self.declarer.catalogue, self.settings.payload_bytes)
+            for one in held.statements
+        ]
+        rejected, changed = await self.declarer.commit(statements)
         if changed:
-            self._forget(held.parts)
-        await self.resolver.resolve(held.parts)
-        batch = screen(held.parts, self.routes, round(self.settings.future_seconds * 1_000_000))
+            self._forget()
+        held.bursts = [self.intake.fresh(burst) for burst in held.bursts]
+        parts = self._apart(held)
+        await self.resolver.resolve(parts)
+        batch = screen(held, parts, self.routes, round(self.settings.future_seconds * 1_000_000))
         batch.rejected += rejected
         if len(batch.readings) or batch.rejected:
             await self._write(batch)
 
+    def _apart(self, held: Held) -> list[Part]:
+        """What has to be read message by message."""
+        found = []
+        for place, arrival in held.apart:
+            for part in read_parts(arrival, self.settings.payload_bytes):
+                part.message = place
+                found.append(part)
+        return found
+
     async def _write(self, batch: Batch) -> None:
         self.metrics.count(await self.writer.commit(batch))
 
-    def _forget(self, taken: Sequence[Part]) -> None:
+    def _forget(self) -> None:
         self.is_stale = False
-        self.intake.forget_routes()
-        for part in taken:
-            if part.pack.t_us:
-                part.slots = None
+        self.routes.clear()
 
 
 def wall_clock_us() -> int:

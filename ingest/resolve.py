@@ -55,9 +55,9 @@ class Resolver:
 
     async def _find_lines(self, parts: Sequence[Part]) -> None:
         unknown = {
-            part.arrival.topic: part.key
+            part.topic: part.key
             for part in parts
-            if part.key is not None and part.arrival.topic not in self.routes.lines
+            if part.key is not None and part.topic not in self.routes.lines
         }
         if not unknown:
             return
@@ -98,7 +98,7 @@ class Resolver:
                 if name not in line.routes and self.routes.make(line, name) is None:
                     key = SeriesKey(line.key.city, line.key.device, name[0], name[1])
                     wanted[key] = default_declaration(self.catalogue, name[0])
-                    lines[part.arrival.topic] = line
+                    lines[part.topic] = line
         if not wanted or not self.allow_unknown:
             return
         keys = [line.key for line in lines.values()]
@@ -115,7 +115,7 @@ class Resolver:
                 return await find_devices(connection, keys)
 
     def _line(self, part: Part) -> Line | None:
-        line = self.routes.lines.get(part.arrival.topic)
+        line = self.routes.lines.get(part.topic)
         return line if line is not None and line.device.allowed else None
 
     def _settle(self, part: Part) -> None:

@@ -1,4 +1,4 @@
-"""From parts to a batch, pure: conversion, limits on time, and what they turn away."""
+"""From read messages to a batch, pure: conversion, limits on time, and what they turn away."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +10,9 @@ from cityvitals.domain.arrays import READING, Records
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import US, iso
 from cityvitals.store.batch import Batch, Rejection
+from ingest.arrival import Arrival
+from ingest.burst import SENT
+from ingest.intake import Held
 from ingest.parts import Part
 from ingest.routes import Routes
 
@@ -17,27 +20,28 @@ EARLIEST_TAKEN_US: Final = -2_208_988_800 * US
 """1900-01-01T00:00Z."""
 LATEST_TAKEN_US: Final = 7_258_118_400 * US
 """2200-01-01T00:00Z."""
+_REASONS: Final = list(Reason)
 
 
-def screen(parts: Sequence[Part], routes: Routes, future_us: int) -> Batch:
-    """The batch of parts whose routes are all found, in order of arrival.
+def screen(held: Held, parts: Sequence[Part], routes: Routes, future_us: int) -> Batch:
+    """The batch of messages whose routes are all found, in order of arrival.
 
     Args:
-        parts: decoded messages.
-        routes: the table that their slots point into.
+        held: the messages.
+        parts: those of them that were read one by one.
+        routes: the table that slots point into.
         future_us: how far a live reading's end may lie after its arrival.
     """
-    rejected = [rejection for part in parts for rejection in part.rejections]
-    message = np.repeat(np.arange(len(parts)), [len(part.pack.t_us) for part in parts])
-    slots = np.array([slot for part in parts for slot in part.slots or ()], np.int64)
-    readings, ends, sender = _readings(parts, routes, message, slots)
+    arrivals = held.arrivals
+    sent = _sent(held, parts)
+    readings, ends, sender = _readings(arrivals, sent, routes)
     reasons = _reasons(readings, ends, sender, routes, future_us)
+    rejected = [rejection for part in parts for rejection in part.rejections]
     bad = np.flatnonzero(reasons)
-    rejected += [
-        _rejection(parts, message, int(row), list(Reason)[reasons[row] - 1], readings[row])
-        for row in bad
-    ]
-    good = reasons == 0
+    for row in bad.tolist():
+        arrival = arrivals[sent[row]["message"]]
+        rejected.append(_rejection(arrival, sent[row], routes, int(sender[row]), reasons[row]))
+    good = reasons == 0 if len(bad) else slice(None)
     taking, compact = np.unique(sender[good], return_inverse=True)
     return Batch(
         readings[good],
@@ -45,25 +49,46 @@ def screen(parts: Sequence[Part], routes: Routes, future_us: int) -> Batch:
         compact.astype(np.int32),
         tuple(routes.senders[one] for one in taking.tolist()),
         rejected,
+        _numbers(sent["seq"][good]),
     )
 
 
+def _sent(held: Held, parts: Sequence[Part]) -> Records:
+    """All readings as they were sent, `message` being the position among all messages."""
+    together = [burst.readings for burst in held.bursts]
+    apart = [_of_part(part) for part in parts if part.pack.t_us]
+    sent: Records = np.concatenate([np.empty(0, SENT), *together, *apart])
+    sizes = [len(piece) for piece in together]
+    sent["message"][: sum(sizes)] += np.repeat(np.array(held.starts(), np.int32), sizes)
+    # What came later must win, so what was read apart goes back to where it came.
+    return sent[np.argsort(sent["message"], kind="stable")] if apart else sent
+
+
+def _of_part(part: Part) -> Records:
+    pack = part.pack
+    sent = np.empty(len(pack.t_us), SENT)
+    sent["t"], sent["v"], sent["rev"] = pack.t_us, pack.v, pack.rev
+    sent["seq"] = [-1 if one is None else one for one in pack.seq]
+    sent["slot"], sent["message"], sent["index"] = part.slots, part.message, pack.index
+    return sent
+
+
 def _readings(
-    parts: Sequence[Part], routes: Routes, message: NDArray[np.intp], slots: NDArray[np.int64]
+    arrivals: Sequence[Arrival], sent: Records, routes: Routes
 ) -> tuple[Records, NDArray[np.int64], NDArray[np.int32]]:
     """READING records in canonical units, when each was complete, and its sender."""
-    route = routes.table[slots]
-    readings = np.zeros(len(slots), READING)
-    readings["t"] = [t for part in parts for t in part.pack.t_us]
-    readings["v"] = [v for part in parts for v in part.pack.v]
-    readings["rev"] = [rev for part in parts for rev in part.pack.rev]
+    route = routes.table[sent["slot"]]
+    readings = np.zeros(len(sent), READING)
+    for name in ("t", "rev"):
+        readings[name] = sent[name]
     readings["series"] = route["series"]
-    readings["received"] = np.array([p.arrival.received_us for p in parts], np.int64)[message]
+    received = np.array([arrival.received_us for arrival in arrivals], np.int64)
+    readings["received"] = received[sent["message"]]
     for row in np.flatnonzero(route["dated"]).tolist():
-        found = routes.at(int(slots[row]), int(readings["t"][row]))
+        found = routes.at(int(sent["slot"][row]), int(sent["t"][row]))
         route["scale"][row], route["offset"][row], route["end"][row], route["flags"][row] = found
     with np.errstate(over="ignore", invalid="ignore"):
-        readings["v"] = readings["v"] * route["scale"] + route["offset"]
+        readings["v"] = sent["v"] * route["scale"] + route["offset"]
     readings["flags"] = route["flags"]
     return readings, readings["t"] + route["end"], route["sender"]
 
@@ -89,20 +114,24 @@ def _reasons(
 
 
 def _code(reason: Reason) -> int:
-    return list(Reason).index(reason) + 1
+    return _REASONS.index(reason) + 1
 
 
 def _rejection(
-    parts: Sequence[Part], message: NDArray[np.intp], row: int, reason: Reason, reading: np.void
+    arrival: Arrival, sent: np.void, routes: Routes, sender: int, code: int
 ) -> Rejection:
-    part = parts[message[row]]
-    first = int(np.searchsorted(message, message[row]))
-    city, gateway = (part.key.city, part.key.gateway) if part.key else ("", "")
-    sent = part.arrival
-    index = part.pack.index[row - first]
-    detail = _detail(reason, iso(reading["t"]), iso(sent.received_us))
+    reason, by = _REASONS[code - 1], routes.senders[sender]
+    detail = _detail(reason, iso(sent["t"]), iso(arrival.received_us))
     return Rejection(
-        sent.topic, sent.payload, index, city, gateway, reason, detail, sent.received_us
+        arrival.topic,
+        arrival.payload,
+        int(sent["index"]),
+        by.city,
+        by.gateway,
+        reason,
+        detail,
+        arrival.received_us,
+        int(sent["seq"]),
     )
 
 
@@ -116,3 +145,8 @@ def _detail(reason: Reason, observed: str, received: str) -> str:
             return f"observed at {observed}, before 1900"
         case _:
             return "the value is not finite in the quantity's canonical unit"
+
+
+def _numbers(seq: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Running numbers, or none at all where no gateway of the batch counts."""
+    return seq if (seq >= 0).any() else np.empty(0, np.int64)

@@ -8,10 +8,12 @@ from cityvitals.store.batch import Batch
 from cityvitals.store.registry import Device
 from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.pack import Reading
-from ingest.parts import read_part
+from ingest.burst import read_burst
+from ingest.intake import Held
+from ingest.parts import read_parts
 from ingest.routes import Routes
 from ingest.screen import EARLIEST_TAKEN_US, LATEST_TAKEN_US, screen
-from tests.unit.ingest.city import CATALOGUE, NOW_US, arrival, device, line, settle
+from tests.unit.ingest.city import CATALOGUE, NOW_US, arrival, device, known_burst, line, settle
 
 FUTURE_US = 300 * US
 
@@ -19,10 +21,9 @@ FUTURE_US = 300 * US
 def screened(known: Device, *messages: list[Reading]) -> Batch:
     routes = Routes(CATALOGUE)
     line(routes, known)
-    parts = [
-        settle(read_part(arrival(encode(message)), routes, 65536), routes) for message in messages
-    ]
-    return screen(parts, routes, FUTURE_US)
+    burst = known_burst(routes, *map(encode, messages))
+    assert not burst.apart
+    return screen(Held([burst]), [], routes, FUTURE_US)
 
 
 def test_values_become_canonical() -> None:
@@ -111,5 +112,24 @@ def test_a_rejection_names_its_reading_in_its_message() -> None:
 
 
 def test_nothing_makes_an_empty_batch() -> None:
-    batch = screen([], Routes(CATALOGUE), FUTURE_US)
+    batch = screen(Held(), [], Routes(CATALOGUE), FUTURE_US)
     assert (len(batch.readings), batch.senders, batch.rejected) == (0, (), [])
+
+
+def test_what_was_read_apart_goes_back_to_where_it_came() -> None:
+    routes = Routes(CATALOGUE)
+    line(routes, device())
+    first, odd, last = (encode([Reading(NOW_US, "no2", value)]) for value in (1.0, 2.0, 3.0))
+    burst = known_burst(routes, first, odd, last)
+    before = read_burst(burst.arrivals[:1], routes, 65_536)
+    after = read_burst([arrival(b"[]"), burst.arrivals[2]], routes, 65_536)
+    [part] = read_parts(burst.arrivals[1], 65_536)
+    settle(part, routes).message = 1
+    batch = screen(Held([before, after]), [part], routes, FUTURE_US)
+    assert batch.readings["v"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_running_numbers_go_along_where_a_gateway_counts() -> None:
+    counted = Reading(NOW_US, "no2", 1.0, seq=7)
+    assert screened(device(), [counted, Reading(NOW_US, "pm10", 1.0)]).seq.tolist() == [7, -1]
+    assert len(screened(device(), [Reading(NOW_US, "no2", 1.0)]).seq) == 0
