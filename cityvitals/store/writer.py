@@ -7,7 +7,7 @@ everything looked up.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,21 @@ from numpy.typing import NDArray
 from cityvitals.domain.arrays import READING, Records, empty
 from cityvitals.errors import StoreConflict
 from cityvitals.store.batch import Batch, Outcomes
-from cityvitals.store.booking import Written, books, log_entries, outcomes
+from cityvitals.store.booking import (
+    Written,
+    books,
+    log_entries,
+    outcomes,
+    shard_by_series,
+    shards_of,
+)
 from cityvitals.store.copy import copy_in
 from cityvitals.store.dead_letters import keep_dead_letters
 from cityvitals.store.failures import translated
 from cityvitals.store.high_water import HighWater
-from cityvitals.store.lanes import Lane, has_committed, write_log
+from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
 from cityvitals.store.layouts import READINGS
-from cityvitals.store.ledger import book
+from cityvitals.store.ledger import Books, book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
@@ -37,6 +44,20 @@ class _Done:
     numbers: dict[int, int]
     outcomes: Outcomes
     written: Written
+
+
+@dataclass(slots=True)
+class _Books:
+    """What a batch leaves in log and ledger; reckoned while the server takes in the rows."""
+
+    batch: Batch
+    written: Written
+    entries: list[LogEntry] = field(default_factory=list)
+    ledger: Books = field(default_factory=dict)
+
+    def reckon(self) -> None:
+        self.entries = log_entries(self.batch, self.written)
+        self.ledger = books(self.batch, self.written)
 
 
 class ReadingWriter:
@@ -100,8 +121,8 @@ class ReadingWriter:
                 if unsure and await has_committed(connection, self._lane, unsure.numbers):
                     return unsure
                 async with connection.transaction():
-                    written = await self._write(connection, batch, order, maybe_known)
-                    done = await self._close_books(connection, batch, written)
+                    made = await self._write(connection, batch, order, maybe_known)
+                    done = await self._close_books(connection, made)
                     self._unsure = done
                 return done
 
@@ -111,29 +132,35 @@ class ReadingWriter:
         batch: Batch,
         order: NDArray[np.intp],
         maybe_known: NDArray[np.bool_],
-    ) -> Written:
+    ) -> _Books:
         """Bring the readings into the tables."""
         ordered = batch.readings[order]
         became = np.full(len(ordered), Became.STORED, np.int8)
         new, changed = ordered, empty(READING)
+        new_shard = shards_of(batch)[batch.sender[order]]
         if maybe_known.any():
             await lock(connection, sorted({sender.shard for sender in batch.senders}))
             resolution = await _resolve(connection, ordered[maybe_known])
             became[order[maybe_known]] = resolution.became
             new = np.concatenate([ordered[~maybe_known], resolution.new])
             new = new[np.lexsort((new["series"], new["t"]))]
+            new_shard = shard_by_series(batch, new)
             changed = resolution.changed
             await change_current(connection, changed)
             await keep_beside(connection, resolution.beside)
+        made = _Books(batch, Written(became, new, changed, new_shard))
         if len(new):
-            await copy_in(connection, READINGS, new)
-        return Written(became, new, changed)
+            await copy_in(connection, READINGS, new, meanwhile=made.reckon)
+        else:
+            made.reckon()
+        return made
 
-    async def _close_books(self, connection: Connection, batch: Batch, written: Written) -> _Done:
+    async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""
+        batch, written = made.batch, made.written
         await keep_dead_letters(connection, batch.rejected)
-        await book(connection, self._lane.name, books(batch, written))
-        numbers = await write_log(connection, self._lane, log_entries(batch, written))
+        await book(connection, self._lane.name, made.ledger)
+        numbers = await write_log(connection, self._lane, made.entries)
         return _Done(numbers, outcomes(batch, written), written)
 
     def _settle(self, batch: Batch, done: _Done) -> None:
