@@ -25,6 +25,8 @@ from ingest.packets import Published
 ANSWER_S: Final = 5.0
 """How long the broker may take to answer."""
 _MISC_S: Final = 1.0
+_MOST_UNANSWERED: Final = 100
+"""Messages of ours that the broker has not acknowledged."""
 _FAILED: Final = 0x80
 """MQTT reason codes from here on are failures."""
 _TAKEN_OVER: Final = 0x8E
@@ -72,6 +74,7 @@ class Link:
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
         self._is_watching = True
+        self._unanswered = 0
         self._client = self._make_client(client_id)
 
     async def connect(self, properties: Properties) -> bool:
@@ -126,6 +129,15 @@ class Link:
         self._client.ready.send(packets.tobytes())
         self._writable()
 
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 1; False where the connection is lost or too much is still unanswered."""
+        if self._client.socket() is None or self._unanswered >= _MOST_UNANSWERED:
+            return False
+        self._unanswered += 1
+        self._client.publish(topic, payload, qos=1)
+        self._writable()
+        return True
+
     def watch(self, *, on: bool) -> None:
         """Read from the socket, or leave what comes to the network's own buffers."""
         sock = self._client.socket()
@@ -167,6 +179,7 @@ class Link:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._suback
+        client.on_publish = self._published
         client.on_socket_open = self._opened
         client.on_socket_close = self._closing
         client.on_socket_register_write = self._wants_to_write
@@ -237,6 +250,9 @@ class Link:
             self._answered.set_exception(self._unfit("offers no shared subscriptions"))
         else:
             self._answered.set_result(flags.session_present)
+
+    def _published(self, *_: Any) -> None:
+        self._unanswered -= 1
 
     def _suback(
         self,

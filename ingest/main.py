@@ -13,6 +13,7 @@ from cityvitals.catalogue.load import load_catalogue
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
 from cityvitals.settings import Settings
+from cityvitals.store.batch import Rejection
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
@@ -25,6 +26,7 @@ from ingest.arrival import Arrival
 from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.pipeline import Pipeline, wall_clock_us
+from ingest.rejects import Notices
 from ingest.resolve import Resolver
 from ingest.routes import Routes
 from ingest.statements import Declarer
@@ -106,7 +108,7 @@ async def _ingest(
         settings.ingest,
         intake,
         wall_clock_us,
-        _reporter(health, "broker"),
+        _reporter(health, "broker", metrics.connections.inc),
         lambda: _check_lane(pool, lane),
     )
 
@@ -122,6 +124,7 @@ async def _ingest(
         Resolver(pool, lane, catalogue, routes, allow, on_store),
         ReadingWriter(pool, lane, on_store),
         acknowledge,
+        _teller(subscriber, metrics),
         metrics,
     )
 
@@ -152,10 +155,26 @@ async def _check_lane(pool: Pool, lane: Lane) -> None:
             await require_mine(connection, lane)
 
 
-def _reporter(health: Health, part: str) -> Callable[[str], None]:
+def _teller(subscriber: Subscriber, metrics: Metrics) -> Callable[[Sequence[Rejection]], None]:
+    """Tell gateways what was rejected, as far as they can be told now."""
+    notices = Notices()
+
+    def tell(rejected: Sequence[Rejection]) -> None:
+        for notice in notices.of(rejected, wall_clock_us()):
+            sent = subscriber.tell(notice.topic, notice.payload)
+            metrics.notices.labels("sent" if sent else "dropped").inc()
+
+    return tell
+
+
+def _reporter(
+    health: Health, part: str, on_ready: Callable[[], None] = lambda: None
+) -> Callable[[str], None]:
     """Tell `/readyz` about a part: "" is ready, anything else the reason why not."""
 
     def report(reason: str) -> None:
+        if not reason:
+            on_ready()
         health.set_ready(part, not reason, reason)
 
     return report

@@ -42,6 +42,12 @@ class Metrics:
         self.acked = Counter(
             f"{name}messages_acked_total", "Messages acknowledged.", registry=registry
         )
+        self.notices = Counter(
+            f"{name}reject_notices_total",
+            "Messages to gateways about what was rejected; dropped while the broker is away.",
+            ["outcome"],
+            registry=registry,
+        )
         self.connections = Counter(
             f"{name}broker_connections_total", "Connections made to the broker.", registry=registry
         )

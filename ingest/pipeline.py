@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cityvitals.settings import IngestSettings
-from cityvitals.store.batch import Batch
+from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.writer import ReadingWriter
 from ingest.arrival import Arrival
 from ingest.declared import read_statement
@@ -27,6 +27,7 @@ class Pipeline:
 
     Attributes:
         acknowledge: tells the broker of messages that are committed, in order of arrival.
+        tell: tells gateways what was rejected, once that is committed.
         is_stale: set when the registry changed: routes are found again before the next batch.
     """
 
@@ -37,6 +38,7 @@ class Pipeline:
     resolver: Resolver
     writer: ReadingWriter
     acknowledge: Callable[[Sequence[Arrival]], None]
+    tell: Callable[[Sequence[Rejection]], None]
     metrics: Metrics
     is_stale: bool = False
     is_stopping: bool = False
@@ -99,6 +101,8 @@ class Pipeline:
 
     async def _write(self, batch: Batch) -> None:
         self.metrics.count(await self.writer.commit(batch))
+        if batch.rejected:
+            self.tell(batch.rejected)
 
     def _forget(self) -> None:
         self.is_stale = False

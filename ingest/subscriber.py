@@ -109,6 +109,10 @@ class Subscriber:
         self._link.acknowledge(mine)
         return len(mine)
 
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish a message, if it can go out now; whether it did."""
+        return self._link is not None and self._link.publish(topic, payload)
+
     def resume(self) -> None:
         """Read on, if reading stopped because the sink was full and it no longer is."""
         if self._is_paused and not self._sink.is_full and not self._is_stopping:
