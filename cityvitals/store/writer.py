@@ -68,18 +68,15 @@ class _Work:
     Attributes:
         became: per reading of the batch, int8 of `Became`; what is no work is a duplicate.
         order: the readings that are work, sorted by (t, series), arrivals of a key in order.
+        ordered: the READING records of `order`.
         maybe_known: per reading of `order`, whether it has to be looked up.
     """
 
     batch: Batch
     became: NDArray[np.int8]
     order: NDArray[np.intp]
+    ordered: Records
     maybe_known: NDArray[np.bool_]
-
-    @property
-    def ordered(self) -> Records:
-        """The READING records that are work."""
-        return self.batch.readings[self.order]
 
 
 class ReadingWriter:
@@ -129,8 +126,10 @@ class ReadingWriter:
         old = np.flatnonzero(~self._high.is_newer(ordered["t"], ordered["series"]))
         said[old] |= self._recent.knows(ordered[old])
         became = np.full(len(ordered), Became.STORED, np.int8)
-        became[order[said]] = Became.DUPLICATE
-        return _Work(batch, became, order[~said], self._maybe_known(ordered[~said]))
+        if said.any():
+            became[order[said]] = Became.DUPLICATE
+            order, ordered = order[~said], ordered[~said]
+        return _Work(batch, became, order, ordered, self._maybe_known(ordered))
 
     def _maybe_known(self, ordered: Records) -> NDArray[np.bool_]:
         """Which readings have to be looked up before they are written."""
