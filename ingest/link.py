@@ -73,6 +73,7 @@ class Link:
         self._subscribed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
+        self._is_mqtt5 = broker.protocol == "5"
         self._is_watching = True
         self._unanswered = 0
         self._client = self._make_client(client_id)
@@ -80,19 +81,21 @@ class Link:
     async def connect(self, properties: Properties) -> bool:
         """Connect; whether the broker still had our session.
 
+        Args:
+            properties: what MQTT 5 lets us ask for; 3.1.1 has no way to.
+
         Raises:
             OSError: the broker is away, or did not answer.
             UnfitServer: the broker refuses MQTT 5, us, or shared subscriptions.
         """
         host, port = self._broker.host, self._broker.port
         async with asyncio.timeout(ANSWER_S):
-            self._client.ready = BufferedSocket(await open_socket(host, port))
+            sock = await open_socket(host, port)
+            self._client.ready = BufferedSocket(sock, properties=self._is_mqtt5)
+            # MQTT 3.1.1 says by the client's `clean_session` what 5 says by `clean_start`.
+            mqtt5: dict[str, Any] = {"clean_start": False, "properties": properties}
             self._client.connect(
-                host,
-                port,
-                self._broker.keepalive_seconds,
-                clean_start=False,
-                properties=properties,
+                host, port, self._broker.keepalive_seconds, **(mqtt5 if self._is_mqtt5 else {})
             )
             return await self._answer(self._answered)
 
@@ -105,7 +108,8 @@ class Link:
         """
         self._filters = filters
         async with asyncio.timeout(ANSWER_S):
-            self._client.subscribe([(one, SubscribeOptions(qos=1)) for one in filters])
+            qos: Any = SubscribeOptions(qos=1) if self._is_mqtt5 else 1
+            self._client.subscribe([(one, qos) for one in filters])
             await self._answer(self._subscribed)
 
     async def until_lost(self) -> None:
@@ -168,7 +172,10 @@ class Link:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
+            clean_session=None if self._is_mqtt5 else False,
+            protocol=(
+                MQTTProtocolVersion.MQTTv5 if self._is_mqtt5 else MQTTProtocolVersion.MQTTv311
+            ),
             manual_ack=True,
         )
         if self._broker.username is not None:
@@ -315,6 +322,6 @@ class Link:
 
     def _unfit(self, what: str) -> UnfitServer:
         return UnfitServer(
-            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT 5 "
-            "with shared subscriptions"
+            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT "
+            f"{self._broker.protocol} with shared subscriptions"
         )

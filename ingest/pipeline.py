@@ -100,7 +100,7 @@ class Pipeline:
         return found
 
     async def _write(self, batch: Batch) -> None:
-        self.metrics.count(await self.writer.commit(batch))
+        self.metrics.count(batch, await self.writer.commit(batch))
         if batch.rejected:
             self.tell(batch.rejected)
 
