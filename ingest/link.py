@@ -6,8 +6,10 @@ traffic, go past it: see `ingest.packets`.
 """
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
@@ -18,6 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cityvitals.errors import Fenced, UnfitServer
 from cityvitals.settings import BrokerSettings
+from cityvitals.tls import client_context, explain, password_of
 from ingest.buffered_socket import BufferedSocket
 from ingest.dialing import open_socket
 from ingest.packets import Published
@@ -35,6 +38,22 @@ _PUBACK: Final = 0x4002
 _TRY_AGAIN: Final = frozenset({0x88, 0x89, 0x97, 0x9F})
 """Server unavailable, server busy, quota exceeded, connection rate exceeded."""
 _T = TypeVar("_T")
+
+
+class Access(NamedTuple):
+    """What connecting takes besides an address, read from files once."""
+
+    context: ssl.SSLContext | None
+    password: str | None
+
+
+def access_to(broker: BrokerSettings) -> Access:
+    """What connecting to a broker takes.
+
+    Raises:
+        SettingsError: naming the setting and its file, never what is in it.
+    """
+    return Access(client_context(broker), password_of(broker))
 
 
 class _Client(Client):
@@ -57,6 +76,7 @@ class Link:
         broker: where it is, and who we are.
         client_id: the persistent session's name.
         on_publishes: takes messages in the loop's thread, as many as came at once.
+        access: made of `broker` by `access_to`, once for all connections.
     """
 
     def __init__(
@@ -64,8 +84,10 @@ class Link:
         broker: BrokerSettings,
         client_id: str,
         on_publishes: Callable[[Sequence[Published]], None],
+        access: Access | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self._access = access or access_to(broker)
         self._loop = loop
         self._broker = broker
         self._on_publishes = on_publishes
@@ -90,7 +112,7 @@ class Link:
         """
         host, port = self._broker.host, self._broker.port
         async with asyncio.timeout(ANSWER_S):
-            sock = await open_socket(host, port)
+            sock = await self._dial(host, port)
             self._client.ready = BufferedSocket(sock, properties=self._is_mqtt5)
             # MQTT 3.1.1 says by the client's `clean_session` what 5 says by `clean_start`.
             mqtt5: dict[str, Any] = {"clean_start": False, "properties": properties}
@@ -168,6 +190,12 @@ class Link:
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, so that nobody warns about it
 
+    async def _dial(self, host: str, port: int) -> socket.socket:
+        try:
+            return await open_socket(host, port, self._access.context)
+        except ssl.SSLError as error:
+            raise ConnectionError(explain(self._broker, error)) from error
+
     def _make_client(self, client_id: str) -> _Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
@@ -179,10 +207,7 @@ class Link:
             manual_ack=True,
         )
         if self._broker.username is not None:
-            secret = self._broker.password
-            client.username_pw_set(
-                self._broker.username, secret.get_secret_value() if secret else None
-            )
+            client.username_pw_set(self._broker.username, self._access.password)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._suback
