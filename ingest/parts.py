@@ -45,6 +45,9 @@ class Part:
     def keep(self, rows: list[int]) -> None:
         """Keep only some of the good readings, by their position among them."""
         pack = self.pack
+        if pack.relative:
+            timeless = set(pack.relative)
+            pack.relative = [place for place, row in enumerate(rows) if row in timeless]
         columns: list[list[Any]] = [
             pack.t_us,
             pack.q,

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cityvitals.domain.times import US
 from cityvitals.settings import IngestSettings
 from cityvitals.store.batch import Batch
 from cityvitals.store.writer import ReadingWriter
@@ -11,9 +12,10 @@ from ingest.arrival import Arrival
 from ingest.intake import Held, Intake
 from ingest.metrics import Metrics
 from ingest.parts import Part
+from ingest.rates import Rates
 from ingest.resolve import Resolver
 from ingest.routes import Routes
-from ingest.screen import screen
+from ingest.screen import Tolerance, screen
 from ingest.statements import Declarer
 
 
@@ -39,6 +41,17 @@ class Pipeline:
     metrics: Metrics
     is_stale: bool = False
     is_stopping: bool = False
+    tolerance: Tolerance = field(init=False)
+    rates: Rates | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take what screening needs from the settings."""
+        settings = self.settings
+        self.tolerance = Tolerance(
+            round(settings.future_seconds * US), round(settings.skew_seconds * US)
+        )
+        per_s = settings.gateway_readings_per_s
+        self.rates = Rates(per_s) if per_s else None
 
     async def run(self) -> None:
         """Commit batches until stopped and nothing is held.
@@ -76,7 +89,7 @@ class Pipeline:
         if changed:
             self._forget(held.parts)
         await self.resolver.resolve(held.parts)
-        batch = screen(held.parts, self.routes, round(self.settings.future_seconds * 1_000_000))
+        batch = screen(held.parts, self.routes, self.tolerance, self.rates)
         batch.rejected += rejected
         if len(batch.readings) or batch.rejected:
             await self._write(batch)

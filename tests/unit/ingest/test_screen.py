@@ -10,10 +10,11 @@ from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.pack import Reading
 from ingest.parts import read_part
 from ingest.routes import Routes
-from ingest.screen import EARLIEST_TAKEN_US, LATEST_TAKEN_US, screen
+from ingest.screen import EARLIEST_TAKEN_US, LATEST_TAKEN_US, Tolerance, screen
 from tests.unit.ingest.city import CATALOGUE, NOW_US, arrival, device, line, settle
 
 FUTURE_US = 300 * US
+TOLERANCE = Tolerance(FUTURE_US, 30 * US)
 
 
 def screened(known: Device, *messages: list[Reading]) -> Batch:
@@ -22,7 +23,7 @@ def screened(known: Device, *messages: list[Reading]) -> Batch:
     parts = [
         settle(read_part(arrival(encode(message)), routes, 65536), routes) for message in messages
     ]
-    return screen(parts, routes, FUTURE_US)
+    return screen(parts, routes, TOLERANCE)
 
 
 def test_values_become_canonical() -> None:
@@ -111,5 +112,5 @@ def test_a_rejection_names_its_reading_in_its_message() -> None:
 
 
 def test_nothing_makes_an_empty_batch() -> None:
-    batch = screen([], Routes(CATALOGUE), FUTURE_US)
+    batch = screen([], Routes(CATALOGUE), TOLERANCE)
     assert (len(batch.readings), batch.senders, batch.rejected) == (0, (), [])
