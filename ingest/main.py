@@ -16,6 +16,7 @@ from cityvitals.settings import Settings
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
+from cityvitals.store.newcomers import Quotas
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.registry_watch import watch_registry
@@ -100,6 +101,11 @@ async def _ingest(
     routes = Routes(catalogue)
     on_store = _reporter(health, "database")
     allow = settings.ingest.register_unknown
+    quotas = Quotas(
+        settings.ingest.new_series_per_hour,
+        settings.ingest.new_gateways_per_hour,
+        settings.ingest.new_cities_per_hour,
+    )
     intake = Intake(settings.ingest, catalogue, routes, metrics)
     subscriber = Subscriber(
         settings.broker,
@@ -118,8 +124,8 @@ async def _ingest(
         settings.ingest,
         intake,
         routes,
-        Declarer(pool, lane, allow, on_store),
-        Resolver(pool, lane, catalogue, routes, allow, on_store),
+        Declarer(pool, lane, allow, on_store, quotas),
+        Resolver(pool, lane, catalogue, routes, allow, on_store, quotas),
         ReadingWriter(pool, lane, on_store),
         acknowledge,
         metrics,

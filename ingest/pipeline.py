@@ -77,6 +77,7 @@ class Pipeline:
         if self.is_stale or self.routes.is_full:
             self._forget([])
             self.declarer.forget()
+            self.resolver.forget()
         held = self.intake.take()
         if not held.arrivals:
             return
