@@ -71,10 +71,9 @@ async def workers(
         made = []
         for number in range(count):
             lane = await taken(pool, f"ingest-{number}")
-            resolver = Resolver(
-                pool, lane, CATALOGUE, Routes(CATALOGUE), True, lambda _: None, quotas
-            )
-            made.append(Worker(pool, resolver, Declarer(pool, lane, True, lambda _: None, quotas)))
+            allow, told = True, print
+            resolver = Resolver(pool, lane, CATALOGUE, Routes(CATALOGUE), allow, told, quotas)
+            made.append(Worker(pool, resolver, Declarer(pool, lane, allow, told, quotas)))
         yield made
 
 

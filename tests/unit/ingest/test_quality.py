@@ -53,7 +53,8 @@ def test_all_readings_at_once_are_flagged_as_one_by_one(
 
 
 def test_a_fault_code_is_what_is_sent_and_not_what_it_converts_to() -> None:
-    bounds = Bounds(*(np.full(2, math.nan) for _ in range(2)), np.full((2, 1), -999.0))
+    none = np.full(2, math.nan)
+    bounds = Bounds(none, none, np.full((2, 1), -999.0))
     arrived = Arrived(np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.bool_))
     sent, canonical = np.array([-999.0, -0.999]), np.array([-999_000.0, -999.0])
     assert flags_of(sent, canonical, bounds, arrived, 0).tolist() == [Flag.FAULT_CODE, 0]

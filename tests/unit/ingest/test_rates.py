@@ -10,7 +10,7 @@ BATCH = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30 * US)), max_size
 
 def over(rates: Rates, gateways: list[int], at_us: int) -> list[bool]:
     times = np.full(len(gateways), at_us, np.int64)
-    return rates.over(np.array(gateways, np.int64), times).tolist()
+    return [bool(one) for one in rates.over(np.array(gateways, np.int64), times)]
 
 
 def test_ten_seconds_worth_may_come_at_once_and_the_last_are_over() -> None:
