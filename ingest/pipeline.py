@@ -77,7 +77,6 @@ class Pipeline:
         if self.is_stale or self.routes.is_full:
             self._forget([])
             self.declarer.forget()
-            self.resolver.forget()
         held = self.intake.take()
         if not held.arrivals:
             return
@@ -101,6 +100,7 @@ class Pipeline:
     def _forget(self, taken: Sequence[Part]) -> None:
         self.is_stale = False
         self.intake.forget_routes()
+        self.resolver.forget()
         for part in taken:
             if part.pack.t_us:
                 part.slots = None
