@@ -7,7 +7,7 @@ composition root, which hands every part the section it needs.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -41,13 +41,14 @@ class DatabaseSettings(_Section):
 
 
 class BrokerSettings(_Section):
-    """How to reach the MQTT 5 broker."""
+    """How to reach the MQTT broker."""
 
     host: str = "127.0.0.1"
     port: Port = 1883
     username: str | None = None
     password: SecretStr | None = None
     keepalive_seconds: int = Field(default=30, ge=5, le=3600)
+    protocol: Literal["5", "3.1.1"] = "5"
 
 
 class IngestSettings(_Section):

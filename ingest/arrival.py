@@ -1,6 +1,8 @@
 """A message as the broker handed it over."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_MOST_TOPICS: Final = 100_000
 
 
 class Arrival(NamedTuple):
@@ -21,3 +23,23 @@ class Arrival(NamedTuple):
     qos: int
     generation: int
     session: str = ""
+
+
+class Topics:
+    """Topics as text; the same topic is the same object each time, which look-ups are faster by.
+
+    Bounded by forgetting all past 100,000.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[bytes, str] = {}
+
+    def text(self, topic: bytes) -> str:
+        """The topic's text, total: what is no UTF-8, and NUL, which no table takes, is replaced."""
+        found = self._texts.get(topic)
+        if found is None:
+            if len(self._texts) >= _MOST_TOPICS:
+                self._texts.clear()
+            found = topic.decode("utf-8", "replace").replace("\0", "\ufffd")
+            self._texts[topic] = found
+        return found

@@ -1,34 +1,90 @@
-"""A socket that reads and writes in large pieces what paho asks for in small ones.
+"""A socket that reads and writes in large pieces, and gives paho one whole packet at a time.
 
 paho reads each packet in three pieces and sends each acknowledgement by itself: four system calls
-per message, more than all that decoding it takes.
+per message, more than all that decoding it takes. PUBLISH packets do not reach it at all.
 """
 
 import socket
+import ssl
 from contextlib import suppress
 from typing import Final
 
-_PIECE: Final = 1 << 16
+from ingest.packets import Published, packet_end, read_publishes
+
+_PIECE: Final = 1 << 17
+_WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class BufferedSocket:
     """Stands in for a connected, non-blocking socket in paho's client.
 
-    Bounded: at most one piece is read ahead. What is written waits for `flush`; paho queues an
-    acknowledgement for each message held, so at most Receive Maximum of four bytes each.
+    Bounded: at most one piece is read beyond the packet that is not complete yet. What is written
+    waits for `flush`: acknowledgements, at most Receive Maximum of four bytes each, and what paho
+    sends.
+
+    Args:
+        sock: plain, or wrapped for TLS.
+        properties: whether packets have properties, as in MQTT 5.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, *, properties: bool = True) -> None:
         self._sock = sock
-        self._ahead = memoryview(b"")
+        self._properties = properties
+        self._ahead = b""
+        self._granted = memoryview(b"")
         self._behind = bytearray()
+        self._is_over = False
+
+    def fill(self) -> bool:
+        """Read what has come; whether there was anything.
+
+        Raises:
+            OSError: the connection is lost.
+        """
+        try:
+            piece = self._sock.recv(_PIECE)
+        except _WOULD_BLOCK:
+            return False
+        self._is_over = not piece
+        self._ahead = self._ahead + piece if self._ahead else piece
+        return True
+
+    def take_publishes(self) -> list[Published]:
+        """The PUBLISH packets of QoS 0 and 1 that come next.
+
+        Raises:
+            MalformedPacket: what came is no MQTT.
+        """
+        found, end = read_publishes(self._ahead, properties=self._properties)
+        if end:
+            self._ahead = self._ahead[end:]
+        return found
+
+    def grant(self) -> bool:
+        """Let `recv` have the next packet, or the connection's end; whether there is either.
+
+        Raises:
+            MalformedPacket: what came is no MQTT.
+        """
+        end = packet_end(self._ahead)
+        if 0 <= end <= len(self._ahead):
+            self._granted = memoryview(self._ahead)[:end]
+            self._ahead = self._ahead[end:]
+            return True
+        return self._is_over
 
     def recv(self, size: int) -> bytes:
-        """At most `size` bytes; b"" at the end; BlockingIOError where none have come."""
-        if not self._ahead:
-            self._ahead = memoryview(self._sock.recv(_PIECE))
-        taken = bytes(self._ahead[:size])
-        self._ahead = self._ahead[size:]
+        """At most `size` bytes of what was granted; b"" at the connection's end.
+
+        Raises:
+            BlockingIOError: nothing is granted.
+        """
+        if not self._granted:
+            if self._is_over:
+                return b""
+            raise BlockingIOError
+        taken = bytes(self._granted[:size])
+        self._granted = self._granted[size:]
         return taken
 
     def send(self, data: bytes | bytearray) -> int:
@@ -45,15 +101,15 @@ class BufferedSocket:
         while self._behind:
             try:
                 sent = self._sock.send(self._behind)
-            except BlockingIOError:
+            except _WOULD_BLOCK:
                 return False
             del self._behind[:sent]
         return True
 
     @property
-    def has_read_ahead(self) -> bool:
-        """Whether there are bytes that no readable socket will tell of."""
-        return bool(self._ahead)
+    def has_more(self) -> bool:
+        """Whether there are bytes that no readable descriptor will tell of."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def fileno(self) -> int:
         """The descriptor that the event loop watches."""

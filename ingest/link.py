@@ -1,15 +1,16 @@
 """One connection to the broker: paho-mqtt on the event loop's own thread, acks by hand.
 
-paho's hooks for external loops say when its socket is to be watched. paho handles one packet per
-call, so what was read ahead is handled until it is used up or other work is due.
+paho connects, subscribes, publishes and keeps the connection alive; its hooks for external loops
+say when its socket is to be watched. PUBLISH packets and their acknowledgements, nearly all of the
+traffic, go past it: see `ingest.packets`.
 """
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+import numpy as np
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -18,14 +19,19 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from cityvitals.errors import Fenced, UnfitServer
 from cityvitals.settings import BrokerSettings
 from ingest.buffered_socket import BufferedSocket
+from ingest.dialing import open_socket
+from ingest.packets import Published
 
 ANSWER_S: Final = 5.0
 """How long the broker may take to answer."""
 _MISC_S: Final = 1.0
-_PACKETS_AT_ONCE: Final = 16
+_MOST_UNANSWERED: Final = 100
+"""Messages of ours that the broker has not acknowledged."""
 _FAILED: Final = 0x80
 """MQTT reason codes from here on are failures."""
 _TAKEN_OVER: Final = 0x8E
+_PUBACK: Final = 0x4002
+"""Type and length of an acknowledgement without a reason: 0, success."""
 _TRY_AGAIN: Final = frozenset({0x88, 0x89, 0x97, 0x9F})
 """Server unavailable, server busy, quota exceeded, connection rate exceeded."""
 _T = TypeVar("_T")
@@ -50,31 +56,33 @@ class Link:
     Args:
         broker: where it is, and who we are.
         client_id: the persistent session's name.
-        on_message: takes each message in the loop's thread.
-        on_batch: called after a run of messages, before other work gets its turn.
+        on_publishes: takes messages in the loop's thread, as many as came at once.
     """
 
     def __init__(
         self,
         broker: BrokerSettings,
         client_id: str,
-        on_message: Callable[[MQTTMessage], None],
-        on_batch: Callable[[], None],
+        on_publishes: Callable[[Sequence[Published]], None],
     ) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._broker = broker
-        self._on_message = on_message
-        self._on_batch = on_batch
+        self._on_publishes = on_publishes
         self._answered: asyncio.Future[bool] = loop.create_future()
         self._subscribed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
+        self._is_mqtt5 = broker.protocol == "5"
         self._is_watching = True
+        self._unanswered = 0
         self._client = self._make_client(client_id)
 
     async def connect(self, properties: Properties) -> bool:
         """Connect; whether the broker still had our session.
+
+        Args:
+            properties: what MQTT 5 lets us ask for; 3.1.1 has no way to.
 
         Raises:
             OSError: the broker is away, or did not answer.
@@ -82,13 +90,12 @@ class Link:
         """
         host, port = self._broker.host, self._broker.port
         async with asyncio.timeout(ANSWER_S):
-            self._client.ready = BufferedSocket(await _open_socket(host, port))
+            sock = await open_socket(host, port)
+            self._client.ready = BufferedSocket(sock, properties=self._is_mqtt5)
+            # MQTT 3.1.1 says by the client's `clean_session` what 5 says by `clean_start`.
+            mqtt5: dict[str, Any] = {"clean_start": False, "properties": properties}
             self._client.connect(
-                host,
-                port,
-                self._broker.keepalive_seconds,
-                clean_start=False,
-                properties=properties,
+                host, port, self._broker.keepalive_seconds, **(mqtt5 if self._is_mqtt5 else {})
             )
             return await self._answer(self._answered)
 
@@ -101,7 +108,8 @@ class Link:
         """
         self._filters = filters
         async with asyncio.timeout(ANSWER_S):
-            self._client.subscribe([(one, SubscribeOptions(qos=1)) for one in filters])
+            qos: Any = SubscribeOptions(qos=1) if self._is_mqtt5 else 1
+            self._client.subscribe([(one, qos) for one in filters])
             await self._answer(self._subscribed)
 
     async def until_lost(self) -> None:
@@ -116,9 +124,23 @@ class Link:
             self._client.loop_misc()
         self._ended.result()
 
-    def acknowledge(self, mid: int) -> None:
-        """Acknowledge a message of this connection."""
-        self._client.ack(mid, 1)
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Acknowledge messages of this connection, in order."""
+        if not mids or self._client.socket() is None:
+            return
+        packets = np.empty((len(mids), 2), ">u2")
+        packets[:, 0], packets[:, 1] = _PUBACK, mids
+        self._client.ready.send(packets.tobytes())
+        self._writable()
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 1; False where the connection is lost or too much is still unanswered."""
+        if self._client.socket() is None or self._unanswered >= _MOST_UNANSWERED:
+            return False
+        self._unanswered += 1
+        self._client.publish(topic, payload, qos=1)
+        self._writable()
+        return True
 
     def watch(self, *, on: bool) -> None:
         """Read from the socket, or leave what comes to the network's own buffers."""
@@ -150,7 +172,10 @@ class Link:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
+            clean_session=None if self._is_mqtt5 else False,
+            protocol=(
+                MQTTProtocolVersion.MQTTv5 if self._is_mqtt5 else MQTTProtocolVersion.MQTTv311
+            ),
             manual_ack=True,
         )
         if self._broker.username is not None:
@@ -161,7 +186,7 @@ class Link:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._suback
-        client.on_message = self._message
+        client.on_publish = self._published
         client.on_socket_open = self._opened
         client.on_socket_close = self._closing
         client.on_socket_register_write = self._wants_to_write
@@ -181,32 +206,40 @@ class Link:
         self._loop.remove_writer(sock)
 
     def _readable(self) -> None:
-        """Handle what has come; what is left after a number of packets, when others had a turn."""
+        """Handle what has come."""
         try:
-            for _ in range(_PACKETS_AT_ONCE):
-                self._client.loop_read()
-                if self._client.socket() is None or not self._client.ready.has_read_ahead:
-                    break
-            self._on_batch()
+            self._client.ready.fill()
+            self._handle()
         except Exception as error:  # noqa: BLE001 - the loop would log it and go on regardless
             self._end(error)
-        if self._is_watching and self._client.socket() and self._client.ready.has_read_ahead:
+            return
+        if self._is_watching and self._client.socket() and self._client.ready.has_more:
             self._loop.call_soon(self._readable)
 
+    def _handle(self) -> None:
+        """Hand on the messages that are all there; other packets are paho's."""
+        ready = self._client.ready
+        while self._client.socket() is not None:
+            found = ready.take_publishes()
+            if found:
+                self._on_publishes(found)
+            if not ready.grant():
+                return
+            self._client.loop_read()
+
     def _writable(self) -> None:
-        """Send what paho has queued, and the rest when the socket takes more."""
+        """Send what waits, and the rest when the socket takes more."""
         self._client.loop_write()
         sock = self._client.socket()
         if sock is None:
             return
         try:
-            if not self._client.ready.flush():
+            if self._client.ready.flush():
+                self._loop.remove_writer(sock)
+            else:
                 self._loop.add_writer(sock, self._writable)
         except OSError as error:
             self._end(error)
-
-    def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._on_message(message)
 
     def _connected(
         self,
@@ -224,6 +257,9 @@ class Link:
             self._answered.set_exception(self._unfit("offers no shared subscriptions"))
         else:
             self._answered.set_result(flags.session_present)
+
+    def _published(self, *_: Any) -> None:
+        self._unanswered -= 1
 
     def _suback(
         self,
@@ -286,30 +322,6 @@ class Link:
 
     def _unfit(self, what: str) -> UnfitServer:
         return UnfitServer(
-            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT 5 "
-            "with shared subscriptions"
+            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT "
+            f"{self._broker.protocol} with shared subscriptions"
         )
-
-
-async def _open_socket(host: str, port: int) -> socket.socket:
-    """A connected TCP socket to the first address that answers."""
-    loop = asyncio.get_running_loop()
-    last: OSError = ConnectionError(f"{host} has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        made = socket.socket(family, kind, protocol)
-        made.settimeout(0)  # the loop waits in its place
-        try:
-            await loop.sock_connect(made, address)
-            # Acks are four bytes each: without this the kernel holds them back for company.
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            made.close()
-            last = error
-        except asyncio.CancelledError:
-            made.close()
-            raise
-        else:
-            return made
-    raise last

@@ -1,36 +1,46 @@
-"""Messages on their way to a commit, decoded as far as can be told without the store."""
+"""Messages of readings that are read one by one, as far as can be told without the store."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from cityvitals.domain.names import is_identifier
 from cityvitals.domain.outcome import Reason
 from cityvitals.errors import BadTopic, MalformedPayload
 from cityvitals.store.batch import Rejection
 from cityvitals.store.registry import DeviceKey
-from cityvitals.wire import payload as payloads
 from cityvitals.wire import topic as topics
 from cityvitals.wire.pack import Pack
+from cityvitals.wire.payload import decode
 from ingest.arrival import Arrival
-from ingest.routes import Line, Name, Routes
+from ingest.routes import Name
+
+_COLUMNS: Final = ("t_us", "q", "v", "u", "rev", "seq", "ch", "index")
 
 
 @dataclass(slots=True)
 class Part:
-    """A message of readings.
+    """What a message says of one device, or what of it belongs to none.
 
     Attributes:
-        key: the device, or None where the topic names none.
+        city: "" where the topic tells none; so is gateway.
+        key: the device, or None where there is none.
+        topic: the device's own topic of readings.
         pack: its good readings so far.
         slots: the route of each, or None while any is still to be found.
         rejected: what was turned away, as (index, reason, detail).
+        message: position of the message in its batch.
     """
 
     arrival: Arrival
+    city: str = ""
+    gateway: str = ""
     key: DeviceKey | None = None
+    topic: str = ""
     pack: Pack = field(default_factory=Pack)
     slots: list[int] | None = None
     rejected: list[tuple[int, Reason, str]] = field(default_factory=list)
+    message: int = 0
 
     def reject_message(self, reason: Reason, detail: str) -> None:
         """Turn the whole message away, as one."""
@@ -38,37 +48,34 @@ class Part:
         self.rejected = [(0, reason, detail)]
 
     def reject_readings(self, reason: Reason, detail: str) -> None:
-        """Turn every reading of the message away."""
+        """Turn every reading away."""
         self.rejected += [(index, reason, detail) for index in self.pack.index]
         self.pack, self.slots = Pack(), []
 
+    def reject_rows(self, rows: Iterable[int], reason: Reason, detail: str) -> None:
+        """Turn some of the good readings away, by their position among them."""
+        bad = set(rows)
+        self.rejected += [(self.pack.index[row], reason, detail) for row in sorted(bad)]
+        self.keep([row for row in range(len(self.pack.t_us)) if row not in bad])
+
     def keep(self, rows: list[int]) -> None:
         """Keep only some of the good readings, by their position among them."""
-        pack = self.pack
-        if pack.relative:
-            timeless = set(pack.relative)
-            pack.relative = [place for place, row in enumerate(rows) if row in timeless]
-        columns: list[list[Any]] = [
-            pack.t_us,
-            pack.q,
-            pack.v,
-            pack.u,
-            pack.rev,
-            pack.seq,
-            pack.ch,
-            pack.index,
-        ]
-        for column in columns:
-            column[:] = [column[row] for row in rows]
+        self.pack = _chosen(self.pack, rows)
 
     @property
     def rejections(self) -> Iterator[Rejection]:
         """What was turned away, as dead letters to be."""
-        city, gateway = (self.key.city, self.key.gateway) if self.key else ("", "")
         sent = self.arrival
         for index, reason, detail in self.rejected:
             yield Rejection(
-                sent.topic, sent.payload, index, city, gateway, reason, detail, sent.received_us
+                sent.topic,
+                sent.payload,
+                index,
+                self.city,
+                self.gateway,
+                reason,
+                detail,
+                sent.received_us,
             )
 
     def names(self) -> Iterable[Name]:
@@ -76,46 +83,80 @@ class Part:
         return zip(self.pack.q, self.pack.ch, self.pack.u, strict=True)
 
 
-def read_part(arrival: Arrival, routes: Routes, largest_bytes: int) -> Part:
-    """Decode a message of readings; total: whatever is wrong becomes a rejection."""
+def read_parts(arrival: Arrival, largest_bytes: int) -> list[Part]:
+    """Decode a message of readings; total: whatever is wrong becomes a rejection.
+
+    A device's topic gives one part, a gateway's one for each device that the payload names.
+    """
     part = Part(arrival)
-    line = routes.lines.get(arrival.topic)
     try:
-        part.key = line.key if line is not None else device_of(arrival.topic)
+        parsed = _parsed(arrival.topic)
     except BadTopic as error:
         part.reject_message(Reason.BAD_TOPIC, str(error))
-        return part
+        return [part]
+    part.city, part.gateway = parsed.city, parsed.gateway
     if len(arrival.payload) > largest_bytes:
-        part.reject_message(
-            Reason.TOO_LARGE, f"{len(arrival.payload)} bytes, at most {largest_bytes}"
-        )
-        return part
+        size = len(arrival.payload)
+        part.reject_message(Reason.TOO_LARGE, f"{size} bytes, at most {largest_bytes}")
+        return [part]
     try:
-        part.pack = payloads.decode(arrival.payload)
+        part.pack = decode(arrival.payload)
     except MalformedPayload as error:
         part.reject_message(Reason(error.reason), error.detail)
-        return part
+        return [part]
     part.rejected = [(bad.index, bad.reason, bad.detail) for bad in part.pack.bad]
-    find_slots(part, line, routes)
-    return part
+    if isinstance(parsed, topics.GatewayObs):
+        return _by_device(part, parsed)
+    part.key = DeviceKey(parsed.city, parsed.gateway, parsed.domain, parsed.device)
+    part.topic = arrival.topic
+    _refuse_others(part, parsed.device)
+    return [part]
 
 
-def device_of(topic: str) -> DeviceKey:
-    """The device that a readings topic names.
-
-    Raises:
-        BadTopic: it does not follow the grammar.
-    """
+def _parsed(topic: str) -> topics.Obs | topics.GatewayObs:
     parsed = topics.parse(topic)
-    if not isinstance(parsed, topics.Obs):
+    if not isinstance(parsed, topics.Obs | topics.GatewayObs):
         raise BadTopic(f"topic {topic!a} is no topic of readings")
-    return DeviceKey(parsed.city, parsed.gateway, parsed.domain, parsed.device)
+    return parsed
 
 
-def find_slots(part: Part, line: Line | None, routes: Routes) -> None:
-    """Find the routes of a part's readings, if all are known already."""
-    if line is None or not line.device.allowed:
-        return
-    found = routes.find(line, part.names())
-    slots = [slot for slot in found if slot is not None]
-    part.slots = slots if len(slots) == len(found) else None
+def _refuse_others(part: Part, device: str) -> None:
+    """A topic says who may publish on it, so a payload cannot speak for another device."""
+    for other in set(part.pack.device) - {"", device}:
+        rows = [row for row, name in enumerate(part.pack.device) if name == other]
+        part.reject_rows(rows, Reason.MISMATCH, f"the payload names {other[:64]!a}, not {device!r}")
+
+
+def _by_device(whole: Part, topic: topics.GatewayObs) -> list[Part]:
+    """A part for each device, and before them what belongs to none."""
+    named = whole.pack.device or [""] * len(whole.pack.t_us)
+    rows: dict[str, list[int]] = {}
+    for row, device in enumerate(named):
+        rows.setdefault(device, []).append(row)
+    parts = []
+    unfit: list[int] = []
+    for device, mine in rows.items():
+        if not (device.isascii() and is_identifier(device)):
+            unfit += mine
+            continue
+        key = DeviceKey(topic.city, topic.gateway, topic.domain, device)
+        own = topics.format(topics.Obs(topic.city, topic.domain, topic.gateway, device))
+        pack = _chosen(whole.pack, mine)
+        parts.append(Part(whole.arrival, topic.city, topic.gateway, key, own, pack))
+    detail = "a gateway's topic needs payloads that name a device: letters, digits, . _ -"
+    whole.reject_rows(unfit, Reason.MISMATCH, detail)
+    whole.pack, whole.slots = Pack(), []
+    return [whole, *parts] if whole.rejected or not parts else parts
+
+
+def _chosen(pack: Pack, rows: list[int]) -> Pack:
+    """Some rows of a pack's good readings, in their order."""
+    columns: dict[str, Any] = {
+        name: [getattr(pack, name)[row] for row in rows] for name in _COLUMNS
+    }
+    if pack.device:
+        columns["device"] = [pack.device[row] for row in rows]
+    if pack.relative:
+        relative = set(pack.relative)
+        columns["relative"] = [place for place, row in enumerate(rows) if row in relative]
+    return Pack(**columns)

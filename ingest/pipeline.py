@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from cityvitals.domain.times import US
 from cityvitals.settings import IngestSettings
-from cityvitals.store.batch import Batch
+from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.writer import ReadingWriter
 from ingest.arrival import Arrival
+from ingest.declared import read_statement
 from ingest.intake import Held, Intake
 from ingest.metrics import Metrics
-from ingest.parts import Part
+from ingest.parts import Part, read_parts
 from ingest.rates import Rates
 from ingest.resolve import Resolver
 from ingest.routes import Routes
@@ -28,6 +29,7 @@ class Pipeline:
 
     Attributes:
         acknowledge: tells the broker of messages that are committed, in order of arrival.
+        tell: tells gateways what was rejected, once that is committed.
         is_stale: set when the registry changed: routes are found again before the next batch.
     """
 
@@ -38,6 +40,7 @@ class Pipeline:
     resolver: Resolver
     writer: ReadingWriter
     acknowledge: Callable[[Sequence[Arrival]], None]
+    tell: Callable[[Sequence[Rejection]], None]
     metrics: Metrics
     is_stale: bool = False
     is_stopping: bool = False
@@ -75,7 +78,7 @@ class Pipeline:
             Fenced: another process has taken the lane.
         """
         if self.is_stale or self.routes.is_full:
-            self._forget([])
+            self._forget()
             self.declarer.forget()
         held = self.intake.take()
         if not held.arrivals:
@@ -85,25 +88,39 @@ class Pipeline:
         self.acknowledge(held.arrivals)
 
     async def _commit(self, held: Held) -> None:
-        rejected, changed = await self.declarer.commit(held.statements)
+        statements = [
+            read_statement(one, self.declarer.catalogue, self.settings.payload_bytes)
+            for one in held.statements
+        ]
+        rejected, changed = await self.declarer.commit(statements)
         if changed:
-            self._forget(held.parts)
-        await self.resolver.resolve(held.parts)
-        batch = screen(held.parts, self.routes, self.tolerance, self.rates)
+            self._forget()
+        held.bursts = [self.intake.fresh(burst) for burst in held.bursts]
+        parts = self._apart(held)
+        await self.resolver.resolve(parts)
+        batch = screen(held, parts, self.routes, self.tolerance, self.rates)
         batch.rejected += rejected
         if len(batch.readings) or batch.rejected:
             await self._write(batch)
 
-    async def _write(self, batch: Batch) -> None:
-        self.metrics.count(await self.writer.commit(batch))
+    def _apart(self, held: Held) -> list[Part]:
+        """What has to be read message by message."""
+        found = []
+        for place, arrival in held.apart:
+            for part in read_parts(arrival, self.settings.payload_bytes):
+                part.message = place
+                found.append(part)
+        return found
 
-    def _forget(self, taken: Sequence[Part]) -> None:
+    async def _write(self, batch: Batch) -> None:
+        self.metrics.count(batch, await self.writer.commit(batch))
+        if batch.rejected:
+            self.tell(batch.rejected)
+
+    def _forget(self) -> None:
         self.is_stale = False
-        self.intake.forget_routes()
+        self.routes.clear()
         self.resolver.forget()
-        for part in taken:
-            if part.pack.t_us:
-                part.slots = None
 
 
 def wall_clock_us() -> int:

@@ -76,10 +76,10 @@ class Resolver:
 
     async def _find_lines(self, parts: Sequence[Part]) -> None:
         unknown = {
-            part.arrival.topic: part.key
+            part.topic: part.key
             for part in parts
             if part.key is not None
-            and part.arrival.topic not in self.routes.lines
+            and part.topic not in self.routes.lines
             and not self.refused.find((part.key, ""))
         }
         if not unknown:
@@ -145,7 +145,7 @@ class Resolver:
                     and self.routes.make(line, name) is None
                 ):
                     wanted[one] = SeriesKey(line.key.city, line.key.device, name[0], name[1])
-                    lines[part.arrival.topic] = line
+                    lines[part.topic] = line
         if not wanted or not self.allow_unknown:
             return
         keys = [line.key for line in lines.values()]
@@ -176,7 +176,7 @@ class Resolver:
                 return await find_devices(connection, keys)
 
     def _line(self, part: Part) -> Line | None:
-        line = self.routes.lines.get(part.arrival.topic)
+        line = self.routes.lines.get(part.topic)
         return line if line is not None and line.device.allowed else None
 
     def _settle(self, part: Part) -> None:

@@ -4,7 +4,6 @@ Resolved once, then a dictionary look-up per reading and arrays per batch.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -87,10 +86,12 @@ class Routes:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self.version = 0
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: the registry changed."""
+        """Forget everything: the registry changed. What was read by an earlier version is stale."""
+        self.version += 1
         self.lines: dict[str, Line] = {}
         self.senders: list[Sender] = []
         self.sealed: list[int] = []
@@ -110,10 +111,6 @@ class Routes:
         line = Line(key, device, self._sender(key, device))
         self.lines[topic] = line
         return line
-
-    def find(self, line: Line, names: Iterable[Name]) -> list[int | None]:
-        """Per reading its route, None where it has to be made or refused."""
-        return list(map(line.routes.get, names))
 
     def make(self, line: Line, name: Name) -> int | Refused | None:
         """The route of a reading, why there cannot be one, or None: register its series first."""

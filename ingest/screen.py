@@ -1,8 +1,8 @@
-"""From parts to a batch, pure: conversion, flags, and what is turned away for time or rate."""
+"""From read messages to a batch, pure: conversion, flags, what is turned away for time or rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,10 @@ from cityvitals.domain.arrays import READING, Records
 from cityvitals.domain.names import Flag
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, iso
-from cityvitals.store.batch import Batch, Rejection
+from cityvitals.store.batch import Batch, Rejection, Sender
+from ingest.arrival import Arrival
+from ingest.burst import SENT
+from ingest.intake import Held
 from ingest.parts import Part
 from ingest.quality import Arrived, Bounds, flags_of
 from ingest.rates import Rates
@@ -21,6 +24,9 @@ EARLIEST_TAKEN_US: Final = -2_208_988_800 * US
 """1900-01-01T00:00Z."""
 LATEST_TAKEN_US: Final = 7_258_118_400 * US
 """2200-01-01T00:00Z."""
+_REASONS: Final = list(Reason)
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +43,90 @@ class Tolerance:
 
 
 def screen(
-    parts: Sequence[Part], routes: Routes, tolerance: Tolerance, rates: Rates | None = None
+    held: Held,
+    parts: Sequence[Part],
+    routes: Routes,
+    tolerance: Tolerance,
+    rates: Rates | None = None,
 ) -> Batch:
-    """The batch of parts whose routes are all found, in order of arrival.
+    """The batch of messages whose routes are all found, in order of arrival.
 
     Args:
-        parts: decoded messages.
-        routes: the table that their slots point into.
+        held: the messages.
+        parts: those of them that were read one by one.
+        routes: the table that slots point into.
         tolerance: for clocks.
         rates: how many readings gateways may send; None for no limit.
     """
-    rejected = [rejection for part in parts for rejection in part.rejections]
-    message = np.repeat(np.arange(len(parts)), [len(part.pack.t_us) for part in parts])
-    slots = np.array([slot for part in parts for slot in part.slots or ()], np.int64)
-    found = _readings(parts, routes, message, slots, tolerance)
-    readings, sender = found.readings, found.sender
+    arrivals = held.arrivals
+    sent, relative = _sent(held, parts)
+    found = _readings(arrivals, sent, relative, routes, tolerance)
+    readings, ends, sender = found.readings, found.ends, found.sender
     reasons = _reasons(found, routes, tolerance.future_us)
     if rates is not None:
         numbers = np.array([one.number for one in routes.senders], np.int64)[sender]
         over = rates.over(numbers, readings["received"])
         reasons[over & (reasons == 0)] = _code(Reason.OVER_LIMIT)
-    told = _Told(routes, None if rates is None else rates.per_s)
-    for row in np.flatnonzero(reasons).tolist():
-        reason = list(Reason)[reasons[row] - 1]
-        detail = told.detail(reason, found, row, int(slots[row]))
-        rejected.append(_rejection(parts, message, row, reason, detail))
-    good = reasons == 0
+    rejected = [rejection for part in parts for rejection in part.rejections]
+    bad = np.flatnonzero(reasons)
+    told = _Told(routes, 0.0 if rates is None else rates.per_s)
+    for row in bad.tolist():
+        reason, one = _REASONS[reasons[row] - 1], sent[row]
+        detail = told.detail(reason, found, row, int(one["slot"]))
+        by = routes.senders[sender[row]]
+        rejected.append(_rejection(arrivals[one["message"]], one, by, reason, detail))
+    good = reasons == 0 if len(bad) else slice(None)
     taking, compact = np.unique(sender[good], return_inverse=True)
     return Batch(
         readings[good],
-        found.ends[good],
+        ends[good],
         compact.astype(np.int32),
         tuple(routes.senders[one] for one in taking.tolist()),
         rejected,
+        _numbers(sent["seq"][good]),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+def _sent(held: Held, parts: Sequence[Part]) -> tuple[Records, Mask | None]:
+    """All readings as they were sent, `message` being the position among all messages.
+
+    And which of them count their time from their arrival; None, at no cost, where none does.
+    """
+    together = [burst.readings for burst in held.bursts]
+    apart = [_of_part(part) for part in parts if part.pack.t_us]
+    sent: Records = np.concatenate([np.empty(0, SENT), *together, *apart])
+    sizes = [len(piece) for piece in together]
+    sent["message"][: sum(sizes)] += np.repeat(np.array(held.starts(), np.int32), sizes)
+    if not apart:
+        return sent, None
+    relative = _relative(parts, len(sent))
+    # What came later must win, so what was read apart goes back to where it came.
+    order = np.argsort(sent["message"], kind="stable")
+    return sent[order], None if relative is None else relative[order]
+
+
+def _relative(parts: Sequence[Part], count: int) -> Mask | None:
+    """Which readings count their time from their arrival, where those of parts come last."""
+    if not any(part.pack.relative for part in parts):
+        return None
+    relative = np.zeros(count, np.bool_)
+    begin = count - sum(len(part.pack.t_us) for part in parts)
+    for part in parts:
+        relative[[begin + row for row in part.pack.relative]] = True
+        begin += len(part.pack.t_us)
+    return relative
+
+
+def _of_part(part: Part) -> Records:
+    pack = part.pack
+    sent = np.empty(len(pack.t_us), SENT)
+    sent["t"], sent["v"], sent["rev"] = pack.t_us, pack.v, pack.rev
+    sent["seq"] = [-1 if one is None else one for one in pack.seq]
+    sent["slot"], sent["message"], sent["index"] = part.slots, part.message, pack.index
+    return sent
+
+
+class _Found(NamedTuple):
     """READING records in canonical units, when each was complete, and its sender.
 
     Attributes:
@@ -85,60 +137,47 @@ class _Found:
     readings: Records
     ends: NDArray[np.int64]
     sender: NDArray[np.int32]
-    live: NDArray[np.bool_]
-    timeless: NDArray[np.bool_] | None
-    unfit: NDArray[np.bool_] | None
+    live: Mask
+    timeless: Mask | None
+    unfit: Mask | None
 
 
 def _readings(
-    parts: Sequence[Part],
+    arrivals: Sequence[Arrival],
+    sent: Records,
+    relative: Mask | None,
     routes: Routes,
-    message: NDArray[np.intp],
-    slots: NDArray[np.int64],
     tolerance: Tolerance,
 ) -> _Found:
-    """What the parts hold, converted, timed and flagged."""
-    route = routes.table[slots]
-    raw = np.array([v for part in parts for v in part.pack.v], np.float64)
-    readings = np.zeros(len(slots), READING)
-    readings["t"] = [t for part in parts for t in part.pack.t_us]
-    readings["rev"] = [rev for part in parts for rev in part.pack.rev]
+    """What was sent, timed, converted and flagged."""
+    route = routes.table[sent["slot"]]
+    readings = np.zeros(len(sent), READING)
+    for name in ("t", "rev"):
+        readings[name] = sent[name]
     readings["series"], sender = route["series"], route["sender"]
-    readings["received"] = np.array([p.arrival.received_us for p in parts], np.int64)[message]
-    relative = _relative(parts, message)
+    received = np.array([arrival.received_us for arrival in arrivals], np.int64)
+    readings["received"] = received[sent["message"]]
+    timeless = None
     if relative is not None:
         readings["t"][relative] += readings["received"][relative]
-    unfit = _date(route, slots, readings["t"], routes)
+        served = np.array(routes.server_timed, np.bool_)[sender]
+        readings["flags"][relative & served] = Flag.SERVER_TIMED
+        timeless = relative & ~served
+    unfit = _date(route, sent["slot"], readings["t"], routes)
     with np.errstate(over="ignore", invalid="ignore"):
-        readings["v"] = raw * route["scale"] + route["offset"]
+        readings["v"] = sent["v"] * route["scale"] + route["offset"]
     live = np.array([one.live for one in routes.senders], np.bool_)[sender]
     ends = readings["t"] + route["end"]
     bounds = Bounds(route["low"], route["high"], route["faults"])
     arrived = Arrived(ends, readings["received"], live)
-    flags = flags_of(raw, readings["v"], bounds, arrived, tolerance.skew_us)
-    timeless = None
-    if relative is not None:
-        served = np.array(routes.server_timed, np.bool_)[sender]
-        flags[relative & served] |= Flag.SERVER_TIMED
-        timeless = relative & ~served
-    readings["flags"] = route["flags"] | flags
+    flags = flags_of(sent["v"], readings["v"], bounds, arrived, tolerance.skew_us)
+    readings["flags"] |= route["flags"] | flags
     return _Found(readings, ends, sender, live, timeless, unfit)
-
-
-def _relative(parts: Sequence[Part], message: NDArray[np.intp]) -> NDArray[np.bool_] | None:
-    """Which readings count their time from their arrival; None, at no cost, where none does."""
-    if not any(part.pack.relative for part in parts):
-        return None
-    relative = np.zeros(len(message), np.bool_)
-    for number, part in enumerate(parts):
-        if part.pack.relative:
-            relative[int(np.searchsorted(message, number)) + np.array(part.pack.relative)] = True
-    return relative
 
 
 def _date(
     route: Records, slots: NDArray[np.int64], t: NDArray[np.int64], routes: Routes
-) -> NDArray[np.bool_] | None:
+) -> Mask | None:
     """Fill in what depends on a reading's time; which of them lack a reference state then."""
     dated = np.flatnonzero(route["dated"]).tolist()
     for row in dated:
@@ -166,19 +205,22 @@ def _reasons(found: _Found, routes: Routes, future_us: int) -> NDArray[np.int8]:
 
 
 def _code(reason: Reason) -> int:
-    return list(Reason).index(reason) + 1
+    return _REASONS.index(reason) + 1
 
 
 def _rejection(
-    parts: Sequence[Part], message: NDArray[np.intp], row: int, reason: Reason, detail: str
+    arrival: Arrival, sent: np.void, by: Sender, reason: Reason, detail: str
 ) -> Rejection:
-    part = parts[message[row]]
-    first = int(np.searchsorted(message, message[row]))
-    city, gateway = (part.key.city, part.key.gateway) if part.key else ("", "")
-    sent = part.arrival
-    index = part.pack.index[row - first]
     return Rejection(
-        sent.topic, sent.payload, index, city, gateway, reason, detail, sent.received_us
+        arrival.topic,
+        arrival.payload,
+        int(sent["index"]),
+        by.city,
+        by.gateway,
+        reason,
+        detail,
+        arrival.received_us,
+        int(sent["seq"]),
     )
 
 
@@ -187,7 +229,7 @@ class _Told:
     """Says why a reading was turned away."""
 
     routes: Routes
-    per_s: float | None
+    per_s: float
 
     def detail(self, reason: Reason, found: _Found, row: int, slot: int) -> str:
         """The reason in words, with what the reader needs to look for."""
@@ -219,3 +261,8 @@ def _of_time(reason: Reason, reading: np.void) -> str:
             return f"observed at {observed}, before the city's seal"
         case _:
             return f"observed at {observed}, before 1900"
+
+
+def _numbers(seq: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Running numbers, or none at all where no gateway of the batch counts."""
+    return seq if (seq >= 0).any() else np.empty(0, np.int64)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.outcome import Reason
 from cityvitals.store.batch import Rejection
 from cityvitals.store.declarations import DeclaredDevice, DeclaredStatus, declare
@@ -30,6 +31,7 @@ class Declarer:
     again on every connection; bounded by forgetting all past 50,000 topics.
 
     Attributes:
+        catalogue: what quantities and units are known.
         allow_unknown: whether unknown devices, gateways and cities register themselves.
         on_wait: told why the store keeps us waiting, and "" when it no longer does.
         quotas: how much may register itself within an hour.
@@ -38,6 +40,7 @@ class Declarer:
 
     pool: Pool
     lane: Lane
+    catalogue: Catalogue
     allow_unknown: bool
     on_wait: Callable[[str], None]
     quotas: Quotas

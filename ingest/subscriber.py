@@ -12,14 +12,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import structlog
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from cityvitals.settings import BrokerSettings, IngestSettings
-from cityvitals.wire.topic import CITY_META_FILTER, META_FILTER, OBS_FILTER, STATUS_FILTER
-from ingest.arrival import Arrival
+from cityvitals.wire.topic import (
+    CITY_META_FILTER,
+    GATEWAY_OBS_FILTER,
+    META_FILTER,
+    OBS_FILTER,
+    STATUS_FILTER,
+)
+from ingest.arrival import Arrival, Topics
 from ingest.link import Link
+from ingest.packets import Published
 
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 10.0
@@ -35,8 +41,8 @@ class Sink(Protocol):
     def is_full(self) -> bool:
         """Whether no more should be read from the broker."""
 
-    def add(self, arrival: Arrival) -> None:
-        """Take a message, whatever it holds."""
+    def add(self, arrivals: Sequence[Arrival]) -> None:
+        """Take messages that came together, whatever they hold."""
 
     def drop_redelivered(self, session: str, generation: int) -> None:
         """Messages of QoS 1 of a session, from connections before `generation`, will come again."""
@@ -71,6 +77,7 @@ class Subscriber:
         self._on_state = on_state
         self._before_again = before_again
         self._name = f"cityvitals-{settings.lane}"
+        self._topics = Topics()
         self._link: Link | None = None
         self._generation = 0
         self._has_connected = False
@@ -99,9 +106,12 @@ class Subscriber:
         if self._link is None:
             return 0
         mine = [one.mid for one in arrivals if one.qos and one.generation == self._generation]
-        for mid in mine:
-            self._link.acknowledge(mid)
+        self._link.acknowledge(mine)
         return len(mine)
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish a message, if it can go out now; whether it did."""
+        return self._link is not None and self._link.publish(topic, payload)
 
     def resume(self) -> None:
         """Read on, if reading stopped because the sink was full and it no longer is."""
@@ -122,7 +132,7 @@ class Subscriber:
 
     async def _session(self) -> None:
         """One connection, from connecting to its end; OSError where it is lost."""
-        link = Link(self._broker, self._name, self._take, self._after_messages)
+        link = Link(self._broker, self._name, self._take)
         self._link = link
         # Before connecting: redelivered messages come in one piece with CONNACK, and are handled
         # before `connect` returns. Counted to the connection before, they were dropped.
@@ -149,23 +159,24 @@ class Subscriber:
 
     def _filters(self) -> list[str]:
         # Only readings are shared among workers: shared subscriptions deliver nothing retained.
-        shared = f"$share/{self._settings.share}/{OBS_FILTER}"
-        return [shared, META_FILTER, STATUS_FILTER, CITY_META_FILTER]
+        shared = [
+            f"$share/{self._settings.share}/{one}" for one in (OBS_FILTER, GATEWAY_OBS_FILTER)
+        ]
+        return [*shared, META_FILTER, STATUS_FILTER, CITY_META_FILTER]
 
-    def _take(self, message: MQTTMessage) -> None:
-        self._sink.add(
-            Arrival(
-                message.topic,
-                bytes(message.payload),
-                self._now_us(),
-                message.mid,
-                message.qos,
-                self._generation,
-                self._name,
-            )
+    def _take(self, messages: Sequence[Published]) -> None:
+        now_us, generation, name, topics = (
+            self._now_us(),
+            self._generation,
+            self._name,
+            self._topics,
         )
-
-    def _after_messages(self) -> None:
+        self._sink.add(
+            [
+                Arrival(topics.text(topic), payload, now_us, mid, qos, generation, name)
+                for topic, payload, mid, qos in messages
+            ]
+        )
         if self._sink.is_full and not self._is_paused:
             self._is_paused = True
             self._watch(on=False)

@@ -30,20 +30,22 @@ class Written:
         became: per reading of the batch, int8 of `Became`.
         new: READING rows that are new in the store, sorted by (t, series).
         changed: READING rows that took the place of another value.
+        new_shard: the shard of each row in `new`.
     """
 
     became: NDArray[np.int8]
     new: Records
     changed: Records
+    new_shard: NDArray[np.int64]
 
 
 def log_entries(batch: Batch, written: Written) -> list[LogEntry]:
     """The entries of a batch: in each shard its readings, then its revisions."""
-    shards = np.array([sender.shard for sender in batch.senders], np.int64)
+    shards = shards_of(batch)
     seen = _seen(batch)
     entries = []
-    new_shard = _shard_by_series(batch, shards, written.new)
-    changed_shard = _shard_by_series(batch, shards, written.changed)
+    new_shard = written.new_shard
+    changed_shard = shard_by_series(batch, written.changed)
     for shard in np.unique(shards[np.unique(batch.sender)]).tolist():
         mine = seen[shards[seen["sender"]] == shard]
         body = encode_readings(
@@ -105,11 +107,18 @@ def _seen(batch: Batch) -> Records:
     return seen[count > 0]
 
 
-def _shard_by_series(batch: Batch, shards: NDArray[np.int64], rows: Records) -> NDArray[np.int64]:
+def shards_of(batch: Batch) -> NDArray[np.int64]:
+    """The shard of each sender."""
+    return np.array([sender.shard for sender in batch.senders], np.int64)
+
+
+def shard_by_series(batch: Batch, rows: Records) -> NDArray[np.int64]:
     """The shard of each row, by way of any reading of its series in the batch."""
+    if not len(rows):
+        return np.empty(0, np.int64)
     series, first = np.unique(batch.readings["series"], return_index=True)
     at = np.searchsorted(series, rows["series"])
-    found: NDArray[np.int64] = shards[batch.sender[first[at]]]
+    found: NDArray[np.int64] = shards_of(batch)[batch.sender[first[at]]]
     return found
 
 

@@ -5,7 +5,7 @@ With fixed-width columns that never are null this is one packed record, so a who
 vectorised assignments and decodes as one `np.frombuffer`.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from cityvitals.domain.arrays import Records
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 
+_PIECE: Final = 4096
+"""Rows encoded at a time: the server works on one piece while the next is encoded."""
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _PG_EPOCH_US: Final = 946_684_800_000_000
@@ -64,13 +66,17 @@ class Layout:
 
     def encode(self, records: Records) -> bytes:
         """The COPY stream of records: signature, rows, trailer."""
+        return b"".join((_SIGNATURE, self.encode_rows(records), _TRAILER))
+
+    def encode_rows(self, records: Records) -> bytes:
+        """Records as rows of a COPY stream."""
         rows = np.empty(len(records), self.wire)
         rows["fields"] = len(self.columns)
         for column in self.columns:
             rows[f"{column.name}_len"] = self.wire[column.name].itemsize
             values = records[column.field]
             rows[column.name] = values - _PG_EPOCH_US if column.type == "timestamptz" else values
-        return b"".join((_SIGNATURE, rows.tobytes(), _TRAILER))
+        return rows.tobytes()
 
     def decode(self, stream: bytes) -> Records:
         """The records of a COPY stream; the inverse of `encode`.
@@ -96,9 +102,20 @@ class Layout:
 
 
 async def copy_in(
-    connection: Connection, layout: Layout, records: Records, table: str = ""
+    connection: Connection,
+    layout: Layout,
+    records: Records,
+    table: str = "",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """COPY records into the layout's table, or another of the same columns.
+
+    Args:
+        connection: in a transaction, where it matters.
+        layout: how the records lie on the wire.
+        records: of the layout's dtype.
+        table: another table than the layout's.
+        meanwhile: what is worth doing here while the server still takes in the last rows.
 
     Raises:
         StoreConflict: a row's unique key exists already.
@@ -107,7 +124,7 @@ async def copy_in(
     with translated(f"copying {len(records)} rows into {table or layout.table}"):
         await connection.copy_to_table(
             table or layout.table,
-            source=_chunks(layout.encode(records)),
+            source=_stream(layout, records, meanwhile),
             columns=layout.names,
             format="binary",
         )
@@ -129,9 +146,12 @@ async def copy_out(connection: Connection, layout: Layout, query: str, *argument
     return layout.decode(b"".join(parts))
 
 
-async def _chunks(stream: bytes) -> Any:
-    """Hand asyncpg a stream in pieces that its socket buffer can take."""
-    step = 1 << 19
-    view = memoryview(stream)
-    for start in range(0, len(stream), step):
-        yield bytes(view[start : start + step])
+async def _stream(
+    layout: Layout, records: Records, meanwhile: Callable[[], None]
+) -> AsyncIterator[bytes]:
+    """A COPY stream in pieces that the socket's buffer can take."""
+    yield _SIGNATURE
+    for start in range(0, len(records), _PIECE):
+        yield layout.encode_rows(records[start : start + _PIECE])
+    meanwhile()
+    yield _TRAILER

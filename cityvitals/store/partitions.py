@@ -35,6 +35,9 @@ class Partitions:
         """
         if not len(times_us):
             return
+        first, last = _month(int(times_us.min())), _month(int(times_us.max()))
+        if first == last and first in self._known:
+            return  # as nearly always
         needed = {_month(t) for t in np.unique(times_us // 86_400_000_000) * 86_400_000_000}
         for month in sorted(needed - self._known):
             async with self._pool.acquire() as connection:

@@ -2,6 +2,7 @@
 
 city/v1/{city}/{domain}/{gateway}/{device}/obs     readings
 city/v1/{city}/{domain}/{gateway}/{device}/meta    retained: what the device declares
+city/v1/{city}/{domain}/{gateway}/obs              readings of devices that the payload names
 city/v1/{city}/{domain}/{gateway}/status           retained: online, offline (last will), end
 city/v1/{city}/{domain}/{gateway}/reject           ours, to the gateway
 city/v1/{city}/meta                                retained: name, time zone, clock
@@ -15,6 +16,7 @@ from cityvitals.domain.names import Domain, is_identifier
 from cityvitals.errors import BadTopic
 
 OBS_FILTER: Final = "city/v1/+/+/+/+/obs"
+GATEWAY_OBS_FILTER: Final = "city/v1/+/+/+/obs"
 META_FILTER: Final = "city/v1/+/+/+/+/meta"
 STATUS_FILTER: Final = "city/v1/+/+/+/status"
 CITY_META_FILTER: Final = "city/v1/+/meta"
@@ -32,6 +34,15 @@ class Obs:
     domain: Domain
     gateway: str
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayObs:
+    """Readings of devices that the payload names."""
+
+    city: str
+    domain: Domain
+    gateway: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,14 @@ class Kpi:
     rule: str
 
 
-Topic = Obs | Meta | Status | Reject | CityMeta | Kpi
+_OF_GATEWAY: Final[dict[str, type[Status | Reject | GatewayObs]]] = {
+    "status": Status,
+    "reject": Reject,
+    "obs": GatewayObs,
+}
+_LEAVES: Final = {kind: leaf for leaf, kind in _OF_GATEWAY.items()}
+
+Topic = Obs | GatewayObs | Meta | Status | Reject | CityMeta | Kpi
 
 
 def parse(topic: str) -> Topic:
@@ -97,8 +115,8 @@ def parse(topic: str) -> Topic:
         case ["kpi", zone, rule]:
             named = "" if zone == _WHOLE_CITY else _identifier("zone", zone, topic)
             return Kpi(city, named, _identifier("rule", rule, topic))
-        case [domain, gateway, ("status" | "reject") as leaf]:
-            kind = Status if leaf == "status" else Reject
+        case [domain, gateway, ("status" | "reject" | "obs") as leaf]:
+            kind = _OF_GATEWAY[leaf]
             return kind(city, _domain(domain, topic), _identifier("gateway", gateway, topic))
         case [domain, gateway, device, ("obs" | "meta") as leaf]:
             return (Obs if leaf == "obs" else Meta)(
@@ -117,10 +135,9 @@ def format(topic: Topic) -> str:  # noqa: A001 - read as topic.format(...), the 
             return f"{_ROOT}{city}/meta"
         case Kpi(city, zone, rule):
             return f"{_ROOT}{city}/kpi/{zone or _WHOLE_CITY}/{rule}"
-        case Status(city, domain, gateway):
-            return f"{_ROOT}{city}/{domain}/{gateway}/status"
-        case Reject(city, domain, gateway):
-            return f"{_ROOT}{city}/{domain}/{gateway}/reject"
+        case Status() | Reject() | GatewayObs():
+            leaf = _LEAVES[type(topic)]
+            return f"{_ROOT}{topic.city}/{topic.domain}/{topic.gateway}/{leaf}"
         case Obs(city, domain, gateway, device):
             return f"{_ROOT}{city}/{domain}/{gateway}/{device}/obs"
         case Meta(city, domain, gateway, device):

@@ -265,6 +265,13 @@ def test_ingest_finds_its_broker_again(
     asyncio.run(main())
 
 
+def test_everything_works_over_mqtt_3_1_1(
+    database: DatabaseSettings, broker: BrokerSettings, city: str
+) -> None:
+    older = broker.model_copy(update={"protocol": "3.1.1"})
+    asyncio.run(everything_works(configured(database, older, city), city))
+
+
 def test_unknown_devices_can_be_kept_out(
     database: DatabaseSettings, broker: BrokerSettings, city: str, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from cityvitals.wire.meta import (
 from cityvitals.wire.pack import Reading
 from ingest.arrival import Arrival
 from ingest.declared import read_statement
-from ingest.parts import Part, read_part
+from ingest.parts import Part, read_parts
 from ingest.resolve import Resolver
 from ingest.routes import Routes
 from ingest.statements import Declarer
@@ -51,7 +51,7 @@ class Worker:
             city, gateway, name = device.split("/")
             topic = f"city/v1/{city}/air/{gateway}/{name}/obs"
             arrival = Arrival(topic, payload, NOW_US, 1, 1, 1)
-            parts.append(read_part(arrival, self.resolver.routes, 65536))
+            parts += read_parts(arrival, 65536)
         await self.resolver.resolve(parts)
         return parts
 
@@ -73,7 +73,9 @@ async def workers(
             lane = await taken(pool, f"ingest-{number}")
             allow, told = True, print
             resolver = Resolver(pool, lane, CATALOGUE, Routes(CATALOGUE), allow, told, quotas)
-            made.append(Worker(pool, resolver, Declarer(pool, lane, allow, told, quotas)))
+            made.append(
+                Worker(pool, resolver, Declarer(pool, lane, CATALOGUE, allow, told, quotas))
+            )
         yield made
 
 

@@ -7,6 +7,7 @@ reading by reading, so that one bad reading rejects only itself.
 import json
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,7 +23,9 @@ _INT8_MAX: Final = 2**63 - 1
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_INT8_MAX)]
 
 
-class _Typed(msgspec.Struct, gc=False):
+class Row(msgspec.Struct, gc=False):
+    """A reading as the typed decoder finds it; its time is still to be read."""
+
     t: str | int | float
     q: str
     v: float
@@ -42,10 +45,10 @@ class _Object(msgspec.Struct, gc=False):
     rev: _Count = 0
     seq: _Count | None = None
     ch: str = ""
-    readings: list[_Typed] | None = None
+    readings: list[Row] | None = None
 
 
-_DECODER: Final = msgspec.json.Decoder(list[_Typed] | _Object)
+_DECODER: Final = msgspec.json.Decoder(list[Row] | _Object)
 
 
 def decode(payload: bytes) -> Pack:
@@ -54,10 +57,22 @@ def decode(payload: bytes) -> Pack:
     Raises:
         MalformedPayload: the whole message cannot be decoded.
     """
+    rows = typed(payload)
+    if rows is not None:
+        with suppress(MalformedPayload):
+            return _columns(rows)
+    return _one_by_one(_readings_of(_parse(payload)))
+
+
+def typed(payload: bytes) -> list[Row] | None:
+    """The readings of a message as they stand there, where all have the right types; else None.
+
+    For whoever reads many messages at once; channels and times are not looked at yet.
+    """
     try:
-        return _columns(_typed(_DECODER.decode(payload)))
+        return _typed(_DECODER.decode(payload))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedPayload):
-        return _one_by_one(_readings_of(_parse(payload)))
+        return None
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
@@ -65,7 +80,7 @@ def encode(readings: Iterable[Reading]) -> bytes:
     return msgspec.json.encode([_worded(reading) for reading in readings])
 
 
-def _typed(message: list[_Typed] | _Object) -> list[_Typed]:
+def _typed(message: list[Row] | _Object) -> list[Row]:
     """The readings of a typed message; raises where it needs a closer look."""
     if isinstance(message, list):
         return message
@@ -74,17 +89,17 @@ def _typed(message: list[_Typed] | _Object) -> list[_Typed]:
     if message.t is None or not message.q or message.v is None:
         raise MalformedPayload(Reason.UNKNOWN_SCHEMA, "no t, q or v")
     one = message
-    return [_Typed(message.t, one.q, message.v, one.u, one.rev, one.seq, one.ch)]
+    return [Row(message.t, one.q, message.v, one.u, one.rev, one.seq, one.ch)]
 
 
-def _columns(readings: list[_Typed]) -> Pack:
+def _columns(readings: list[Row]) -> Pack:
     """The parallel lists of typed readings; raises where any of them needs a closer look."""
     channels = [r.ch for r in readings]
     if any(channels):
         for channel in set(channels):
             _channel(channel)
     return Pack(
-        _instants([r.t for r in readings]),
+        instants([r.t for r in readings]),
         [r.q for r in readings],
         [r.v for r in readings],  # finite: JSON has no other numbers, and msgspec no larger ones
         [r.u for r in readings],
@@ -95,8 +110,12 @@ def _columns(readings: list[_Typed]) -> Pack:
     )
 
 
-def _instants(given: list[str | int | float]) -> list[int]:
-    """Microseconds since 1970 UTC of each time; raises where one is none."""
+def instants(given: list[str | int | float]) -> list[int]:
+    """Microseconds since 1970 UTC of each time.
+
+    Raises:
+        MalformedPayload: one of them is none.
+    """
     try:
         found = read_instants(given)  # type: ignore[arg-type]
     except TypeError:  # epoch seconds among them

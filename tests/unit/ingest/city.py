@@ -6,7 +6,8 @@ from cityvitals.domain.series import Declaration
 from cityvitals.store.completion import default_declaration
 from cityvitals.store.registry import Device, DeviceKey, Series
 from ingest.arrival import Arrival
-from ingest.parts import Part, find_slots
+from ingest.burst import Burst, read_burst
+from ingest.parts import Part, read_parts
 from ingest.routes import Line, Routes
 
 CATALOGUE = load_catalogue()
@@ -51,7 +52,19 @@ def line(routes: Routes, known: Device) -> Line:
 def settle(part: Part, routes: Routes) -> Part:
     """Make the routes of a part whose series are all registered."""
     found = routes.lines[TOPIC]
+    part.slots = []
     for name in part.names():
-        assert isinstance(routes.make(found, name), int)
-    find_slots(part, found, routes)
+        slot = found.routes.get(name)
+        made = routes.make(found, name) if slot is None else slot
+        assert isinstance(made, int)
+        part.slots.append(made)
     return part
+
+
+def known_burst(routes: Routes, *payloads: bytes) -> Burst:
+    """Messages of the device, every route of which is known."""
+    arrivals = [arrival(payload) for payload in payloads]
+    for one in arrivals:
+        for part in read_parts(one, 65_536):
+            settle(part, routes)
+    return read_burst(arrivals, routes, 65_536)

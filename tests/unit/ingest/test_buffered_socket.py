@@ -14,14 +14,43 @@ def pair() -> Iterator[tuple[BufferedSocket, socket.socket]]:
         yield BufferedSocket(ours), theirs
 
 
-def test_reads_in_pieces_what_came_at_once(pair: tuple[BufferedSocket, socket.socket]) -> None:
+def test_gives_one_packet_at_a_time(pair: tuple[BufferedSocket, socket.socket]) -> None:
     ours, theirs = pair
-    with pytest.raises(BlockingIOError):
-        ours.recv(1)
-    theirs.sendall(b"abcdef")
-    assert (ours.recv(1), ours.recv(2), ours.has_read_ahead) == (b"a", b"bc", True)
-    assert (ours.recv(100), ours.has_read_ahead) == (b"def", False)
+    assert not ours.fill()
+    assert not ours.grant()
+    theirs.sendall(b"\xd0\x00\xd0\x00\x20\x03ab")
+    assert ours.fill()
+    for _ in range(2):
+        assert ours.grant()
+        assert (ours.recv(1), ours.recv(5)) == (b"\xd0", b"\x00")
+        with pytest.raises(BlockingIOError):
+            ours.recv(1)
+    assert not ours.grant()
+    theirs.sendall(b"c")
+    assert ours.fill()
+    assert ours.grant()
+    assert ours.recv(100) == b"\x20\x03abc"
+
+
+def test_takes_publishes_past_paho(pair: tuple[BufferedSocket, socket.socket]) -> None:
+    ours, theirs = pair
+    publish = b"\x32\x06\x00\x01t\x00\x07\x00"
+    theirs.sendall(publish + publish[:4])
+    assert ours.fill()
+    assert [one.mid for one in ours.take_publishes()] == [7]
+    assert not ours.grant()
+    theirs.sendall(publish[4:])
+    assert ours.fill()
+    assert len(ours.take_publishes()) == 1
+
+
+def test_tells_paho_of_the_end(pair: tuple[BufferedSocket, socket.socket]) -> None:
+    ours, theirs = pair
+    theirs.sendall(b"\x32")
     theirs.close()
+    assert ours.fill()
+    assert ours.fill()
+    assert ours.grant()
     assert ours.recv(1) == b""
 
 

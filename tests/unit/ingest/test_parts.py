@@ -4,43 +4,92 @@ from hypothesis import strategies as st
 
 from cityvitals.domain.outcome import Reason
 from cityvitals.wire.formats.own_json import encode
-from cityvitals.wire.pack import Reading
-from ingest.parts import read_part
+from cityvitals.wire.pack import Pack, Reading
+from ingest import parts
+from ingest.parts import Part, read_parts
 from ingest.routes import Refused, Routes
-from tests.unit.ingest.city import CATALOGUE, NOW_US, TOPIC, arrival, device, line, settle
+from tests.unit.ingest.city import CATALOGUE, KEY, NOW_US, TOPIC, arrival, device, line
+
+GATEWAY = "city/v1/town/air/gw/obs"
 
 
-@given(st.text(max_size=30) | st.just(TOPIC), st.binary(max_size=200))
-def test_any_message_becomes_a_part(topic: str, payload: bytes) -> None:
-    part = read_part(arrival(payload, topic), Routes(CATALOGUE), 100)
-    assert part.slots is None or not part.pack.t_us
-    for rejection in part.rejections:
-        assert rejection.payload == payload
+def only(payload: bytes, topic: str = TOPIC, largest: int = 1000) -> Part:
+    [part] = read_parts(arrival(payload, topic), largest)
+    return part
+
+
+@given(st.text(max_size=30) | st.sampled_from([TOPIC, GATEWAY]), st.binary(max_size=200))
+def test_any_message_becomes_parts(topic: str, payload: bytes) -> None:
+    for part in read_parts(arrival(payload, topic), 100):
+        for rejection in part.rejections:
+            assert rejection.payload == payload
+        assert part.slots is None or not part.pack.t_us
 
 
 @pytest.mark.parametrize(
     ("topic", "payload", "reason"),
     [
         ("city/v1/town/kpi/gw/dev/obs", b"[]", Reason.BAD_TOPIC),
-        (TOPIC, b"x" * 101, Reason.TOO_LARGE),
+        ("city/v1/town/meta", b"[]", Reason.BAD_TOPIC),
+        (TOPIC, b"x" * 1001, Reason.TOO_LARGE),
+        (GATEWAY, b"x" * 1001, Reason.TOO_LARGE),
         (TOPIC, b"nonsense", Reason.UNDECODABLE),
     ],
 )
 def test_a_message_that_cannot_be_taken_counts_as_one(
     topic: str, payload: bytes, reason: Reason
 ) -> None:
-    part = read_part(arrival(payload, topic), Routes(CATALOGUE), 100)
+    part = only(payload, topic)
     assert [(one.index, one.reason) for one in part.rejections] == [(0, reason)]
     assert part.slots == []
 
 
-def test_known_devices_are_resolved_at_once() -> None:
-    routes = Routes(CATALOGUE)
-    payload = encode([Reading(NOW_US, "no2", 1.0), Reading(NOW_US, "pm10", 1.0, "mg/m3")])
-    assert read_part(arrival(payload), routes, 1000).slots is None
-    line(routes, device())
-    settle(read_part(arrival(payload), routes, 1000), routes)
-    assert read_part(arrival(payload), routes, 1000).slots == [0, 1]
+def test_a_device_is_named_by_its_topic() -> None:
+    part = only(encode([Reading(NOW_US, "no2", 1.0)]))
+    assert (part.key, part.topic, part.city, part.gateway) == (KEY, TOPIC, "town", "gw")
+
+
+def named(*devices: str) -> Pack:
+    count = len(devices)
+    return Pack(
+        list(range(count)),
+        ["no2"] * count,
+        [1.0] * count,
+        [""] * count,
+        [0] * count,
+        [None] * count,
+        [""] * count,
+        list(range(10, 10 + count)),
+        device=list(devices),
+    )
+
+
+def test_a_payload_cannot_speak_for_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "decode", lambda _: named("dev", "other", ""))
+    part = only(b"")
+    assert part.pack.index == [10, 12]
+    assert [(one.index, one.reason) for one in part.rejections] == [(11, Reason.MISMATCH)]
+    assert "'other'" in next(part.rejections).detail
+
+
+def test_a_gateways_topic_gives_a_part_for_each_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "decode", lambda _: named("b", "a", "b", "", "no id!"))
+    unfit, b, a = read_parts(arrival(b"", GATEWAY), 1000)
+    assert (b.topic, b.pack.index) == ("city/v1/town/air/gw/b/obs", [10, 12])
+    assert (a.topic, a.pack.index) == ("city/v1/town/air/gw/a/obs", [11])
+    assert [(one.index, one.reason) for one in unfit.rejections] == [
+        (13, Reason.MISMATCH),
+        (14, Reason.MISMATCH),
+    ]
+    assert {one.gateway for one in unfit.rejections} == {"gw"}
+
+
+def test_rows_without_a_time_keep_their_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = named("a", "b", "a")
+    pack.relative = [2]
+    monkeypatch.setattr(parts, "decode", lambda _: pack)
+    a, b = read_parts(arrival(b"", GATEWAY), 1000)
+    assert (a.pack.relative, b.pack.relative) == ([1], [])
 
 
 def test_what_can_never_be_routed_is_refused_by_name() -> None:

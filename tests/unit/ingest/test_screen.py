@@ -12,11 +12,13 @@ from cityvitals.store.batch import Batch
 from cityvitals.store.registry import Device
 from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.pack import Reading
-from ingest.parts import read_part
+from ingest.burst import read_burst
+from ingest.intake import Held
+from ingest.parts import read_parts
 from ingest.rates import Rates
 from ingest.routes import Refused, Routes
 from ingest.screen import EARLIEST_TAKEN_US, LATEST_TAKEN_US, Tolerance, screen
-from tests.unit.ingest.city import CATALOGUE, NOW_US, arrival, device, line, settle
+from tests.unit.ingest.city import CATALOGUE, NOW_US, arrival, device, known_burst, line, settle
 
 FUTURE_US = 300 * US
 TOLERANCE = Tolerance(FUTURE_US, 30 * US)
@@ -31,11 +33,18 @@ def screened(
     """A batch of messages; in the last one, some rows count their time from arrival."""
     routes = Routes(CATALOGUE)
     line(routes, known)
-    parts = [read_part(arrival(encode(message)), routes, 65536) for message in messages]
+    if not relative:
+        burst = known_burst(routes, *map(encode, messages))
+        assert not burst.apart
+        return screen(Held([burst]), [], routes, TOLERANCE, rates)
+    arrivals = [arrival(encode(message)) for message in messages]
+    parts = [part for one in arrivals for part in read_parts(one, 65_536)]
     for row in relative:
         parts[-1].pack.t_us[row] -= NOW_US
     parts[-1].pack.relative = list(relative)
-    return screen([settle(part, routes) for part in parts], routes, TOLERANCE, rates)
+    for place, part in enumerate(parts):
+        settle(part, routes).message = place
+    return screen(Held([read_burst(arrivals, Routes(CATALOGUE), 65_536)]), parts, routes, TOLERANCE)
 
 
 def test_values_become_canonical() -> None:
@@ -124,7 +133,7 @@ def test_a_rejection_names_its_reading_in_its_message() -> None:
 
 
 def test_nothing_makes_an_empty_batch() -> None:
-    batch = screen([], Routes(CATALOGUE), TOLERANCE)
+    batch = screen(Held(), [], Routes(CATALOGUE), TOLERANCE)
     assert (len(batch.readings), batch.senders, batch.rejected) == (0, (), [])
 
 
@@ -177,14 +186,16 @@ def test_without_a_time_a_reading_of_another_gateway_is_turned_away() -> None:
 def test_a_time_counted_from_arrival_may_reach_no_calendar() -> None:
     routes = Routes(CATALOGUE)
     line(routes, replace(device(), server_timed=True))
-    part = read_part(arrival(encode([Reading(NOW_US, "no2", 2.0)])), routes, 65536)
+    sent = arrival(encode([Reading(NOW_US, "no2", 2.0)]))
+    [part] = read_parts(sent, 65_536)
     part.pack.t_us, part.pack.relative = [-(2**61)], [0]
-    batch = screen([settle(part, routes)], routes, TOLERANCE)
+    burst = read_burst([sent], Routes(CATALOGUE), 65_536)
+    batch = screen(Held([burst]), [settle(part, routes)], routes, TOLERANCE)
     assert [one.reason for one in batch.rejected] == [Reason.NO_TIME]
 
 
 def test_rows_without_a_time_are_known_by_their_new_places() -> None:
-    part = read_part(arrival(encode([Reading(NOW_US, "no2", 1.0)] * 5)), Routes(CATALOGUE), 65536)
+    [part] = read_parts(arrival(encode([Reading(NOW_US, "no2", 1.0)] * 5)), 65_536)
     part.pack.relative = [1, 3, 4]
     part.keep([0, 3, 4])
     assert part.pack.relative == [1, 2]
@@ -225,3 +236,22 @@ def test_a_reference_state_counts_from_when_it_is_declared() -> None:
     assert (refused.index, refused.reason) == (0, Reason.BAD_UNIT)
     assert "reference_state" in refused.detail
     assert batch.readings["v"].tolist() == pytest.approx([19.12], rel=1e-3)
+
+
+def test_what_was_read_apart_goes_back_to_where_it_came() -> None:
+    routes = Routes(CATALOGUE)
+    line(routes, device())
+    first, odd, last = (encode([Reading(NOW_US, "no2", value)]) for value in (1.0, 2.0, 3.0))
+    burst = known_burst(routes, first, odd, last)
+    before = read_burst(burst.arrivals[:1], routes, 65_536)
+    after = read_burst([arrival(b"[]"), burst.arrivals[2]], routes, 65_536)
+    [part] = read_parts(burst.arrivals[1], 65_536)
+    settle(part, routes).message = 1
+    batch = screen(Held([before, after]), [part], routes, TOLERANCE)
+    assert batch.readings["v"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_running_numbers_go_along_where_a_gateway_counts() -> None:
+    counted = Reading(NOW_US, "no2", 1.0, seq=7)
+    assert screened(device(), [counted, Reading(NOW_US, "pm10", 1.0)]).seq.tolist() == [7, -1]
+    assert len(screened(device(), [Reading(NOW_US, "no2", 1.0)]).seq) == 0

@@ -31,7 +31,7 @@ def batch() -> tuple[Batch, Written]:
         rejected,
     )
     became = np.array([Became.STORED, Became.DUPLICATE, Became.REVISED, Became.DUPLICATE], np.int8)
-    return made, Written(became, readings[:1], readings[2:3])
+    return made, Written(became, readings[:1], readings[2:3], np.array([3]))
 
 
 def test_the_books_close() -> None:
@@ -76,6 +76,7 @@ def test_a_gateway_that_only_repeats_itself_is_still_seen() -> None:
 def test_rejections_alone_leave_no_log() -> None:
     made, _ = batch()
     only = Batch(rejected=made.rejected)
-    nothing = Written(np.empty(0, np.int8), made.readings[:0], made.readings[:0])
+    none = made.readings[:0]
+    nothing = Written(np.empty(0, np.int8), none, none, np.empty(0, np.int64))
     assert log_entries(only, nothing) == []
     assert books(only, nothing) == {("town", "gw"): Counter({Outcome.REJECTED: 1})}

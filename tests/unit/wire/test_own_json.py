@@ -24,11 +24,13 @@ READINGS = st.builds(
     st.integers(0, 2**63 - 1),
     st.none() | st.integers(0, 2**63 - 1),
     st.just("") | NAMES,
+    st.just(""),
 )
 
 
 def readings_of(pack: Pack) -> list[Reading]:
     columns = zip(pack.t_us, pack.q, pack.v, pack.u, pack.rev, pack.seq, pack.ch, strict=True)
+    assert pack.device == []
     return [Reading(*column) for column in columns]
 
 
