@@ -87,7 +87,12 @@ class IngestSettings(_Section):
     receive_maximum: int = Field(default=1000, ge=1, le=65535)
     payload_bytes: int = Field(default=65_536, ge=64, le=16_777_216)
     future_seconds: Seconds = 300.0
+    skew_seconds: Seconds = 30.0
     register_unknown: bool = True
+    new_series_per_hour: int = Field(default=10_000, ge=0)
+    new_gateways_per_hour: int = Field(default=1_000, ge=0)
+    new_cities_per_hour: int = Field(default=100, ge=0)
+    gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     health_port: Port = 9101
 

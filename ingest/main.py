@@ -12,11 +12,12 @@ from prometheus_client import CollectorRegistry
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
-from cityvitals.settings import Settings
+from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Rejection
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
+from cityvitals.store.newcomers import Quotas
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.registry_watch import watch_registry
@@ -102,6 +103,7 @@ async def _ingest(
     routes = Routes(catalogue)
     on_store = _reporter(health, "database")
     allow = settings.ingest.register_unknown
+    quotas = _quotas(settings.ingest)
     intake = Intake(settings.ingest, routes, metrics)
     subscriber = Subscriber(
         settings.broker,
@@ -120,8 +122,8 @@ async def _ingest(
         settings.ingest,
         intake,
         routes,
-        Declarer(pool, lane, catalogue, allow, on_store),
-        Resolver(pool, lane, catalogue, routes, allow, on_store),
+        Declarer(pool, lane, catalogue, allow, on_store, quotas),
+        Resolver(pool, lane, catalogue, routes, allow, on_store, quotas),
         ReadingWriter(pool, lane, on_store),
         acknowledge,
         _teller(subscriber, metrics),
@@ -146,6 +148,12 @@ async def _ingest(
         await subscriber.close()
         for task in (watching, receiving, committing):
             task.cancel()
+
+
+def _quotas(settings: IngestSettings) -> Quotas:
+    return Quotas(
+        settings.new_series_per_hour, settings.new_gateways_per_hour, settings.new_cities_per_hour
+    )
 
 
 async def _check_lane(pool: Pool, lane: Lane) -> None:
