@@ -56,7 +56,7 @@ class Generator:
     """One load. What is late is sent at once; nothing is left out.
 
     Latency counts from when a message was due to its acknowledgement, lateness from when it was
-    due to when it was handed to a socket: a broker that stalls shows in every message due meanwhile.
+    due to when it was handed to a socket: a stalled broker shows in every message due meanwhile.
     """
 
     def __init__(

@@ -113,8 +113,7 @@ def declare(
     """Publish retained messages, and wait until the broker has all of them.
 
     Raises:
-        BrokerAway: it is not there, or it goes.
-        TimeoutError: it does not acknowledge them.
+        BrokerAway: it is not there, goes, or does not acknowledge them.
     """
     publisher = Publisher(broker, client_id, tls=tls)
     for number, (topic, payload) in enumerate(declarations):

@@ -21,6 +21,7 @@ _SIZES: Final = {
     0x2A: 1,
 }
 """Bytes of the properties that brokers put before their Receive Maximum."""
+_SEVEN_BITS: Final = 0x7F
 _ANY_NUMBER: Final = 65_535
 _CLEAN_START, _HAS_PASSWORD, _HAS_USERNAME = 0x02, 0x40, 0x80
 
@@ -63,12 +64,12 @@ def packets(data: bytes) -> Iterator[bytes]:
     at = 0
     while at + 2 <= len(data):
         size = data[at + 1]
-        if size > 0x7F:  # a length of several bytes: CONNACK with long properties
+        if size > _SEVEN_BITS:  # a length of several bytes: CONNACK with long properties
             if at + 3 > len(data):
                 return
-            if data[at + 2] > 0x7F:
+            if data[at + 2] > _SEVEN_BITS:
                 raise ProtocolError(f"a packet of type {data[at] >> 4} of over 16 KiB")
-            size = (size & 0x7F) + (data[at + 2] << 7) + 1
+            size = (size & _SEVEN_BITS) + (data[at + 2] << 7) + 1
         end = at + 2 + size
         if end > len(data):
             return
@@ -82,7 +83,7 @@ def read_connack(packet: bytes) -> tuple[int, int]:
     Raises:
         ProtocolError: it is none.
     """
-    begin = 2 if packet[1] <= 0x7F else 3  # noqa: PLR2004 (the length's bytes)
+    begin = 2 + (packet[1] > _SEVEN_BITS)
     if packet[0] != _CONNACK or len(packet) < begin + 2:
         raise ProtocolError(f"instead of CONNACK: {packet[:16].hex()}")
     start = begin + 3 if packet[begin + 2 : begin + 3] < b"\x80" else begin + 4

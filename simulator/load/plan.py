@@ -113,7 +113,7 @@ class Plan:
         _within("--duplicates, --revisions and --poison together", told, 0, 1)
 
     @classmethod
-    def ending_at(  # noqa: PLR0913 (one argument for each option)
+    def ending_at(
         cls,
         end_us: int,
         *,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from cityvitals.domain.outcome import Reason
-from simulator.load.digits import VALUE_WIDTH, Bytes
+from simulator.load.digits import TIME_WIDTH, VALUE_WIDTH, Bytes
 
 
 class Poison(StrEnum):
@@ -64,26 +64,31 @@ def spoil(row: Bytes, poison: Poison, begin: int, place: Place) -> None:
         begin: where its payload begins.
         place: the reading that is spoilt.
     """
-    at, written = _written(poison, begin, place)
+    at, written = _at(poison, begin, place), _written(poison, place)
     row[at : at + len(written)] = list(written)
 
 
-def _written(poison: Poison, begin: int, place: Place) -> tuple[int, bytes]:
-    """Where, and what."""
-    match poison:
-        case Poison.UNDECODABLE:
-            return begin, b"\xff"
-        case Poison.NAN:
-            return place.v, b"NaN".ljust(VALUE_WIDTH)
-        case Poison.NULL:
-            return place.v, b"null".ljust(VALUE_WIDTH)
-        case Poison.BAD_UNIT:
-            return place.u, b"?" * place.u_width
-        case Poison.UNKNOWN_QUANTITY:
-            return place.q, b"x" * place.q_width
-        case Poison.NO_TIME:
-            return place.t - len('t":"'), b"x"
-        case Poison.NO_OFFSET:
-            return place.t + len("2026-11-23T10:15:00.000000"), b" "
-        case Poison.FAR_FUTURE:
-            return place.t, b"2999"
+def _at(poison: Poison, begin: int, place: Place) -> int:
+    return {
+        Poison.UNDECODABLE: begin,
+        Poison.NAN: place.v,
+        Poison.NULL: place.v,
+        Poison.BAD_UNIT: place.u,
+        Poison.UNKNOWN_QUANTITY: place.q,
+        Poison.NO_TIME: place.t - len('t":"'),
+        Poison.NO_OFFSET: place.t + TIME_WIDTH,
+        Poison.FAR_FUTURE: place.t,
+    }[poison]
+
+
+def _written(poison: Poison, place: Place) -> bytes:
+    return {
+        Poison.UNDECODABLE: b"\xff",
+        Poison.NAN: b"NaN".ljust(VALUE_WIDTH),
+        Poison.NULL: b"null".ljust(VALUE_WIDTH),
+        Poison.BAD_UNIT: b"?" * place.u_width,
+        Poison.UNKNOWN_QUANTITY: b"x" * place.q_width,
+        Poison.NO_TIME: b"x",
+        Poison.NO_OFFSET: b" ",
+        Poison.FAR_FUTURE: b"2999",
+    }[poison]

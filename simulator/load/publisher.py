@@ -64,7 +64,7 @@ class Publisher:
         except (OSError, ProtocolError) as error:
             raise BrokerAway(f"{self.place}: {error}") from None
         self.window = min(in_flight, receive_maximum)
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
 
     def fileno(self) -> int:
         """For `select`."""
@@ -123,14 +123,14 @@ class Publisher:
         """Wait until everything is acknowledged.
 
         Raises:
-            TimeoutError: it was not.
+            BrokerAway: it was not in time, or the connection is lost.
         """
         end_s = time.monotonic() + seconds
         while self.acknowledged < self.sent:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 missing = self.sent - self.acknowledged
-                raise TimeoutError(f"{self.place}: {missing} messages are not acknowledged")
+                raise BrokerAway(f"{self.place}: {missing} messages are not acknowledged")
             self.collect(left_s)
 
     def close(self) -> None:

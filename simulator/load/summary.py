@@ -7,7 +7,6 @@ from cityvitals.domain.times import iso
 from simulator.load.delays import Delays
 from simulator.load.generator import Generator
 from simulator.load.plan import Plan
-from simulator.load.truth import Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,11 @@ class Milliseconds:
     p50: float
     p99: float
     max: float
+
+    @property
+    def told(self) -> str:
+        """As text."""
+        return f"p50 {self.p50:,.1f}, p99 {self.p99:,.1f}, at most {self.max:,.1f}"
 
     @classmethod
     def of(cls, delays: Delays) -> "Milliseconds":
@@ -34,7 +38,7 @@ class Summary:
         sent_again: messages sent once more after a connection broke. The receiver may have some of
             their readings twice: each is then a duplicate (or rejected) beyond what is expected.
         unheard: messages that the broker took while nobody was subscribed.
-        complete: whether the plan is at its end and everything acknowledged.
+        complete: whether plan or time came to its end, and everything is acknowledged.
     """
 
     city: str
@@ -61,14 +65,15 @@ class Summary:
 
     def lines(self) -> list[str]:
         """The summary as text."""
+        ack, late = self.ack_ms, self.lateness_ms
         said = [
-            f"{self.city}: {self.readings:,} readings in {self.messages:,} messages,"
-            f" {self.seconds:.1f} s, {self.readings_per_s:,.0f} readings/s",
+            (
+                f"{self.city}: {self.readings:,} readings in {self.messages:,} messages,"
+                f" {self.seconds:.1f} s, {self.readings_per_s:,.0f} readings/s"
+            ),
             f"  expected: {_told(self.expected)}",
-            f"  acknowledged after p50 {self.ack_ms.p50:,.1f} ms, p99 {self.ack_ms.p99:,.1f} ms,"
-            f" at most {self.ack_ms.max:,.1f} ms",
-            f"  sent late by p50 {self.lateness_ms.p50:,.1f} ms,"
-            f" p99 {self.lateness_ms.p99:,.1f} ms, at most {self.lateness_ms.max:,.1f} ms",
+            f"  acknowledged after ms: {ack.told}",
+            f"  sent late by ms: {late.told}",
         ]
         rest = {
             "messages sent again after a lost connection": self.sent_again,
@@ -80,7 +85,7 @@ class Summary:
 
 def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
     """What a generator did with its plan; `complete` unless it was stopped before its time."""
-    truth: Truth = generator.truth
+    truth = generator.truth
     rate = truth.readings / generator.seconds if generator.seconds else 0.0
     return Summary(
         ", ".join(plan.town.cities),

@@ -10,7 +10,6 @@ from math import gcd
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cityvitals.domain.names import Domain
 from cityvitals.wire.meta import SeriesMeta
@@ -20,8 +19,8 @@ from simulator.load.packet import publish_packet
 from simulator.load.poison import Place
 from simulator.load.town import PER_SENSOR, Sensor, series_of
 
-_MID_WIDTH: Final = 2
-_NO_PROPERTIES: Final = 1
+_MID_BEFORE: Final = 3
+"""The packet id stands so far before the payload: two bytes, and one for no properties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,9 @@ class Template:
             len(made), -1
         )
         self.form = np.array([form for _, form in made], np.int64)
-        self._mid_at = np.array([self.forms[form].begin - 3 for _, form in made], np.int64)
+        self._mid_at = np.array(
+            [self.forms[form].begin - _MID_BEFORE for _, form in made], np.int64
+        )
 
     def fill(self, row: Ints, t_us: Ints, scaled: Ints, seq: Ints | None) -> Bytes:
         """Packets of rows, saying these times and values [messages, width]; packet ids are 0."""
@@ -166,6 +167,6 @@ def _piece(
         "}",
     ]
     encoded = [part.encode() for part in parts]
-    begins: NDArray[np.int64] = at + np.cumsum([0] + [len(part) for part in encoded])
+    begins = at + np.cumsum([0] + [len(part) for part in encoded])
     t, q, u, v, seq = (int(begins[part]) for part in (1, 3, 5, 7, 9))
     return b"".join(encoded), Place(which, t, v, q, u, seq, len(encoded[3]), len(encoded[5]))
