@@ -31,7 +31,7 @@ from simulator.load.town import Declaration
 FORMATS: Final = ("json",)
 _DEFAULT_S: Final = 60.0
 _LONGEST_S: Final = 86_400.0
-_FASTEST: Final = 1_000_000
+_FASTEST: Final = 5_000_000
 """Readings a second that a plan without rate and count has room for."""
 _CONNECTIONS: Final = 64
 

@@ -88,6 +88,7 @@ class Plan:
         messages: how many there are.
         begin_us: event time of the first step; all readings lie before `end_us`.
         seed: what values, stamps and order follow from.
+        prefix: first level of all topics.
         numbered: whether readings carry `seq`, counted per gateway. A repeat or revision carries
             the number of what it repeats; of a message that cannot be decoded numbers are missing.
 
@@ -102,6 +103,7 @@ class Plan:
     seed: int = 1
     shares: Shares = field(default_factory=Shares)
     numbered: bool = False
+    prefix: str = "city"
 
     def __post_init__(self) -> None:
         _within("--pack", self.pack, 1, MOST_PACK)
@@ -148,7 +150,7 @@ class Plan:
     @cached_property
     def template(self) -> Template:
         """The rows that packets are made from."""
-        return Template(self.town.sensors, self.pack, numbered=self.numbered)
+        return Template(self.town.sensors, self.pack, numbered=self.numbered, prefix=self.prefix)
 
     def blocks(self) -> Iterator[Block]:
         """All messages in order, with their packets; packet ids are 0."""
@@ -190,15 +192,25 @@ class Plan:
             truth.reasons[REASONS[kind]] += count
         return truth
 
-    def _block(self, stretch: Stretch) -> Block:
-        nth, sensor = np.divmod(stretch.fresh, self.town.size)
+    def fresh(self, numbers: Ints, revision: Ints | None = None) -> tuple[Bytes, Ints]:
+        """Packets of new messages by their numbers, and their rows in the template.
+
+        Args:
+            numbers: messages go round: each sensor sends one, in turn.
+            revision: of each its revision, if these are any.
+        """
+        nth, sensor = np.divmod(numbers, self.town.size)
         row = nth % self.template.variants * self.town.size + sensor
-        reading = np.arange(self.pack)
-        bits = digits.drawn(self.seed, stretch.fresh[:, None] * self.pack + reading)
-        value = _LOWEST + digits.below(bits, _VALUES) + stretch.revision[:, None]
+        bits = digits.drawn(self.seed, numbers[:, None] * self.pack + np.arange(self.pack))
+        value = _LOWEST + digits.below(bits, _VALUES)
+        if revision is not None:
+            value += revision[:, None]
         t_us = self._times(nth, sensor, row, bits)
         seq = self._seqs(nth, sensor) if self.numbered else None
-        packets = self.template.fill(row, t_us, value, seq)
+        return self.template.fill(row, t_us, value, seq), row
+
+    def _block(self, stretch: Stretch) -> Block:
+        packets, row = self.fresh(stretch.fresh, stretch.revision)
         self._spoil(packets, row, stretch)
         return Block(packets, row, stretch)
 

@@ -20,7 +20,8 @@ class Supply:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._blocks = plan.blocks()
-        self._block: Block | None = None
+        # The first is made before the clock runs: what it costs is nobody's lateness.
+        self._block: Block = next(self._blocks)
         self._at = 0
         self._truth = Truth()
 
@@ -36,7 +37,7 @@ class Supply:
 
     def take(self, most: int) -> Piece:
         """The next messages, at least one and at most so many."""
-        if self._block is None or self._at == len(self._block):
+        if self._at == len(self._block):
             self._truth = self.truth()
             self._block, self._at = next(self._blocks), 0
         begin, self._at = self._at, min(self._at + most, len(self._block))
@@ -44,6 +45,4 @@ class Supply:
 
     def truth(self) -> Truth:
         """What must become of everything handed out."""
-        if self._block is None:
-            return self._truth
         return self._truth + self._plan.truth(self._block.stretch.part(0, self._at))
