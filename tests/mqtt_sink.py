@@ -3,7 +3,8 @@
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Self
 
 _CONNECT, _PUBLISH = 1, 3
 _RECEIVE_MAXIMUM = 0x21
@@ -30,7 +31,7 @@ class Sink:
         self.mids: list[int] = []
         self.withholds = False
 
-    def start(self) -> "Sink":
+    def start(self) -> Self:
         """Serve, in threads that end with the process."""
         threading.Thread(target=self.serve, daemon=True).start()
         return self
@@ -48,7 +49,8 @@ class Sink:
     def cut(self) -> None:
         """Break every connection; new ones are taken."""
         for connection in self._connections:
-            connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
         self._connections.clear()
 
     def close(self) -> None:
@@ -57,10 +59,10 @@ class Sink:
         self._listener.close()
         self.cut()
 
-    def __enter__(self) -> "Sink":
+    def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _take(self, connection: socket.socket) -> None:
