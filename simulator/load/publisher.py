@@ -60,10 +60,9 @@ class Publisher:
         self._unwritten = bytearray()
         try:
             self._socket = _opened(broker, tls)
-            receive_maximum = self._shake_hands(broker, client_id)
-        except (OSError, ProtocolError) as error:
+        except OSError as error:
             raise BrokerAway(f"{self.place}: {error}") from None
-        self.window = min(in_flight, receive_maximum)
+        self.window = min(in_flight, self._greeted(broker, client_id))
         self._socket.settimeout(0)
 
     def fileno(self) -> int:
@@ -167,6 +166,17 @@ class Publisher:
         self.acknowledged += len(mids)
         return mids
 
+    def _greeted(self, broker: BrokerSettings, client_id: str) -> int:
+        """The broker's Receive Maximum; a connection that it does not want is closed."""
+        try:
+            return self._shake_hands(broker, client_id)
+        except (OSError, ProtocolError) as error:
+            self._socket.close()
+            raise BrokerAway(f"{self.place}: {error}") from None
+        except SettingsError:
+            self._socket.close()
+            raise
+
     def _shake_hands(self, broker: BrokerSettings, client_id: str) -> int:
         """The broker's Receive Maximum."""
         secret = None if broker.password is None else broker.password.get_secret_value()
@@ -192,4 +202,10 @@ def _opened(broker: BrokerSettings, tls: ssl.SSLContext | None) -> socket.socket
     plain = socket.create_connection((broker.host, broker.port), _CONNECT_S)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return plain if tls is None else tls.wrap_socket(plain, server_hostname=broker.host)
+    if tls is None:
+        return plain
+    try:
+        return tls.wrap_socket(plain, server_hostname=broker.host)
+    except OSError:
+        plain.close()
+        raise
