@@ -23,6 +23,8 @@ _SIZES: Final = {
 """Bytes of the properties that brokers put before their Receive Maximum."""
 _SEVEN_BITS: Final = 0x7F
 _ANY_NUMBER: Final = 65_535
+_KEEPALIVE_S: Final = 3600
+"""No pings are sent: whoever is silent for longer is connected anew. rumqttd refuses 0."""
 _CLEAN_START, _HAS_PASSWORD, _HAS_USERNAME = 0x02, 0x40, 0x80
 
 DISCONNECT: Final = b"\xe0\x00"
@@ -35,7 +37,7 @@ class ProtocolError(Exception):
 def connect_packet(
     client_id: str, username: str | None = None, password: str | None = None
 ) -> bytes:
-    """A CONNECT for a clean session without keep-alive: TCP's own looks after the connection."""
+    """A CONNECT for a clean session."""
     flags = _CLEAN_START
     texts = [client_id]
     if username is not None:
@@ -44,7 +46,7 @@ def connect_packet(
     if password is not None:
         flags |= _HAS_PASSWORD
         texts.append(password)
-    body = b"\x00\x04MQTT\x05" + bytes([flags]) + b"\x00\x00\x00"
+    body = b"\x00\x04MQTT\x05" + bytes([flags]) + _KEEPALIVE_S.to_bytes(2) + b"\x00"
     body += b"".join(_text(one) for one in texts)
     return bytes([_CONNECT]) + _length(len(body)) + body
 
