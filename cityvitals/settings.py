@@ -63,6 +63,8 @@ class IngestSettings(_Section):
     register_unknown: bool = True
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     health_port: Port = 9101
+    workers: int = Field(default=1, ge=1, le=64)
+    orphan_after_seconds: Seconds = 30.0
 
 
 class AggregatorSettings(_Section):
