@@ -262,10 +262,8 @@ class Drainer:
         try:
             if not await drain.run():
                 return False
-        except Fenced:
-            _log.info("lane_drain_left_to_its_worker", lane=lane, messages=drain.received)
-            return False
-        except (OSError, UnfitServer) as error:  # TimeoutError is an OSError
+        except (Fenced, OSError, UnfitServer) as error:
+            # Often the lane's own worker, back again, and few brokers say so: the next look tells.
             reason = str(error) or type(error).__name__
             _log.warning("lane_drain_interrupted", lane=lane, reason=reason)
             return False

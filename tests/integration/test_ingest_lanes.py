@@ -65,7 +65,7 @@ def test_a_worker_that_returns_while_it_is_drained_has_its_lane_again(
     with capture_logs() as said:
         asyncio.run(main())
     events = [one["event"] for one in said]
-    assert "lane_drain_left_to_its_worker" in events
+    assert "lane_drain_interrupted" in events
     assert "lane_drained" not in events
 
 
