@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from cityvitals.errors import SettingsError
 from cityvitals.settings import BrokerSettings, DatabaseSettings, Settings
+from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import Pool, open_pool
 from deploy.local.ports import free_port
 from ingest.main import serve
@@ -20,6 +21,7 @@ from tests.integration.test_ingest import (
     kill,
     pack,
     published,
+    ready_or_dead,
     running,
     stored,
     until,
@@ -76,6 +78,8 @@ def test_ingest_waits_for_a_database_that_is_away_at_the_start(
     settings = configured(database, broker, city)
 
     async def main() -> None:
+        async with open_pool(database, "tests") as pool, pool.acquire() as connection:
+            await migrate(connection)
         await asyncio.to_thread(own_postgres.stop)
         stop = asyncio.Event()
         task = asyncio.create_task(serve(settings, stop))
@@ -88,7 +92,7 @@ def test_ingest_waits_for_a_database_that_is_away_at_the_start(
         again = asyncio.Event()
         task = asyncio.create_task(serve(settings, again))
         await asyncio.to_thread(own_postgres.start)
-        await until(lambda: asyncio.to_thread(is_ready, settings))
+        await until(lambda: ready_or_dead(settings, task))
         again.set()
         await asyncio.wait_for(task, DEADLINE_S)
 
