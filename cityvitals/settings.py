@@ -23,6 +23,9 @@ _PREFIX: Final = "CITYVITALS_"
 _NOT_OURS: Final = {"fail_on_skip": "tests", "soak_minutes": "tests", "test_dsn": "tests"}
 """Names with our prefix that are no settings, and who reads them."""
 
+_PORT_STEP: Final = 10
+"""Between the health ports of workers: the ones next to the first belong to other processes."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -65,6 +68,10 @@ class IngestSettings(_Section):
     health_port: Port = 9101
     workers: int = Field(default=1, ge=1, le=64)
     orphan_after_seconds: Seconds = 30.0
+
+    def worker_port(self, number: int) -> int:
+        """Health port of a worker; the first has the port that is set."""
+        return self.health_port + _PORT_STEP * number
 
 
 class AggregatorSettings(_Section):

@@ -21,7 +21,6 @@ from cityvitals.telemetry import configure_logging
 from ingest.main import run as run_alone
 
 _LEASH: Final = Path(cityvitals.__file__).with_name("leash.py")
-_PORT_STEP: Final = 10
 _MOST_PORT: Final = 65_535
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 10.0
@@ -65,7 +64,7 @@ def environments(settings: IngestSettings, count: int) -> dict[str, dict[str, st
     Raises:
         SettingsError: there are not so many ports, or messages to hold.
     """
-    last = settings.health_port + _PORT_STEP * (count - 1)
+    last = settings.worker_port(count - 1)
     if last > _MOST_PORT:
         raise SettingsError(
             f"CITYVITALS_INGEST__HEALTH_PORT: {count} workers would take ports up to {last}, and "
@@ -81,7 +80,7 @@ def environments(settings: IngestSettings, count: int) -> dict[str, dict[str, st
         f"{base}-{number}": {
             "CITYVITALS_INGEST__WORKERS": "1",
             "CITYVITALS_INGEST__LANE": f"{base}-{number}",
-            "CITYVITALS_INGEST__HEALTH_PORT": str(settings.health_port + _PORT_STEP * number),
+            "CITYVITALS_INGEST__HEALTH_PORT": str(settings.worker_port(number)),
             "CITYVITALS_INGEST__RECEIVE_MAXIMUM": str(settings.receive_maximum // count),
         }
         for number in range(count)
