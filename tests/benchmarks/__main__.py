@@ -85,6 +85,9 @@ async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: R
         say("writer")
         with results.counting("write_ratio"):
             await write.measure(stack, results, 10 if options.quick else 40)
+    if "write_twice_ratio" in wanted:
+        with results.counting("write_twice_ratio"):
+            await write.measure_twice(stack, results, 10 if options.quick else 30)
     again = "recompute_readings_per_s" in wanted
     if wanted & _SERVED or again:
         say("service")
