@@ -9,6 +9,7 @@ aside.
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from cityvitals.domain.outcome import Reason
@@ -16,17 +17,21 @@ from cityvitals.domain.times import US
 from cityvitals.errors import MalformedPayload
 from cityvitals.wire.instant import read_instant
 from cityvitals.wire.pack import Pack, Reading
-from cityvitals.wire.rows import Rows, named, number, refuse, short_text, worded
+from cityvitals.wire.rows import MOST_READINGS, Rows, named, number, refuse, short_text, worded
 
 VERSION: Final = 10
+"""The newest there is; packs of drafts, down to 1, mean the same by what is read here."""
 RELATIVE_S: Final = 2**28
 """Times below count from now (RFC 8428, 4.5.3)."""
 
 _LATEST_S: Final = 2**40
 """Far beyond the year 9999: a bound before exact arithmetic, which is slow on huge numbers."""
+_ZERO: Final = Decimal(0)
 _CUT: Final = re.compile("[/:]")
 _VALUES: Final = ("v", "vs", "vb", "vd", "s")
 _BASE: Final = ("bn", "bt", "bu", "bv", "bs")
+_OWN: Final = frozenset({*_VALUES, "n", "u", "t"})
+_KNOWN: Final = frozenset({*_VALUES, *_BASE, "bver", "n", "u", "t", "ut"})
 
 
 def claims(message: Any) -> bool:
@@ -43,12 +48,14 @@ def read(message: list[Any]) -> Pack:
         MalformedPayload: the pack as a whole is of another version, or asks to be understood
             in a way that it is not.
     """
+    if len(message) > MOST_READINGS:
+        raise MalformedPayload(Reason.TOO_LARGE, f"more than {MOST_READINGS} records")
     rows, base = Rows(), dict[str, Any]()
     for record in message:
         if isinstance(record, dict):
             _check_whole(record)
             base |= {key: record[key] for key in _BASE if key in record}
-            if not any(key in record for key in ("n", "u", "t", *_VALUES)):
+            if _OWN.isdisjoint(record):
                 continue  # base fields alone are no reading
         try:
             reading, relative = _resolve(record, base)
@@ -71,11 +78,9 @@ def write(readings: Iterable[Reading]) -> list[dict[str, Any]]:
 def _check_whole(record: dict[Any, Any]) -> None:
     """What concerns the pack, wherever it stands."""
     version = record.get("bver", VERSION)
-    if version != VERSION or isinstance(version, bool):
-        raise MalformedPayload(
-            Reason.UNSUPPORTED, f"SenML of a version other than {VERSION}: {str(version)[:20]!a}"
-        )
-    for key in record:
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise MalformedPayload(Reason.UNSUPPORTED, f"field 'bver' is no version up to {VERSION}")
+    for key in record.keys() - _KNOWN:
         if isinstance(key, str) and key.endswith("_"):
             raise MalformedPayload(
                 Reason.UNSUPPORTED, f"field {key[:40]!a} must be understood, and is not"
@@ -95,9 +100,15 @@ def _resolve(record: Any, base: dict[str, Any]) -> tuple[Reading, bool]:
 
 def _names(record: dict[str, Any], base: dict[str, Any]) -> tuple[str, str, str]:
     """Quantity, channel and device."""
-    first = short_text(base.get("bn", ""), "field 'bn'", Reason.UNKNOWN_QUANTITY)
-    second = short_text(record.get("n", ""), "field 'n'", Reason.UNKNOWN_QUANTITY)
-    name = short_text(first + second, "the name", Reason.UNKNOWN_QUANTITY)
+    name = short_text(record.get("n", ""), "field 'n'", Reason.UNKNOWN_QUANTITY)
+    if "bn" in base:
+        name = short_text(base["bn"], "field 'bn'", Reason.UNKNOWN_QUANTITY) + name
+    return _cut(short_text(name, "the name", Reason.UNKNOWN_QUANTITY))
+
+
+@lru_cache(maxsize=4096)
+def _cut(name: str) -> tuple[str, str, str]:
+    """Quantity, channel and device of a resolved name; devices say the same ones again and again."""
     *before, last = _CUT.split(name)
     if not last:
         raise MalformedPayload(Reason.UNKNOWN_QUANTITY, f"name {name[:40]!a} ends with no quantity")
@@ -108,24 +119,22 @@ def _names(record: dict[str, Any], base: dict[str, Any]) -> tuple[str, str, str]
 def _value(record: dict[str, Any], base: dict[str, Any]) -> float:
     if "v" in record:
         value = number(record["v"], "field 'v'")
-        return (
-            number(value + number(base["bv"], "field 'bv'"), "sum of 'bv' and 'v'")
-            if ("bv" in base)
-            else value
-        )
+        if "bv" not in base:
+            return value
+        return number(value + number(base["bv"], "field 'bv'"), "sum of 'bv' and 'v'")
     if "s" in record:
         raise MalformedPayload(
             Reason.UNSUPPORTED, "field 's': a counter, a kind that is not built yet"
         )
-    given = next((key for key in _VALUES if key in record), "v")
-    raise MalformedPayload(
-        Reason.NO_NUMBER, f"no field 'v', but {given!r}" if given != "v" else "no field 'v'"
-    )
+    others = ", ".join(key for key in _VALUES if key in record)
+    raise MalformedPayload(Reason.NO_NUMBER, f"no field 'v', but {others or 'nothing else'}")
 
 
 def _time(offset: Any, base: Any) -> tuple[int, bool]:
     """Microseconds, and whether they count from arrival."""
-    seconds = _exact(offset, "t") + _exact(base, "bt")
+    seconds = _exact(offset, "t")
+    if base != 0:
+        seconds += _exact(base, "bt")
     if seconds >= RELATIVE_S:
         us = int(seconds * US)
         read_instant(us // US)  # within the years that there are
@@ -137,6 +146,8 @@ def _time(offset: Any, base: Any) -> tuple[int, bool]:
 
 def _exact(given: Any, field: str) -> Decimal:
     """As a decimal, for a base and a short offset do not add up exactly in binary."""
+    if given == 0 and not isinstance(given, bool):
+        return _ZERO  # in every record without a time of its own
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise MalformedPayload(Reason.NO_TIME, f"field {field!r} holds {type(given).__name__}")
     if not abs(given) < _LATEST_S:

@@ -2,8 +2,8 @@
 
 A unit here is the model's own, for values without `unitCode`; "" leaves it to the declaration.
 Names mean different things in different models (NO2 is a gas in air and nitrite in water), so each
-model has its table. Traps: relative humidity and occupancy are fractions here, not per cent; fine dust is
-`pm25`; older entities write gases in capitals.
+model has its table. Traps: relative humidity and occupancy are fractions here, not per cent; fine
+dust is `pm25`; older entities write gases in capitals.
 """
 
 from typing import Final, NamedTuple
@@ -129,15 +129,14 @@ MODELS: Final = {
 }
 """Attribute to what it measures, by entity type."""
 
-METADATA: Final = frozenset(
-    (
-        "id type @context location address areaServed name alternateName description source "
-        "seeAlso owner dataProvider dateCreated dateModified dateObserved dateObservedFrom "
-        "dateObservedTo createdAt modifiedAt observedAt TimeInstant timestamp refDevice "
-        "refPointOfInterest refRoadSegment refSensor device typeofLocation typeOfLocation "
-        "airQualityIndex airQualityLevel reliability CO_Level measurand sonometerClass "
-        "frequencies laneId laneDirection reversedLane vehicleType vehicleSubType phaseType "
-        "dateEnergyMeteringStarted annotations color image operationalStatus "
-    ).split()
-)
+_ABOUT: Final = """
+    id type @context location address areaServed name alternateName description source seeAlso
+    owner dataProvider dateCreated dateModified dateObserved dateObservedFrom dateObservedTo
+    createdAt modifiedAt observedAt TimeInstant timestamp refDevice refPointOfInterest
+    refRoadSegment refSensor device typeofLocation typeOfLocation airQualityIndex
+    airQualityLevel reliability CO_Level measurand sonometerClass frequencies laneId
+    laneDirection reversedLane vehicleType vehicleSubType phaseType dateEnergyMeteringStarted
+    annotations color image operationalStatus
+"""
+METADATA: Final = frozenset(_ABOUT.split())
 """Attributes that say something about an observation and measure nothing themselves."""

@@ -11,6 +11,7 @@ _LABELS: Final[dict[int | str, str]] = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
 }  # fmt: skip
+_NAMES: Final = frozenset({0, -2, "n", "bn"})
 _NUMBERS: Final = {text: label for label, text in _LABELS.items()}
 
 
@@ -28,7 +29,9 @@ def _relabelled(message: Any) -> Any:
 
 def claims(message: Any) -> bool:
     """Whether a message is an array in which a record has a name."""
-    return senml.claims(_relabelled(message))
+    return isinstance(message, list) and any(
+        isinstance(record, dict) and not _NAMES.isdisjoint(record) for record in message
+    )
 
 
 def read(message: Any) -> Pack:
