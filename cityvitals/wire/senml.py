@@ -108,7 +108,7 @@ def _names(record: dict[str, Any], base: dict[str, Any]) -> tuple[str, str, str]
 
 @lru_cache(maxsize=4096)
 def _cut(name: str) -> tuple[str, str, str]:
-    """Quantity, channel and device of a resolved name; devices say the same ones again and again."""
+    """Quantity, channel and device of a resolved name; kept, as devices repeat theirs."""
     *before, last = _CUT.split(name)
     if not last:
         raise MalformedPayload(Reason.UNKNOWN_QUANTITY, f"name {name[:40]!a} ends with no quantity")
