@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
@@ -29,8 +30,11 @@ from cityvitals.store.model import ShardModel
 from cityvitals.store.tail import Cursors, Entry
 from kpi_rules.model import Rule
 
-MODEL_KINDS = frozenset({LogKind.DECLARATIONS, LogKind.PLACEMENTS, LogKind.FACTS, LogKind.RULES})
-"""Entries after which the model is read again."""
+MODEL_KINDS = frozenset(
+    {LogKind.DECLARATIONS, LogKind.PLACEMENTS, LogKind.FACTS, LogKind.RULES, LogKind.LIMITS}
+)
+"""Entries after which the model is read again. Limits are none of it, but readings of a series that
+nobody has heard of may be flagged anew before they come in their own lane."""
 
 
 _MARGIN_US = 3600 * US
@@ -133,6 +137,7 @@ class Shard:
 
     def absorb(self, entries: Sequence[Entry]) -> Changed:
         """Take entries, in each lane's order; all lanes together are folded as one batch."""
+        reflagged: list[dict[str, Any]] = []
         batches: list[Records] = [empty(LOG_READING)]
         revised: list[Records] = [empty(LOG_REVISION)]
         for entry in entries:
@@ -143,6 +148,8 @@ class Shard:
                     batches.append(decoded.readings)
                 case LogKind.REVISIONS:
                     revised.append(decode_revisions(entry.body))
+                case LogKind.LIMITS:
+                    reflagged.append(decode_json(entry.body))
                 case LogKind.SILENCE:
                     self.gateways.hear(decode_json(entry.body))
                 case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
@@ -151,17 +158,32 @@ class Shard:
                     pass
             self.cursors[entry.lane] = max(self.cursors.get(entry.lane, 0), entry.seq)
         changed = self._fold(np.concatenate(batches))
-        self._revise(np.concatenate(revised))
+        revisions = np.concatenate(revised)
+        rows = self._expect(revisions["series"], revisions["t"])
+        self._mark_late(rows[rows >= 0], revisions["t"][rows >= 0])
+        self._reflag(reflagged)
         return changed
 
-    def _revise(self, revised: Records) -> None:
-        """Have recomputed what changed readings reach.
+    def _reflag(self, news: Sequence[dict[str, Any]]) -> None:
+        """Have recomputed what stored readings reach whose flags a changed limit turned."""
+        if not news:
+            return
+        series = np.array([one["series"] for one in news], np.int32)
+        first = np.array([one["first"] for one in news], np.int64)
+        last = np.array([one["last"] for one in news], np.int64)
+        self._expect(series, first)
+        rows = self._expect(series, last)
+        known = rows >= 0
+        self._mark_late(rows[known], first[known], last[known])
+
+    def _expect(self, series: NDArray[np.int32], t: Ints) -> Ints:
+        """Take note of readings that changed in the store; their rows, -1 of unknown series.
 
         One of them may not have come yet, where another lane's log is longer: it is waited for no
         more, since the store has it, and is late when it comes.
         """
-        rows = self.table.rows(revised["series"])
-        rows, t = rows[rows >= 0], revised["t"][rows >= 0]
+        found = self.table.rows(series)
+        rows, t = found[found >= 0], t[found >= 0]
         state = self.buckets.state
         for row, at in zip(rows.tolist(), t.tolist(), strict=True):
             one = state[row]
@@ -169,7 +191,7 @@ class Shard:
                 one["last_seen"], one["broken"] = at, 1
             if one["oldest"] == NONE or at < one["oldest"]:
                 one["oldest"] = at
-        self._mark_late(rows, t)
+        return found
 
     def _take_news(self, news: dict[str, Any]) -> None:
         """Have done again what a declaration, placement, fact or clock enters into."""
@@ -210,12 +232,12 @@ class Shard:
         self._mark_late(folded.late_rows, folded.late_t)
         return changed
 
-    def _mark_late(self, rows: Ints, t: Ints) -> None:
-        """Mark the buckets that readings out of order, or changed ones, reach."""
+    def _mark_late(self, rows: Ints, t: Ints, until: Ints | None = None) -> None:
+        """Mark the buckets that readings out of order, or changed ones in [t, until], reach."""
         if not len(rows):
             return
         begin = t - self.table.ahead[rows]
-        end = t + np.maximum(self.table.back[rows], 1)
+        end = (t if until is None else until) + np.maximum(self.table.back[rows], 1)
         begin -= begin % BUCKET
         end = -(-end // BUCKET) * BUCKET
         for row, low, high in _merged(rows, begin, end):

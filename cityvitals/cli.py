@@ -164,6 +164,60 @@ def _speed(text: str) -> float | None:
 
 
 @app.command()
+def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
+    city: Annotated[
+        str, typer.Option(help="Send as this city; best one without readings.")
+    ] = "load",
+    sensors: Annotated[int, typer.Option(min=1, help="Sensors, of ten series each.")] = 100,
+    pack: Annotated[int, typer.Option(min=1, max=500, help="Readings a message.")] = 50,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Readings a second; 0: as fast as acknowledged.")
+    ] = 0.0,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Seconds.  [default: 60, or until --count]", show_default=False),
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many readings.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="What values, stamps and order follow from.")
+    ] = 1,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="MQTT connections.")] = 1,
+    in_flight: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Unacknowledged messages a connection.")
+    ] = 500,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share sent again.")] = 0.0,
+    revisions: Annotated[float, typer.Option(min=0, max=1, help="Share with new values.")] = 0.0,
+    poison: Annotated[float, typer.Option(min=0, max=1, help="Share that is spoilt.")] = 0.0,
+    reorder: Annotated[float, typer.Option(min=0, max=1, help="Share out of order.")] = 0.0,
+    seq: Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")] = False,  # noqa: FBT002
+    declare: Annotated[bool, typer.Option(help="Declare city and devices first.")] = True,  # noqa: FBT002
+    payload: Annotated[str, typer.Option("--format", help="Payload format: json.")] = "json",
+    report: Annotated[Path | None, typer.Option(help="Write the summary here, as JSON.")] = None,
+) -> None:
+    """Send as many readings as wanted, and say what must become of them."""
+    from simulator.load.main import Options, run  # noqa: PLC0415
+    from simulator.load.order import Shares  # noqa: PLC0415
+
+    options = Options(
+        city=city,
+        sensors=sensors,
+        pack=pack,
+        rate=rate,
+        duration_s=duration,
+        count=count,
+        seed=seed,
+        connections=connections,
+        in_flight=in_flight,
+        shares=Shares(duplicates, revisions, poison, reorder),
+        numbered=seq,
+        declare=declare,
+        payload=payload,
+        report=report,
+    )
+    _exit(run(load_settings(), options))
+
+
+@app.command()
 def verify(
     city: Annotated[str | None, typer.Option(help="Only this city.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,  # noqa: FBT002

@@ -7,9 +7,9 @@ composition root, which hands every part the section it needs.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +22,16 @@ from cityvitals.errors import SettingsError
 _PREFIX: Final = "CITYVITALS_"
 _NOT_OURS: Final = {"fail_on_skip": "tests", "soak_minutes": "tests", "test_dsn": "tests"}
 """Names with our prefix that are no settings, and who reads them."""
+
+_NEEDS: Final = {
+    "password": "username",
+    "password_file": "username",
+    "ca_file": "tls",
+    "client_cert_file": "tls",
+    "client_key_file": "client_cert_file",
+    "client_key_password": "client_key_file",
+}
+"""Of the broker's settings: what has no meaning without which other."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -41,13 +51,30 @@ class DatabaseSettings(_Section):
 
 
 class BrokerSettings(_Section):
-    """How to reach the MQTT 5 broker."""
+    """How to reach the broker; `cityvitals.tls` makes of it what connecting needs."""
 
     host: str = "127.0.0.1"
     port: Port = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password: SecretStr | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+    client_key_password: SecretStr | None = None
     keepalive_seconds: int = Field(default=30, ge=5, le=3600)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """What would be ignored without a word is refused instead, such as a CA without TLS."""
+        for name, needed in _NEEDS.items():
+            if getattr(self, name) is not None and not getattr(self, needed):
+                raise ValueError(f"{name} is set, but {needed} is not: set both, or neither")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file are both set: set one of them")
+        return self
 
 
 class IngestSettings(_Section):
@@ -60,7 +87,12 @@ class IngestSettings(_Section):
     receive_maximum: int = Field(default=1000, ge=1, le=65535)
     payload_bytes: int = Field(default=65_536, ge=64, le=16_777_216)
     future_seconds: Seconds = 300.0
+    skew_seconds: Seconds = 30.0
     register_unknown: bool = True
+    new_series_per_hour: int = Field(default=10_000, ge=0)
+    new_gateways_per_hour: int = Field(default=1_000, ge=0)
+    new_cities_per_hour: int = Field(default=100, ge=0)
+    gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     health_port: Port = 9101
 

@@ -5,16 +5,13 @@ import socket
 import ssl
 
 
-async def open_socket(
-    host: str, port: int, context: ssl.SSLContext | None = None, server_name: str | None = None
-) -> socket.socket:
+async def open_socket(host: str, port: int, context: ssl.SSLContext | None = None) -> socket.socket:
     """A connected, non-blocking socket to the first address that answers.
 
     Args:
         host: name or address.
         port: TCP port.
         context: for TLS; None is plain TCP.
-        server_name: whom the broker's certificate must be for, where that is not `host`.
 
     Raises:
         OSError: nobody answers, or the TLS handshake fails (ssl.SSLError is one).
@@ -24,9 +21,7 @@ async def open_socket(
         return plain
     try:
         # Wrapping does not talk yet: the handshake waits for the loop as all else does.
-        wrapped = context.wrap_socket(
-            plain, do_handshake_on_connect=False, server_hostname=server_name or host
-        )
+        wrapped = context.wrap_socket(plain, do_handshake_on_connect=False, server_hostname=host)
     except (OSError, ValueError):
         plain.close()
         raise

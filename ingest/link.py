@@ -6,8 +6,10 @@ traffic, go past it: see `ingest.packets`.
 """
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
@@ -18,6 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from cityvitals.errors import Fenced, UnfitServer
 from cityvitals.settings import BrokerSettings
+from cityvitals.tls import client_context, explain, password_of
 from ingest.buffered_socket import BufferedSocket
 from ingest.dialing import open_socket
 from ingest.packets import Published
@@ -25,6 +28,8 @@ from ingest.packets import Published
 ANSWER_S: Final = 5.0
 """How long the broker may take to answer."""
 _MISC_S: Final = 1.0
+_MOST_UNANSWERED: Final = 100
+"""Messages of ours that the broker has not acknowledged."""
 _FAILED: Final = 0x80
 """MQTT reason codes from here on are failures."""
 _TAKEN_OVER: Final = 0x8E
@@ -33,6 +38,22 @@ _PUBACK: Final = 0x4002
 _TRY_AGAIN: Final = frozenset({0x88, 0x89, 0x97, 0x9F})
 """Server unavailable, server busy, quota exceeded, connection rate exceeded."""
 _T = TypeVar("_T")
+
+
+class Access(NamedTuple):
+    """What connecting takes besides an address, read from files once."""
+
+    context: ssl.SSLContext | None
+    password: str | None
+
+
+def access_to(broker: BrokerSettings) -> Access:
+    """What connecting to a broker takes.
+
+    Raises:
+        SettingsError: naming the setting and its file, never what is in it.
+    """
+    return Access(client_context(broker), password_of(broker))
 
 
 class _Client(Client):
@@ -55,6 +76,7 @@ class Link:
         broker: where it is, and who we are.
         client_id: the persistent session's name.
         on_publishes: takes messages in the loop's thread, as many as came at once.
+        access: made of `broker` by `access_to`, once for all connections.
     """
 
     def __init__(
@@ -62,8 +84,10 @@ class Link:
         broker: BrokerSettings,
         client_id: str,
         on_publishes: Callable[[Sequence[Published]], None],
+        access: Access | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self._access = access or access_to(broker)
         self._loop = loop
         self._broker = broker
         self._on_publishes = on_publishes
@@ -71,11 +95,16 @@ class Link:
         self._subscribed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
+        self._is_mqtt5 = broker.protocol == "5"
         self._is_watching = True
+        self._unanswered = 0
         self._client = self._make_client(client_id)
 
     async def connect(self, properties: Properties) -> bool:
         """Connect; whether the broker still had our session.
+
+        Args:
+            properties: what MQTT 5 lets us ask for; 3.1.1 has no way to.
 
         Raises:
             OSError: the broker is away, or did not answer.
@@ -83,13 +112,12 @@ class Link:
         """
         host, port = self._broker.host, self._broker.port
         async with asyncio.timeout(ANSWER_S):
-            self._client.ready = BufferedSocket(await open_socket(host, port))
+            sock = await self._dial(host, port)
+            self._client.ready = BufferedSocket(sock, properties=self._is_mqtt5)
+            # MQTT 3.1.1 says by the client's `clean_session` what 5 says by `clean_start`.
+            mqtt5: dict[str, Any] = {"clean_start": False, "properties": properties}
             self._client.connect(
-                host,
-                port,
-                self._broker.keepalive_seconds,
-                clean_start=False,
-                properties=properties,
+                host, port, self._broker.keepalive_seconds, **(mqtt5 if self._is_mqtt5 else {})
             )
             return await self._answer(self._answered)
 
@@ -102,7 +130,8 @@ class Link:
         """
         self._filters = filters
         async with asyncio.timeout(ANSWER_S):
-            self._client.subscribe([(one, SubscribeOptions(qos=1)) for one in filters])
+            qos: Any = SubscribeOptions(qos=1) if self._is_mqtt5 else 1
+            self._client.subscribe([(one, qos) for one in filters])
             await self._answer(self._subscribed)
 
     async def until_lost(self) -> None:
@@ -125,6 +154,15 @@ class Link:
         packets[:, 0], packets[:, 1] = _PUBACK, mids
         self._client.ready.send(packets.tobytes())
         self._writable()
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 1; False where the connection is lost or too much is still unanswered."""
+        if self._client.socket() is None or self._unanswered >= _MOST_UNANSWERED:
+            return False
+        self._unanswered += 1
+        self._client.publish(topic, payload, qos=1)
+        self._writable()
+        return True
 
     def watch(self, *, on: bool) -> None:
         """Read from the socket, or leave what comes to the network's own buffers."""
@@ -152,21 +190,28 @@ class Link:
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, so that nobody warns about it
 
+    async def _dial(self, host: str, port: int) -> socket.socket:
+        try:
+            return await open_socket(host, port, self._access.context)
+        except ssl.SSLError as error:
+            raise ConnectionError(explain(self._broker, error)) from error
+
     def _make_client(self, client_id: str) -> _Client:
         client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
+            clean_session=None if self._is_mqtt5 else False,
+            protocol=(
+                MQTTProtocolVersion.MQTTv5 if self._is_mqtt5 else MQTTProtocolVersion.MQTTv311
+            ),
             manual_ack=True,
         )
         if self._broker.username is not None:
-            secret = self._broker.password
-            client.username_pw_set(
-                self._broker.username, secret.get_secret_value() if secret else None
-            )
+            client.username_pw_set(self._broker.username, self._access.password)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._suback
+        client.on_publish = self._published
         client.on_socket_open = self._opened
         client.on_socket_close = self._closing
         client.on_socket_register_write = self._wants_to_write
@@ -238,6 +283,9 @@ class Link:
         else:
             self._answered.set_result(flags.session_present)
 
+    def _published(self, *_: Any) -> None:
+        self._unanswered -= 1
+
     def _suback(
         self,
         _client: Client,
@@ -299,6 +347,6 @@ class Link:
 
     def _unfit(self, what: str) -> UnfitServer:
         return UnfitServer(
-            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT 5 "
-            "with shared subscriptions"
+            f"the broker at {self._broker.host}:{self._broker.port} {what}; ingest needs MQTT "
+            f"{self._broker.protocol} with shared subscriptions"
         )

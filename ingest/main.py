@@ -12,10 +12,12 @@ from prometheus_client import CollectorRegistry
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
-from cityvitals.settings import Settings
+from cityvitals.settings import IngestSettings, Settings
+from cityvitals.store.batch import Rejection
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
+from cityvitals.store.newcomers import Quotas
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.registry_watch import watch_registry
@@ -25,6 +27,7 @@ from ingest.arrival import Arrival
 from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.pipeline import Pipeline, wall_clock_us
+from ingest.rejects import Notices
 from ingest.resolve import Resolver
 from ingest.routes import Routes
 from ingest.statements import Declarer
@@ -100,13 +103,14 @@ async def _ingest(
     routes = Routes(catalogue)
     on_store = _reporter(health, "database")
     allow = settings.ingest.register_unknown
+    quotas = _quotas(settings.ingest)
     intake = Intake(settings.ingest, routes, metrics)
     subscriber = Subscriber(
         settings.broker,
         settings.ingest,
         intake,
         wall_clock_us,
-        _reporter(health, "broker"),
+        _reporter(health, "broker", metrics.connections.inc),
         lambda: _check_lane(pool, lane),
     )
 
@@ -118,10 +122,11 @@ async def _ingest(
         settings.ingest,
         intake,
         routes,
-        Declarer(pool, lane, catalogue, allow, on_store),
-        Resolver(pool, lane, catalogue, routes, allow, on_store),
+        Declarer(pool, lane, catalogue, allow, on_store, quotas),
+        Resolver(pool, lane, catalogue, routes, allow, on_store, quotas),
         ReadingWriter(pool, lane, on_store),
         acknowledge,
+        _teller(subscriber, metrics),
         metrics,
     )
 
@@ -145,6 +150,12 @@ async def _ingest(
             task.cancel()
 
 
+def _quotas(settings: IngestSettings) -> Quotas:
+    return Quotas(
+        settings.new_series_per_hour, settings.new_gateways_per_hour, settings.new_cities_per_hour
+    )
+
+
 async def _check_lane(pool: Pool, lane: Lane) -> None:
     """Raise Fenced where the lane is no longer ours; without the store nobody can tell."""
     with suppress(StoreUnavailable), translated("checking the lane"):
@@ -152,10 +163,26 @@ async def _check_lane(pool: Pool, lane: Lane) -> None:
             await require_mine(connection, lane)
 
 
-def _reporter(health: Health, part: str) -> Callable[[str], None]:
+def _teller(subscriber: Subscriber, metrics: Metrics) -> Callable[[Sequence[Rejection]], None]:
+    """Tell gateways what was rejected, as far as they can be told now."""
+    notices = Notices()
+
+    def tell(rejected: Sequence[Rejection]) -> None:
+        for notice in notices.of(rejected, wall_clock_us()):
+            sent = subscriber.tell(notice.topic, notice.payload)
+            metrics.notices.labels("sent" if sent else "dropped").inc()
+
+    return tell
+
+
+def _reporter(
+    health: Health, part: str, on_ready: Callable[[], None] = lambda: None
+) -> Callable[[str], None]:
     """Tell `/readyz` about a part: "" is ready, anything else the reason why not."""
 
     def report(reason: str) -> None:
+        if not reason:
+            on_ready()
         health.set_ready(part, not reason, reason)
 
     return report

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cityvitals.domain.times import US
 from cityvitals.settings import IngestSettings
-from cityvitals.store.batch import Batch
+from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.writer import ReadingWriter
 from ingest.arrival import Arrival
 from ingest.declared import read_statement
 from ingest.intake import Held, Intake
 from ingest.metrics import Metrics
 from ingest.parts import Part, read_parts
+from ingest.rates import Rates
 from ingest.resolve import Resolver
 from ingest.routes import Routes
-from ingest.screen import screen
+from ingest.screen import Tolerance, screen
 from ingest.statements import Declarer
 
 
@@ -27,6 +29,7 @@ class Pipeline:
 
     Attributes:
         acknowledge: tells the broker of messages that are committed, in order of arrival.
+        tell: tells gateways what was rejected, once that is committed.
         is_stale: set when the registry changed: routes are found again before the next batch.
     """
 
@@ -37,9 +40,21 @@ class Pipeline:
     resolver: Resolver
     writer: ReadingWriter
     acknowledge: Callable[[Sequence[Arrival]], None]
+    tell: Callable[[Sequence[Rejection]], None]
     metrics: Metrics
     is_stale: bool = False
     is_stopping: bool = False
+    tolerance: Tolerance = field(init=False)
+    rates: Rates | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take what screening needs from the settings."""
+        settings = self.settings
+        self.tolerance = Tolerance(
+            round(settings.future_seconds * US), round(settings.skew_seconds * US)
+        )
+        per_s = settings.gateway_readings_per_s
+        self.rates = Rates(per_s) if per_s else None
 
     async def run(self) -> None:
         """Commit batches until stopped and nothing is held.
@@ -83,7 +98,7 @@ class Pipeline:
         held.bursts = [self.intake.fresh(burst) for burst in held.bursts]
         parts = self._apart(held)
         await self.resolver.resolve(parts)
-        batch = screen(held, parts, self.routes, round(self.settings.future_seconds * 1_000_000))
+        batch = screen(held, parts, self.routes, self.tolerance, self.rates)
         batch.rejected += rejected
         if len(batch.readings) or batch.rejected:
             await self._write(batch)
@@ -98,11 +113,14 @@ class Pipeline:
         return found
 
     async def _write(self, batch: Batch) -> None:
-        self.metrics.count(await self.writer.commit(batch))
+        self.metrics.count(batch, await self.writer.commit(batch))
+        if batch.rejected:
+            self.tell(batch.rejected)
 
     def _forget(self) -> None:
         self.is_stale = False
         self.routes.clear()
+        self.resolver.forget()
 
 
 def wall_clock_us() -> int:

@@ -1,16 +1,18 @@
 """Finding the routes that parts still lack: in the registry, or by registering what is new."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.outcome import Reason
-from cityvitals.domain.series import Declaration, SeriesKey
+from cityvitals.domain.series import SeriesKey
 from cityvitals.store.completion import default_declaration
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, write_log
+from cityvitals.store.newcomers import Quotas, Room, find_room
 from cityvitals.store.patience import persist
-from cityvitals.store.pool import Pool
+from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.registry import (
     Device,
     DeviceKey,
@@ -20,7 +22,13 @@ from cityvitals.store.registry import (
     register_series,
 )
 from ingest.parts import Part
-from ingest.routes import Line, Refused, Routes
+from ingest.refusals import Refusals
+from ingest.routes import Line, Name, Refused, Routes
+
+Newcomer = tuple[DeviceKey, tuple[str, str] | str]
+"""A device and "", or a device and the quantity and channel of one of its series."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -30,6 +38,9 @@ class Resolver:
     Attributes:
         allow_unknown: whether unknown devices and series register themselves.
         on_wait: told why the store keeps us waiting, and "" when it no longer does.
+        quotas: how much may register itself within an hour.
+        refused: devices and series that were over a quota.
+        over: gateways that were.
     """
 
     pool: Pool
@@ -38,6 +49,14 @@ class Resolver:
     routes: Routes
     allow_unknown: bool
     on_wait: Callable[[str], None]
+    quotas: Quotas
+    refused: Refusals[Newcomer] = field(default_factory=Refusals)
+    over: Refusals[tuple[str, str]] = field(default_factory=Refusals)
+
+    def forget(self) -> None:
+        """Ask again for everything: the registry changed."""
+        self.refused.clear()
+        self.over.clear()
 
     async def resolve(self, parts: Sequence[Part]) -> None:
         """Give every part the routes of its readings; those that cannot have one are rejected.
@@ -48,6 +67,8 @@ class Resolver:
         unresolved = [part for part in parts if part.slots is None]
         if not unresolved:
             return
+        self.refused.tidy()
+        self.over.tidy()
         await self._find_lines(unresolved)
         await self._find_series(unresolved)
         for part in unresolved:
@@ -57,7 +78,9 @@ class Resolver:
         unknown = {
             part.topic: part.key
             for part in parts
-            if part.key is not None and part.topic not in self.routes.lines
+            if part.key is not None
+            and part.topic not in self.routes.lines
+            and not self.refused.find((part.key, ""))
         }
         if not unknown:
             return
@@ -81,23 +104,47 @@ class Resolver:
                         for key in missing
                         if gateways[key.city, key.gateway].allowed is not False
                     ]
-                    moved = await register_devices(connection, welcome)
+                    admitted = await self._admit(connection, {(key, ""): key for key in welcome})
+                    moved = await register_devices(connection, admitted.values())
                     await write_log(connection, self.lane, moved)
-                    found |= await find_devices(connection, welcome)
+                    found |= await find_devices(connection, admitted.values())
                 return found
+
+    async def _admit(
+        self, connection: Connection, wanted: Mapping[Newcomer, _T]
+    ) -> dict[Newcomer, _T]:
+        """Those newcomers that the quotas have room for; why the others are refused is kept."""
+        gateways = {(key.city, key.gateway) for key, _ in wanted}
+        # A gateway that was over its limit a moment ago needs no counting again.
+        asked = [one for one in gateways if not self.over.find(one)]
+        room = await find_room(connection, asked, self.quotas) if asked else Room(self.quotas)
+        admitted = {}
+        for one, what in wanted.items():
+            gateway = one[0].city, one[0].gateway
+            why = self.over.find(gateway) or room.take(gateway, 1)
+            if why:
+                self.over.add(gateway, why)
+                self.refused.add(one, why)
+            else:
+                admitted[one] = what
+        return admitted
 
     async def _find_series(self, parts: Sequence[Part]) -> None:
         """Register the series that are missing, and look their devices up again."""
-        wanted: dict[SeriesKey, Declaration] = {}
+        wanted: dict[Newcomer, SeriesKey] = {}
         lines: dict[str, Line] = {}
         for part in parts:
             line = self._line(part)
             if line is None:
                 continue
             for name in set(part.names()):
-                if name not in line.routes and self.routes.make(line, name) is None:
-                    key = SeriesKey(line.key.city, line.key.device, name[0], name[1])
-                    wanted[key] = default_declaration(self.catalogue, name[0])
+                one = line.key, (name[0], name[1])
+                if (
+                    name not in line.routes
+                    and not self.refused.find(one)
+                    and self.routes.make(line, name) is None
+                ):
+                    wanted[one] = SeriesKey(line.key.city, line.key.device, name[0], name[1])
                     lines[part.topic] = line
         if not wanted or not self.allow_unknown:
             return
@@ -107,11 +154,25 @@ class Resolver:
             line.device = devices.get(line.key, line.device)
 
     async def _registered(
-        self, wanted: dict[SeriesKey, Declaration], keys: Sequence[DeviceKey]
+        self, wanted: Mapping[Newcomer, SeriesKey], keys: Sequence[DeviceKey]
     ) -> dict[DeviceKey, Device]:
         with translated("registering series"):
             async with self.pool.acquire() as connection, connection.transaction():
-                await register_series(connection, wanted)
+                # Another worker may have registered them since: those are no newcomers.
+                found = await find_devices(connection, keys)
+                missing = {
+                    one: key
+                    for one, key in wanted.items()
+                    if one[0] not in found or one[1] not in found[one[0]].series
+                }
+                if not missing:
+                    return found
+                admitted = await self._admit(connection, missing)
+                defaults = {
+                    key: default_declaration(self.catalogue, key.quantity)
+                    for key in admitted.values()
+                }
+                await register_series(connection, defaults)
                 return await find_devices(connection, keys)
 
     def _line(self, part: Part) -> Line | None:
@@ -121,7 +182,11 @@ class Resolver:
     def _settle(self, part: Part) -> None:
         line = self._line(part)
         if line is None:
-            part.reject_readings(Reason.NOT_ALLOWED, "the device or its gateway may not send")
+            over = self.refused.find((part.key, "")) if part.key is not None else ""
+            if over:
+                part.reject_readings(Reason.OVER_LIMIT, over)
+            else:
+                part.reject_readings(Reason.NOT_ALLOWED, "the device or its gateway may not send")
             return
         rows, slots = [], []
         for row, name in enumerate(part.names()):
@@ -131,7 +196,13 @@ class Resolver:
                 rows.append(row)
                 slots.append(made)
             else:
-                refused = made or Refused(Reason.NOT_ALLOWED, "the series is not registered")
+                refused = made or self._unregistered(line.key, name)
                 part.rejected.append((part.pack.index[row], *refused))
         part.keep(rows)
         part.slots = slots
+
+    def _unregistered(self, key: DeviceKey, name: Name) -> Refused:
+        over = self.refused.find((key, (name[0], name[1])))
+        if over:
+            return Refused(Reason.OVER_LIMIT, over)
+        return Refused(Reason.NOT_ALLOWED, "the series is not registered")

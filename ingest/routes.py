@@ -3,18 +3,21 @@
 Resolved once, then a dictionary look-up per reading and arrays per batch.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from cityvitals.catalogue.load import Catalogue
+from cityvitals.catalogue.gases import conversion_at, needs_reference, refusal
+from cityvitals.catalogue.load import MOST_FAULT_CODES, Catalogue
 from cityvitals.domain.names import Clock, Flag
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.series import Declaration
 from cityvitals.store.batch import Sender
 from cityvitals.store.dated import in_force
 from cityvitals.store.registry import Device, DeviceKey
+from ingest.quality import fault_row, limit_of
 
 MOST_ROUTES: Final = 2_000_000
 
@@ -27,10 +30,14 @@ ROUTE: Final = np.dtype(
         ("sender", "<i4"),
         ("flags", "<i4"),
         ("dated", "?"),
+        ("low", "<f8"),
+        ("high", "<f8"),
+        ("faults", "<f8", (MOST_FAULT_CODES,)),
     ]
 )
 """What a reading needs: canonical = v * scale + offset, complete at t + end (microseconds).
 
+`low`, `high`, `faults`: what its value is judged by (`ingest.quality.Bounds`).
 `dated`: the series declared different things over time, so the reading's time decides.
 """
 
@@ -43,6 +50,21 @@ class Refused(NamedTuple):
 
     reason: Reason
     detail: str
+
+
+class Record(NamedTuple):
+    """What a declaration makes of the readings that it holds for: fields of ROUTE.
+
+    Attributes:
+        scale: NaN where the declaration lacks the reference state that the unit needs.
+    """
+
+    scale: float
+    offset: float
+    end: int
+    flags: int
+    low: float
+    high: float
 
 
 @dataclass(slots=True)
@@ -73,9 +95,10 @@ class Routes:
         self.lines: dict[str, Line] = {}
         self.senders: list[Sender] = []
         self.sealed: list[int] = []
+        self.server_timed: list[bool] = []
         self.table = np.zeros(1024, ROUTE)
         self._used = 0
-        self._dated: dict[int, tuple[tuple[Declaration, ...], str, str]] = {}
+        self._dated: dict[int, tuple[Line, tuple[Declaration, ...], Name]] = {}
         self._sender_of: dict[tuple[str, str], int] = {}
 
     @property
@@ -97,38 +120,58 @@ class Routes:
             return refused
         series = line.device.series.get((quantity, channel))
         if series is None:
-            return None
+            return None if not self._needs_state(name) else self._unfit(name)
         declarations = series.declarations
+        records = [self._record(line, held, name) for held in declarations]
+        if all(math.isnan(one.scale) for one in records):
+            return self._unfit(name)
         slot = self._next_slot()
-        record = self._record(declarations[0], quantity, token)
-        self.table[slot] = (*record, series.id, line.sender, 0, False)
-        self.table[slot]["flags"] = self._flags(declarations[0], token)
+        row = self.table[slot]
+        for field_name, value in records[0]._asdict().items():
+            row[field_name] = value
+        row["series"], row["sender"] = series.id, line.sender
+        row["faults"] = fault_row(self._catalogue.quantities[quantity])
+        row["dated"] = len(declarations) > 1
         if len(declarations) > 1:
-            self.table[slot]["dated"] = True
-            self._dated[slot] = declarations, quantity, token
+            self._dated[slot] = line, declarations, name
         line.routes[name] = slot
         return slot
 
-    def at(self, slot: int, t_us: int) -> tuple[float, float, int, int]:
-        """Scale, offset, end and flags of a dated route for a reading of a certain time."""
-        declarations, quantity, token = self._dated[slot]
-        held = in_force(declarations, t_us) or declarations[0]
-        return *self._record(held, quantity, token), self._flags(held, token)
+    def at(self, slot: int, t_us: int) -> Record:
+        """What a dated route makes of a reading of a certain time."""
+        line, declarations, name = self._dated[slot]
+        return self._record(line, in_force(declarations, t_us) or declarations[0], name)
+
+    def unfit(self, slot: int) -> str:
+        """Why a dated route converts nothing at some time, in words."""
+        return self._unfit(self._dated[slot][2]).detail
 
     def _refused(self, quantity: str, token: str) -> Refused | None:
         if quantity not in self._catalogue.quantities:
             return Refused(Reason.UNKNOWN_QUANTITY, f"quantity {quantity[:64]!a} is not known")
         if token and self._catalogue.conversion(quantity, token) is None:
-            return Refused(Reason.BAD_UNIT, f"unit {token[:64]!a} does not fit {quantity}")
+            if needs_reference(self._catalogue, quantity, token):
+                return None  # the series may declare one
+            return Refused(Reason.BAD_UNIT, refusal(self._catalogue, quantity, token))
         return None
 
-    def _record(self, held: Declaration, quantity: str, token: str) -> tuple[float, float, int]:
-        unit = token or held.unit or self._catalogue.quantities[quantity].unit
-        conversion = self._catalogue.conversion(quantity, unit)
-        if conversion is None:  # the store keeps only what was checked when it was declared
+    def _needs_state(self, name: Name) -> bool:
+        return bool(name[2]) and needs_reference(self._catalogue, name[0], name[2])
+
+    def _unfit(self, name: Name) -> Refused:
+        return Refused(Reason.BAD_UNIT, refusal(self._catalogue, name[0], name[2]))
+
+    def _record(self, line: Line, held: Declaration, name: Name) -> Record:
+        quantity, _, token = name
+        known = self._catalogue.quantities[quantity]
+        unit = token or held.unit or known.unit
+        found = conversion_at(self._catalogue, quantity, unit, held.reference_state)
+        if found is None and not token:  # the store keeps only what was checked when declared
             msg = f"series of {quantity} is declared in {unit!a}"
             raise ValueError(msg)
-        return conversion.scale, conversion.offset, held.end_us(0)
+        low, high = limit_of(known, held, line.device.limits.get(quantity))
+        scale, offset = (math.nan, 0.0) if found is None else found
+        return Record(scale, offset, held.end_us(0), self._flags(held, token), low, high)
 
     def _flags(self, held: Declaration, token: str) -> int:
         if not token or not held.unit:
@@ -145,6 +188,7 @@ class Routes:
                 Sender(key.city, key.gateway, device.gateway_id, device.shard, live)
             )
             self.sealed.append(device.sealed_us)
+            self.server_timed.append(device.server_timed)
         return self._sender_of[name]
 
     def _next_slot(self) -> int:

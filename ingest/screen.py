@@ -1,19 +1,23 @@
-"""From read messages to a batch, pure: conversion, limits on time, and what they turn away."""
+"""From read messages to a batch, pure: conversion, flags, what is turned away for time or rate."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import READING, Records
+from cityvitals.domain.names import Flag
 from cityvitals.domain.outcome import Reason
-from cityvitals.domain.times import US, iso
-from cityvitals.store.batch import Batch, Rejection
+from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, iso
+from cityvitals.store.batch import Batch, Rejection, Sender
 from ingest.arrival import Arrival
 from ingest.burst import SENT
 from ingest.intake import Held
 from ingest.parts import Part
+from ingest.quality import Arrived, Bounds, flags_of
+from ingest.rates import Rates
 from ingest.routes import Routes
 
 EARLIEST_TAKEN_US: Final = -2_208_988_800 * US
@@ -22,25 +26,55 @@ LATEST_TAKEN_US: Final = 7_258_118_400 * US
 """2200-01-01T00:00Z."""
 _REASONS: Final = list(Reason)
 
+Mask = NDArray[np.bool_]
 
-def screen(held: Held, parts: Sequence[Part], routes: Routes, future_us: int) -> Batch:
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far clocks may be wrong, in microseconds.
+
+    Attributes:
+        future_us: a live reading's end may lie so far after its arrival.
+        skew_us: beyond this it is flagged.
+    """
+
+    future_us: int
+    skew_us: int
+
+
+def screen(
+    held: Held,
+    parts: Sequence[Part],
+    routes: Routes,
+    tolerance: Tolerance,
+    rates: Rates | None = None,
+) -> Batch:
     """The batch of messages whose routes are all found, in order of arrival.
 
     Args:
         held: the messages.
         parts: those of them that were read one by one.
         routes: the table that slots point into.
-        future_us: how far a live reading's end may lie after its arrival.
+        tolerance: for clocks.
+        rates: how many readings gateways may send; None for no limit.
     """
     arrivals = held.arrivals
-    sent = _sent(held, parts)
-    readings, ends, sender = _readings(arrivals, sent, routes)
-    reasons = _reasons(readings, ends, sender, routes, future_us)
+    sent, relative = _sent(held, parts)
+    found = _readings(arrivals, sent, relative, routes, tolerance)
+    readings, ends, sender = found.readings, found.ends, found.sender
+    reasons = _reasons(found, routes, tolerance.future_us)
+    if rates is not None:
+        numbers = np.array([one.number for one in routes.senders], np.int64)[sender]
+        over = rates.over(numbers, readings["received"])
+        reasons[over & (reasons == 0)] = _code(Reason.OVER_LIMIT)
     rejected = [rejection for part in parts for rejection in part.rejections]
     bad = np.flatnonzero(reasons)
+    told = _Told(routes, 0.0 if rates is None else rates.per_s)
     for row in bad.tolist():
-        arrival = arrivals[sent[row]["message"]]
-        rejected.append(_rejection(arrival, sent[row], routes, int(sender[row]), reasons[row]))
+        reason, one = _REASONS[reasons[row] - 1], sent[row]
+        detail = told.detail(reason, found, row, int(one["slot"]))
+        by = routes.senders[sender[row]]
+        rejected.append(_rejection(arrivals[one["message"]], one, by, reason, detail))
     good = reasons == 0 if len(bad) else slice(None)
     taking, compact = np.unique(sender[good], return_inverse=True)
     return Batch(
@@ -53,15 +87,34 @@ def screen(held: Held, parts: Sequence[Part], routes: Routes, future_us: int) ->
     )
 
 
-def _sent(held: Held, parts: Sequence[Part]) -> Records:
-    """All readings as they were sent, `message` being the position among all messages."""
+def _sent(held: Held, parts: Sequence[Part]) -> tuple[Records, Mask | None]:
+    """All readings as they were sent, `message` being the position among all messages.
+
+    And which of them count their time from their arrival; None, at no cost, where none does.
+    """
     together = [burst.readings for burst in held.bursts]
     apart = [_of_part(part) for part in parts if part.pack.t_us]
     sent: Records = np.concatenate([np.empty(0, SENT), *together, *apart])
     sizes = [len(piece) for piece in together]
     sent["message"][: sum(sizes)] += np.repeat(np.array(held.starts(), np.int32), sizes)
+    if not apart:
+        return sent, None
+    relative = _relative(parts, len(sent))
     # What came later must win, so what was read apart goes back to where it came.
-    return sent[np.argsort(sent["message"], kind="stable")] if apart else sent
+    order = np.argsort(sent["message"], kind="stable")
+    return sent[order], None if relative is None else relative[order]
+
+
+def _relative(parts: Sequence[Part], count: int) -> Mask | None:
+    """Which readings count their time from their arrival, where those of parts come last."""
+    if not any(part.pack.relative for part in parts):
+        return None
+    relative = np.zeros(count, np.bool_)
+    begin = count - sum(len(part.pack.t_us) for part in parts)
+    for part in parts:
+        relative[[begin + row for row in part.pack.relative]] = True
+        begin += len(part.pack.t_us)
+    return relative
 
 
 def _of_part(part: Part) -> Records:
@@ -73,43 +126,81 @@ def _of_part(part: Part) -> Records:
     return sent
 
 
+class _Found(NamedTuple):
+    """READING records in canonical units, when each was complete, and its sender.
+
+    Attributes:
+        timeless: readings without a time of their own, from gateways that must send one.
+        unfit: readings in a unit that what they declare at their time cannot convert.
+    """
+
+    readings: Records
+    ends: NDArray[np.int64]
+    sender: NDArray[np.int32]
+    live: Mask
+    timeless: Mask | None
+    unfit: Mask | None
+
+
 def _readings(
-    arrivals: Sequence[Arrival], sent: Records, routes: Routes
-) -> tuple[Records, NDArray[np.int64], NDArray[np.int32]]:
-    """READING records in canonical units, when each was complete, and its sender."""
+    arrivals: Sequence[Arrival],
+    sent: Records,
+    relative: Mask | None,
+    routes: Routes,
+    tolerance: Tolerance,
+) -> _Found:
+    """What was sent, timed, converted and flagged."""
     route = routes.table[sent["slot"]]
     readings = np.zeros(len(sent), READING)
     for name in ("t", "rev"):
         readings[name] = sent[name]
-    readings["series"] = route["series"]
+    readings["series"], sender = route["series"], route["sender"]
     received = np.array([arrival.received_us for arrival in arrivals], np.int64)
     readings["received"] = received[sent["message"]]
-    for row in np.flatnonzero(route["dated"]).tolist():
-        found = routes.at(int(sent["slot"][row]), int(sent["t"][row]))
-        route["scale"][row], route["offset"][row], route["end"][row], route["flags"][row] = found
+    timeless = None
+    if relative is not None:
+        readings["t"][relative] += readings["received"][relative]
+        served = np.array(routes.server_timed, np.bool_)[sender]
+        readings["flags"][relative & served] = Flag.SERVER_TIMED
+        timeless = relative & ~served
+    unfit = _date(route, sent["slot"], readings["t"], routes)
     with np.errstate(over="ignore", invalid="ignore"):
         readings["v"] = sent["v"] * route["scale"] + route["offset"]
-    readings["flags"] = route["flags"]
-    return readings, readings["t"] + route["end"], route["sender"]
-
-
-def _reasons(
-    readings: Records,
-    ends: NDArray[np.int64],
-    sender: NDArray[np.int32],
-    routes: Routes,
-    future_us: int,
-) -> NDArray[np.int8]:
-    """Per reading why it is turned away: 1 + position in `Reason`, or 0."""
     live = np.array([one.live for one in routes.senders], np.bool_)[sender]
-    sealed = np.array(routes.sealed, np.int64)[sender]
+    ends = readings["t"] + route["end"]
+    bounds = Bounds(route["low"], route["high"], route["faults"])
+    arrived = Arrived(ends, readings["received"], live)
+    flags = flags_of(sent["v"], readings["v"], bounds, arrived, tolerance.skew_us)
+    readings["flags"] |= route["flags"] | flags
+    return _Found(readings, ends, sender, live, timeless, unfit)
+
+
+def _date(
+    route: Records, slots: NDArray[np.int64], t: NDArray[np.int64], routes: Routes
+) -> Mask | None:
+    """Fill in what depends on a reading's time; which of them lack a reference state then."""
+    dated = np.flatnonzero(route["dated"]).tolist()
+    for row in dated:
+        for name, value in routes.at(int(slots[row]), int(t[row]))._asdict().items():
+            route[name][row] = value
+    return np.isnan(route["scale"]) if dated else None
+
+
+def _reasons(found: _Found, routes: Routes, future_us: int) -> NDArray[np.int8]:
+    """Per reading why it is turned away: 1 + position in `Reason`, or 0."""
+    readings, live = found.readings, found.live
+    sealed = np.array(routes.sealed, np.int64)[found.sender]
     t = readings["t"]
     reasons = np.zeros(len(readings), np.int8)
     reasons[live & (t < sealed)] = _code(Reason.SEALED)
-    reasons[live & (ends > readings["received"] + future_us)] = _code(Reason.FUTURE)
+    reasons[live & (found.ends > readings["received"] + future_us)] = _code(Reason.FUTURE)
     reasons[t >= LATEST_TAKEN_US] = _code(Reason.FUTURE)
     reasons[t < EARLIEST_TAKEN_US] = _code(Reason.NO_TIME)
     reasons[~np.isfinite(readings["v"])] = _code(Reason.NO_NUMBER)
+    if found.unfit is not None:
+        reasons[found.unfit] = _code(Reason.BAD_UNIT)
+    if found.timeless is not None:
+        reasons[found.timeless] = _code(Reason.NO_TIME)
     return reasons
 
 
@@ -118,10 +209,8 @@ def _code(reason: Reason) -> int:
 
 
 def _rejection(
-    arrival: Arrival, sent: np.void, routes: Routes, sender: int, code: int
+    arrival: Arrival, sent: np.void, by: Sender, reason: Reason, detail: str
 ) -> Rejection:
-    reason, by = _REASONS[code - 1], routes.senders[sender]
-    detail = _detail(reason, iso(sent["t"]), iso(arrival.received_us))
     return Rejection(
         arrival.topic,
         arrival.payload,
@@ -135,16 +224,43 @@ def _rejection(
     )
 
 
-def _detail(reason: Reason, observed: str, received: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Says why a reading was turned away."""
+
+    routes: Routes
+    per_s: float
+
+    def detail(self, reason: Reason, found: _Found, row: int, slot: int) -> str:
+        """The reason in words, with what the reader needs to look for."""
+        gateway = self.routes.senders[found.sender[row]].gateway
+        match reason:
+            case Reason.NO_TIME if found.timeless is not None and found.timeless[row]:
+                return f"without a time, and gateway {gateway} is not server_timed"
+            case Reason.FUTURE | Reason.SEALED | Reason.NO_TIME:
+                return _of_time(reason, found.readings[row])
+            case Reason.BAD_UNIT:
+                return self.routes.unfit(slot)
+            case Reason.OVER_LIMIT:
+                return (
+                    f"gateway {gateway} sends more than {self.per_s:g} readings a second: "
+                    "ingest.gateway_readings_per_s"
+                )
+            case _:
+                return "the value is not finite in the quantity's canonical unit"
+
+
+def _of_time(reason: Reason, reading: np.void) -> str:
+    # A time counted from arrival may lie where no calendar reaches.
+    observed = iso(min(max(reading["t"], EARLIEST_US), LATEST_US))
     match reason:
         case Reason.FUTURE:
+            received = iso(reading["received"])
             return f"observed at {observed}, in the future of {received} when it came"
         case Reason.SEALED:
             return f"observed at {observed}, before the city's seal"
-        case Reason.NO_TIME:
-            return f"observed at {observed}, before 1900"
         case _:
-            return "the value is not finite in the quantity's canonical unit"
+            return f"observed at {observed}, before 1900"
 
 
 def _numbers(seq: NDArray[np.int64]) -> NDArray[np.int64]:

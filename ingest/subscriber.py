@@ -24,7 +24,7 @@ from cityvitals.wire.topic import (
     STATUS_FILTER,
 )
 from ingest.arrival import Arrival, Topics
-from ingest.link import Link
+from ingest.link import Link, access_to
 from ingest.packets import Published
 
 _FIRST_WAIT_S: Final = 0.1
@@ -78,6 +78,7 @@ class Subscriber:
         self._before_again = before_again
         self._name = f"cityvitals-{settings.lane}"
         self._topics = Topics()
+        self._access = access_to(broker)
         self._link: Link | None = None
         self._generation = 0
         self._has_connected = False
@@ -109,6 +110,10 @@ class Subscriber:
         self._link.acknowledge(mine)
         return len(mine)
 
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish a message, if it can go out now; whether it did."""
+        return self._link is not None and self._link.publish(topic, payload)
+
     def resume(self) -> None:
         """Read on, if reading stopped because the sink was full and it no longer is."""
         if self._is_paused and not self._sink.is_full and not self._is_stopping:
@@ -128,7 +133,7 @@ class Subscriber:
 
     async def _session(self) -> None:
         """One connection, from connecting to its end; OSError where it is lost."""
-        link = Link(self._broker, self._name, self._take)
+        link = Link(self._broker, self._name, self._take, self._access)
         self._link = link
         # Before connecting: redelivered messages come in one piece with CONNACK, and are handled
         # before `connect` returns. Counted to the connection before, they were dropped.

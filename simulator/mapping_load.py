@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from cityvitals.catalogue.gases import EXPECTED, conversion_at, parse_reference
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import FOLDED_KINDS, Domain, Kind, Stamp, is_identifier
 from cityvitals.errors import SettingsError
@@ -196,7 +197,10 @@ def _check_column(key: str, column: ColumnSection, mapping: Mapping) -> None:
     if quantity is None:
         known = ", ".join(catalogue.quantities)
         raise _Wrong(f"{key}.quantity", f"one of {known}", column.quantity)
-    if column.unit and catalogue.conversion(column.quantity, column.unit) is None:
+    state = column.reference_state
+    if state and parse_reference(state) is None:
+        raise _Wrong(f"{key}.reference_state", EXPECTED, state)
+    if column.unit and conversion_at(catalogue, column.quantity, column.unit, state) is None:
         raise _Wrong(f"{key}.unit", f"a unit that converts to {quantity.unit}", column.unit)
     if column.kind is not None and column.kind not in _KINDS:
         raise _Wrong(f"{key}.kind", f"one of {', '.join(sorted(_KINDS))}", column.kind)

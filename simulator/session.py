@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from cityvitals.errors import CityVitalsError, SettingsError
 from cityvitals.settings import BrokerSettings
+from cityvitals.tls import client_context, explain, password_of
 
 _CONNECT_SECONDS: Final = 5.0
 _CREDENTIALS: Final = frozenset({0x86, 0x87})
@@ -57,7 +59,7 @@ class Session:
         client.on_socket_register_write = self._on_want_write
         client.on_socket_unregister_write = self._on_written
         sock: Any = client.socket()  # paho's type leaves out that sockets have a file number
-        self._loop.add_reader(sock, client.loop_read)
+        self._loop.add_reader(sock, self._readable)
 
     def publish(self, message: Message) -> int | None:
         """Hand a message to the socket; its packet id, or None on a connection already lost."""
@@ -84,6 +86,12 @@ class Session:
             self._loop.remove_reader(sock)
             self._loop.remove_writer(sock)
             sock.close()
+
+    def _readable(self) -> None:
+        """Handle what has come; TLS may have read ahead, of which the socket tells nobody."""
+        self._client.loop_read()
+        while isinstance(sock := self._client.socket(), ssl.SSLSocket) and sock.pending():
+            self._client.loop_read()
 
     def _end(self, error: CityVitalsError) -> None:
         if not self.connected.done():
@@ -138,7 +146,7 @@ async def connected(
 
     Raises:
         BrokerAway: nobody is there, or it does not answer.
-        SettingsError: it does not know the credentials.
+        SettingsError: it does not know the credentials, or we do not trust it.
     """
     client = _client(broker, client_id, will)
     try:
@@ -146,6 +154,8 @@ async def connected(
         await asyncio.to_thread(
             client.connect, broker.host, broker.port, broker.keepalive_seconds, clean_start=True
         )
+    except ssl.SSLError as error:  # a certificate does not mend itself
+        raise SettingsError(explain(broker, error)) from None
     except OSError as error:
         raise BrokerAway(f"broker {broker.host}:{broker.port}: {error}") from None
     session = Session(client, acknowledged)
@@ -172,8 +182,10 @@ def _client(broker: BrokerSettings, client_id: str, will: Message | None) -> Cli
     # The link bounds what is in flight; paho's own bound walks through all of it at every PUBACK.
     client.max_inflight_messages_set(0)
     if broker.username is not None:
-        secret = None if broker.password is None else broker.password.get_secret_value()
-        client.username_pw_set(broker.username, secret)
+        client.username_pw_set(broker.username, password_of(broker))
+    context = client_context(broker)
+    if context is not None:
+        client.tls_set_context(context)
     if will is not None:
         client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
     return client

@@ -24,6 +24,9 @@ _COMING_KINDS: Final = [kind.name.lower() for kind in Kind if kind not in FOLDED
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 
+MOST_FAULT_CODES: Final = 4
+"""Of one quantity: each reading is compared with all of them."""
+
 
 class Conversion(NamedTuple):
     """How a number becomes canonical: value * scale + offset."""
@@ -61,7 +64,8 @@ class Quantity:
         reporting_s: seconds between readings.
         low: readings below are flagged out of range, in `unit`; None for no bound.
         high: readings above are flagged out of range, in `unit`; None for no bound.
-        fault_codes: numbers that devices send instead of a value, in `unit`.
+        fault_codes: numbers that devices send instead of a value, compared as sent: a device that
+            has none to send does not convert it first.
         limits: what the bounds rest on.
     """
 
@@ -192,6 +196,8 @@ def _quantity(name: str, entry: Entry, units: Mapping[str, UnitToken]) -> Quanti
         limits=entry.text("limits"),
     )
     entry.finish()
+    if len(quantity.fault_codes) > MOST_FAULT_CODES:
+        raise entry.fail("fault_codes", f"expected at most {MOST_FAULT_CODES}")
     unit = units.get(quantity.unit)
     if unit is None or unit.token != quantity.unit:
         raise entry.fail("unit", f"expected a canonical token, got {quantity.unit!r}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cityvitals.catalogue.gases import EXPECTED, conversion_at, parse_reference, refusal
 from cityvitals.catalogue.load import Catalogue, Quantity
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.outcome import Reason
@@ -26,17 +27,15 @@ def complete(stated: Stated, catalogue: Catalogue) -> Declaration:
     """The whole declaration.
 
     Raises:
-        MalformedPayload: the quantity is unknown, the unit does not fit it, or a period is missing.
+        MalformedPayload: the quantity is unknown, the reference state is none, the unit does not
+            fit, or a period is missing.
     """
     known = catalogue.quantities.get(stated.quantity)
     if known is None:
         raise MalformedPayload(
             Reason.UNKNOWN_QUANTITY, f"quantity {stated.quantity!a} is not known"
         )
-    if stated.unit and catalogue.conversion(stated.quantity, stated.unit) is None:
-        raise MalformedPayload(
-            Reason.BAD_UNIT, f"unit {stated.unit!a} does not fit {stated.quantity}"
-        )
+    _check_unit(stated, catalogue)
     period_s = _period(stated, known)
     return Declaration(
         stated.kind,
@@ -56,6 +55,16 @@ def default_declaration(catalogue: Catalogue, quantity: str) -> Declaration:
     """
     known = catalogue.quantities[quantity]
     return Declaration(known.kind, known.period_s, known.stamp, known.reporting_s)
+
+
+def _check_unit(stated: Stated, catalogue: Catalogue) -> None:
+    state = stated.reference_state
+    if state and parse_reference(state) is None:
+        raise MalformedPayload(
+            Reason.UNKNOWN_SCHEMA, f"key 'reference_state': expected {EXPECTED}, got {state[:64]!a}"
+        )
+    if stated.unit and conversion_at(catalogue, stated.quantity, stated.unit, state) is None:
+        raise MalformedPayload(Reason.BAD_UNIT, refusal(catalogue, stated.quantity, stated.unit))
 
 
 def _period(stated: Stated, known: Quantity) -> float:

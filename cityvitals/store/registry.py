@@ -91,6 +91,7 @@ async def find_devices(
             if (row["gateway"], row["domain"]) == (key.gateway, key.domain):
                 found[key] = _device(row)
         await _load_series(connection, {device.id: device for device in found.values()})
+        await _load_limits(connection, found)
     return found
 
 
@@ -218,6 +219,36 @@ async def _load_series(connection: Connection, devices: Mapping[int, Device]) ->
     for row in rows:
         one = Series(row["id"], declared.get(row["id"], {}))
         devices[row["sensor_id"]].series[row["quantity"], row["channel"]] = one
+
+
+async def _load_limits(connection: Connection, devices: Mapping[DeviceKey, Device]) -> None:
+    if not devices:
+        return
+    stated = await limits_of(
+        connection,
+        sorted({key.city for key in devices}),
+        sorted({key.device for key in devices}),
+    )
+    for key, device in devices.items():
+        for whose in ("", key.device):  # the sensor's own come last, and count
+            device.limits.update(stated.get((key.city, whose), {}))
+
+
+async def limits_of(
+    connection: Connection, cities: list[str], sensors: list[str]
+) -> dict[tuple[str, str], dict[str, Limit]]:
+    """What is stated of cities (sensor "") and some sensors, by (city, sensor), then quantity.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the limits of {len(sensors)} sensors"):
+        rows = await connection.fetch(queries("limits")["of"], cities, sensors)
+    found: dict[tuple[str, str], dict[str, Limit]] = {}
+    for row in rows:
+        mine = found.setdefault((row["city"], row["sensor"]), {})
+        mine[row["quantity"]] = Limit(row["low"], row["high"])
+    return found
 
 
 async def load_declarations(

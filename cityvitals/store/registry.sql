@@ -154,11 +154,13 @@ where (z.name, z.geometry) is distinct from (excluded.name, excluded.geometry)
 returning id
 
 -- name: allow_gateways
--- Whether gateways may send, where that is new.
-insert into gateway as g (city, name, allowed)
-select $1, k.name, k.allowed from unnest($2::text[], $3::boolean[]) as k (name, allowed)
-on conflict (city, name) do update set allowed = excluded.allowed
-where g.allowed <> excluded.allowed
+-- Whether gateways may send, and may leave the time to us, where that is new.
+insert into gateway as g (city, name, allowed, server_timed)
+select $1, k.name, k.allowed, k.server_timed
+from unnest($2::text[], $3::boolean[], $4::boolean[]) as k (name, allowed, server_timed)
+on conflict (city, name) do update set
+    allowed = excluded.allowed, server_timed = excluded.server_timed
+where (g.allowed, g.server_timed) <> (excluded.allowed, excluded.server_timed)
 returning name
 
 -- name: state_facts

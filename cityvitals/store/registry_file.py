@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from cityvitals.store.declarations import (
 )
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import LogEntry
+from cityvitals.store.limits import reflag, state_limits
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.registry import DeviceKey, find_keys
@@ -37,12 +38,14 @@ class Summary:
     city: str
     stated: dict[str, int]
     changes: int
+    reflagged: int = 0
 
     def __str__(self) -> str:
         """One line for the person at the keyboard."""
         parts = ", ".join(f"{count} {name}" for name, count in self.stated.items() if count)
         changed = f"{self.changes} changes" if self.changes else "nothing new"
-        return f"city {self.city}: {parts or 'itself alone'}: {changed}"
+        flags = f", {self.reflagged} stored readings flagged anew" if self.reflagged else ""
+        return f"city {self.city}: {parts or 'itself alone'}: {changed}{flags}"
 
 
 async def apply_registry(pool: Pool, path: Path) -> Summary:
@@ -65,7 +68,15 @@ async def apply_registry(pool: Pool, path: Path) -> Summary:
             async with pool.acquire() as connection, connection.transaction():
                 return await _apply(connection, registry, path.name)
 
-    return await persist(attempt, lambda _: None)
+    def wait(_: str) -> None:
+        pass
+
+    summary = await persist(attempt, wait)
+    # After the change, since ingest flags by it from there on; also what an earlier run left.
+    turned = await persist(
+        lambda: reflag(pool, registry.city.id, load_catalogue(), ADMIN_LANE), wait
+    )
+    return replace(summary, reflagged=turned)
 
 
 async def _apply(connection: Connection, registry: Registry, file: str) -> Summary:
@@ -83,12 +94,14 @@ async def _apply(connection: Connection, registry: Registry, file: str) -> Summa
         connection, "registry", await _devices(connection, registry, file)
     )
     facts = await _facts(connection, registry)
+    await _require_sensors(connection, registry, file)
+    limits = await state_limits(connection, city.id, registry.limits)
     entries += declared
     entries += [
         _entry(city.id, LogKind.FACTS, {"city": city.id, "name": name})
         for name in sorted(set(facts))
     ]
-    changes += zones + allowed + len(declared) + len(facts)
+    changes += zones + allowed + len(declared) + len(facts) + limits
     for one in entries:
         await append_entry(connection, one.shard, ADMIN_LANE, one.kind, one.body)
     if changes:
@@ -114,6 +127,7 @@ async def _gateways(connection: Connection, registry: Registry) -> int:
         registry.city.id,
         [gateway.id for gateway in registry.gateways],
         [gateway.allowed for gateway in registry.gateways],
+        [gateway.server_timed for gateway in registry.gateways],
     )
     return len(changed)
 
@@ -143,6 +157,17 @@ async def _devices(
         for one in registry.series
     ]
     return [*sensors, *series]
+
+
+async def _require_sensors(connection: Connection, registry: Registry, file: str) -> None:
+    """Refuse limits of sensors that nobody knows; those of the file are registered by now."""
+    named = {one.sensor for one in registry.limits if one.sensor}
+    known = await find_keys(connection, registry.city.id, named)
+    for sensor in sorted(named - set(known)):
+        raise BadRegistry(
+            f"{file}: [[limit]] sensor {sensor!r}: expected a [[sensor]] of this file, "
+            "or one that has registered itself"
+        )
 
 
 def _key(keys: dict[str, DeviceKey], sensor: str, file: str) -> DeviceKey:
@@ -181,4 +206,5 @@ def _stated(registry: Registry) -> dict[str, int]:
         "sensors": len(registry.sensors),
         "series": len(registry.series),
         "facts": len(registry.facts),
+        "limits": len(registry.limits),
     }

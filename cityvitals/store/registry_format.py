@@ -8,12 +8,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cityvitals.catalogue.entry import parse_toml
+from cityvitals.catalogue.gases import EXPECTED, parse_reference
 from cityvitals.catalogue.load import Catalogue
+from cityvitals.domain.limits import Limit
 from cityvitals.domain.names import FOLDED_KINDS, IDENTIFIER, Clock, Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US, to_us
 from cityvitals.errors import BadRegistry, MalformedPayload
 from cityvitals.store.completion import Stated, complete
+from cityvitals.store.limits import StatedLimit
 from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_entry import RegistryEntry
 
@@ -51,6 +54,7 @@ class Gateway:
 
     id: str
     allowed: bool
+    server_timed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class Registry:
     sensors: list[Sensor] = field(default_factory=list)
     series: list[SeriesEntry] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    limits: list[StatedLimit] = field(default_factory=list)
 
 
 def read_registry(text: str, name: str, catalogue: Catalogue) -> Registry:
@@ -124,7 +129,9 @@ def read_registry(text: str, name: str, catalogue: Catalogue) -> Registry:
         registry.series.append(_series(entry, registry, catalogue))
     for entry in top.rows("fact"):
         registry.facts.append(_fact(entry, registry))
-    top.finish(coming=["limit"])
+    for entry in top.rows("limit"):
+        registry.limits.append(_limit(entry, catalogue))
+    top.finish()
     _refuse_twice(registry, name)
     return registry
 
@@ -160,9 +167,11 @@ def _zone(entry: RegistryEntry, registry: Registry, source: str) -> None:
 
 
 def _gateway(entry: RegistryEntry) -> Gateway:
-    gateway = Gateway(entry.text("id", _ID), entry.flag("allowed", default=True))
-    if entry.flag("server_timed", default=False):
-        raise entry.fail("server_timed", "true is not built yet")
+    gateway = Gateway(
+        entry.text("id", _ID),
+        entry.flag("allowed", default=True),
+        entry.flag("server_timed", default=False),
+    )
     entry.finish()
     return gateway
 
@@ -195,7 +204,7 @@ def _series(entry: RegistryEntry, registry: Registry, catalogue: Catalogue) -> S
         entry.choice("stamp", _STAMPS) if stamp else None,
         entry.optional_number("reporting_s", 0, _LONGEST_S),
         entry.text("unit", default=""),
-        entry.text("reference_state", default=""),
+        _reference_state(entry),
     )
     since = _moment(entry, "since", registry.city)
     entry.finish()
@@ -204,6 +213,13 @@ def _series(entry: RegistryEntry, registry: Registry, catalogue: Catalogue) -> S
     except MalformedPayload as error:
         raise entry.fail("quantity", error.detail) from None
     return SeriesEntry(sensor, quantity, channel, declaration, since)
+
+
+def _reference_state(entry: RegistryEntry) -> str:
+    state = entry.text("reference_state", default="")
+    if state and parse_reference(state) is None:
+        raise entry.fail("reference_state", f"expected {EXPECTED}, got {state!r}")
+    return state
 
 
 def _fact(entry: RegistryEntry, registry: Registry) -> Fact:
@@ -219,6 +235,28 @@ def _fact(entry: RegistryEntry, registry: Registry) -> Fact:
     )
     entry.finish()
     return fact
+
+
+def _limit(entry: RegistryEntry, catalogue: Catalogue) -> StatedLimit:
+    sensor, quantity = entry.text("sensor", _ID, default=""), entry.text("quantity")
+    known = catalogue.quantities.get(quantity)
+    if known is None:
+        raise entry.fail("quantity", f"quantity {quantity!r} is not known")
+    unit = entry.text("unit", default=known.unit)
+    conversion = catalogue.conversion(quantity, unit)
+    if conversion is None:
+        raise entry.fail("unit", f"unit {unit!r} does not fit {quantity}")
+    low, high = (
+        None if bound is None else bound * conversion.scale + conversion.offset
+        for bound in (entry.optional_number("low"), entry.optional_number("high"))
+    )
+    if low is None and high is None:
+        raise entry.fail("low", "expected low, high or both")
+    if low is not None and high is not None and low >= high:
+        raise entry.fail("low", "expected less than high")
+    stated = StatedLimit(sensor, quantity, Limit(low, high), entry.text("source"))
+    entry.finish()
+    return stated
 
 
 def _zone_of(entry: RegistryEntry, registry: Registry) -> str:
@@ -247,6 +285,7 @@ def _refuse_twice(registry: Registry, name: str) -> None:
         ("sensor", [one.key.device for one in registry.sensors]),
         ("series", [(s.sensor, s.quantity, s.channel, s.since_us) for s in registry.series]),
         ("fact", [(one.name, one.zone, one.valid_from_us) for one in registry.facts]),
+        ("limit", [(one.sensor, one.quantity) for one in registry.limits]),
     )
     for table, ids in keys:
         for id_ in ids:

@@ -34,6 +34,7 @@ from cityvitals.store.lookup import change_current, find_current, find_earlier, 
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.recent import Recent, repeats
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
 
 
@@ -60,6 +61,24 @@ class _Books:
         self.ledger = books(self.batch, self.written)
 
 
+@dataclass(slots=True)
+class _Work:
+    """A batch as it is to be written.
+
+    Attributes:
+        became: per reading of the batch, int8 of `Became`; what is no work is a duplicate.
+        order: the readings that are work, sorted by (t, series), arrivals of a key in order.
+        ordered: the READING records of `order`.
+        maybe_known: per reading of `order`, whether it has to be looked up.
+    """
+
+    batch: Batch
+    became: NDArray[np.int8]
+    order: NDArray[np.intp]
+    ordered: Records
+    maybe_known: NDArray[np.bool_]
+
+
 class ReadingWriter:
     """Commits batches in one lane, one at a time, for as long as it takes.
 
@@ -77,6 +96,7 @@ class ReadingWriter:
         self._on_wait = on_wait
         self._partitions = Partitions(pool, "reading")
         self._high = HighWater()
+        self._recent = Recent()
         # While readings come again, look all of them up at once rather than fail a COPY each time.
         self._wary = False
         self._unsure: _Done | None = None
@@ -88,18 +108,28 @@ class ReadingWriter:
             Fenced: another process has taken the lane.
         """
         self._unsure = None
-        order = np.lexsort((batch.readings["series"], batch.readings["t"]))
-        maybe_known = self._maybe_known(batch.readings[order])
+        work = self._plan(batch)
 
         def look_everything_up(_: StoreConflict) -> None:
             self._unsure, self._wary = None, True
-            maybe_known[:] = True
+            work.maybe_known[:] = True
 
-        done = await persist(
-            lambda: self._once(batch, order, maybe_known), self._on_wait, look_everything_up
-        )
-        self._settle(batch, done)
+        done = await persist(lambda: self._once(work), self._on_wait, look_everything_up)
+        self._settle(work, done)
         return done.outcomes
+
+    def _plan(self, batch: Batch) -> _Work:
+        """Tell what surely was said before from what has to be written."""
+        order = np.lexsort((batch.readings["series"], batch.readings["t"]))
+        ordered = batch.readings[order]
+        said = repeats(ordered)
+        old = np.flatnonzero(~self._high.is_newer(ordered["t"], ordered["series"]))
+        said[old] |= self._recent.knows(ordered[old])
+        became = np.full(len(ordered), Became.STORED, np.int8)
+        if said.any():
+            became[order[said]] = Became.DUPLICATE
+            order, ordered = order[~said], ordered[~said]
+        return _Work(batch, became, order, ordered, self._maybe_known(ordered))
 
     def _maybe_known(self, ordered: Records) -> NDArray[np.bool_]:
         """Which readings have to be looked up before they are written."""
@@ -110,38 +140,30 @@ class ReadingWriter:
         repeated: NDArray[np.bool_] = np.repeat(sizes > 1, sizes)
         return repeated | ~self._high.is_newer(ordered["t"], ordered["series"])
 
-    async def _once(
-        self, batch: Batch, order: NDArray[np.intp], maybe_known: NDArray[np.bool_]
-    ) -> _Done:
+    async def _once(self, work: _Work) -> _Done:
         """One transaction; an earlier one whose answer was lost counts if it went through."""
-        await self._partitions.ensure(batch.readings["t"])
+        await self._partitions.ensure(work.batch.readings["t"])
         with translated("committing a batch"):
             async with self._pool.acquire() as connection:
                 unsure = self._unsure
                 if unsure and await has_committed(connection, self._lane, unsure.numbers):
                     return unsure
                 async with connection.transaction():
-                    made = await self._write(connection, batch, order, maybe_known)
+                    made = await self._write(connection, work)
                     done = await self._close_books(connection, made)
                     self._unsure = done
                 return done
 
-    async def _write(
-        self,
-        connection: Connection,
-        batch: Batch,
-        order: NDArray[np.intp],
-        maybe_known: NDArray[np.bool_],
-    ) -> _Books:
+    async def _write(self, connection: Connection, work: _Work) -> _Books:
         """Bring the readings into the tables."""
-        ordered = batch.readings[order]
-        became = np.full(len(ordered), Became.STORED, np.int8)
+        batch, ordered, maybe_known = work.batch, work.ordered, work.maybe_known
+        became = work.became.copy()
         new, changed = ordered, empty(READING)
-        new_shard = shards_of(batch)[batch.sender[order]]
+        new_shard = shards_of(batch)[batch.sender[work.order]]
         if maybe_known.any():
             await lock(connection, sorted({sender.shard for sender in batch.senders}))
             resolution = await _resolve(connection, ordered[maybe_known])
-            became[order[maybe_known]] = resolution.became
+            became[work.order[maybe_known]] = resolution.became
             new = np.concatenate([ordered[~maybe_known], resolution.new])
             new = new[np.lexsort((new["series"], new["t"]))]
             new_shard = shard_by_series(batch, new)
@@ -163,13 +185,16 @@ class ReadingWriter:
         numbers = await write_log(connection, self._lane, made.entries)
         return _Done(numbers, outcomes(batch, written), written)
 
-    def _settle(self, batch: Batch, done: _Done) -> None:
+    def _settle(self, work: _Work, done: _Done) -> None:
         """Take note of what is committed now."""
-        t, series = batch.readings["t"], batch.readings["series"]
+        rows = work.ordered
+        t, series = rows["t"], rows["series"]
         if self._wary and len(t):
-            unexpected = self._high.is_newer(t, series) & (done.written.became != Became.STORED)
+            became = done.written.became[work.order]
+            unexpected = self._high.is_newer(t, series) & (became != Became.STORED)
             self._wary = bool(unexpected.any())
         self._high.raise_to(t, series)
+        self._recent.add(rows)
 
 
 async def _resolve(connection: Connection, ordered: Records) -> Resolution:

@@ -17,24 +17,18 @@ _START_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 5.0
 _RECEIVE_MAXIMUM: Final = 1000
 _MESSAGE_BYTES: Final = 65_536
-_HEADER_BYTES: Final = 1024
-"""What a PUBLISH has besides its payload: a topic of ours and a few properties."""
+_LIMITS: Final = Path(__file__).parents[1] / "mosquitto" / "conf.d" / "limits.conf"
+"""What holds here as in production."""
 
 _MOSQUITTO: Final = """\
 listener {port} 127.0.0.1
 allow_anonymous true
-persistence true
 persistence_location {folder}/
-autosave_interval 60
-max_inflight_messages {inflight}
-max_queued_messages 0
-max_queued_bytes 2147483648
-max_packet_size {packet}
-persistent_client_expiration 14d
 log_dest stderr
 log_type error
 log_type warning
 {user}
+{limits}
 """
 
 _IOTCORE: Final = """\
@@ -165,7 +159,7 @@ class EmbeddedBroker:
             folder=folder,
             inflight=_RECEIVE_MAXIMUM,
             size=_MESSAGE_BYTES,
-            packet=_MESSAGE_BYTES + _HEADER_BYTES,
+            limits=_LIMITS.read_text(),
             user=user,
         )
 

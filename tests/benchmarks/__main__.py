@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cityvitals.errors import CityVitalsError
-from tests.benchmarks import end_to_end, fold, machine, recompute, write
+from tests.benchmarks import end_to_end, fold, generate, machine, recompute, write
 from tests.benchmarks.result import TARGETS, Results, say, table
 from tests.benchmarks.stack import ROOT, Invalid, Stack, running
 
@@ -27,6 +27,7 @@ _SERVED = {
     "latency_p50_ms",
     "latency_p99_ms",
 }
+_GENERATED = "load_readings_per_s"
 _FOLDED = {name for name in TARGETS if name.startswith("fold_")}
 
 
@@ -69,7 +70,11 @@ async def _measure(options: Any, wanted: set[str], results: Results) -> None:
     if wanted & _FOLDED:
         say("fold")
         fold.measure(results, 3 if quick else 5, wanted)
-    if wanted - _FOLDED:
+    if _GENERATED in wanted:
+        say("load generator")
+        with results.counting(_GENERATED):
+            generate.measure(results, 3 if quick else 7)
+    if wanted - _FOLDED - {_GENERATED}:
         say("starting mosquitto and PostgreSQL")
         async with running(profiled=options.profile) as stack:
             await _with_servers(stack, options, wanted, results)
@@ -80,6 +85,9 @@ async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: R
         say("writer")
         with results.counting("write_ratio"):
             await write.measure(stack, results, 10 if options.quick else 40)
+    if "write_twice_ratio" in wanted:
+        with results.counting("write_twice_ratio"):
+            await write.measure_twice(stack, results, 10 if options.quick else 30)
     again = "recompute_readings_per_s" in wanted
     if wanted & _SERVED or again:
         say("service")

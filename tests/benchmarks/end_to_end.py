@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 
 from cityvitals.domain.times import US
+from cityvitals.settings import BrokerSettings
 from cityvitals.store.pool import Pool
+from simulator.load.main import declare
 from tests.benchmarks.board import Board, Slot
 from tests.benchmarks.city import CITIES, PER_DEVICE, SERIES, ZONES, city_id, declarations
 from tests.benchmarks.load import Load
-from tests.benchmarks.mqtt import Publisher, publish_packet
 from tests.benchmarks.probe import UNANSWERED_S, Probed, Probes
 from tests.benchmarks.result import Results, say
 from tests.benchmarks.stack import Invalid, Stack, until
@@ -71,7 +72,9 @@ class Service:
         """Start the processes and declare the cities; every series has a route afterwards."""
         stack = self._stack
         await stack.start_process("ingest", DATABASE)
-        await asyncio.to_thread(_declare, stack.broker_port)
+        await asyncio.to_thread(
+            declare, BrokerSettings(port=stack.broker_port), declarations(), "bench-declare"
+        )
         await until("all series are registered", self._registered, _SETTLE_S)
         await self._populate()
         await stack.start_process("aggregate", DATABASE)
@@ -142,16 +145,6 @@ class Service:
                 "values ($1, $2, 'population', '-infinity', $3, '{inhabitant}', 'benchmark', 'x')",
                 rows,
             )
-
-
-def _declare(port: int) -> None:
-    publisher = Publisher(port, "bench-declare")
-    for number, (topic, payload) in enumerate(declarations(), 1):
-        while publisher.room <= 0:
-            publisher.collect(1.0)
-        publisher.send(publish_packet(topic, payload, number, retain=True), 1)
-    publisher.drain()
-    publisher.close()
 
 
 async def measure(stack: Stack, results: Results, length: Length, wanted: set[str]) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from cityvitals.settings import BrokerSettings
+from simulator.load.publisher import Publisher
 from tests.benchmarks.board import Board, Slot
-from tests.benchmarks.city import Bytes, Messages
-from tests.benchmarks.mqtt import Publisher
+from tests.benchmarks.city import Messages
 
 _PIECE = 50
 """Messages handed to the socket at once."""
@@ -39,9 +40,11 @@ class Generator:
         self._load = load
         self._board = Board(Path(load.board))
         self._messages = Messages(load.pack, load.base_us, load.prefix)
-        self._publisher = Publisher(load.port, f"bench-load-{load.prefix}-{load.pack}")
-        self._step = load.first_step
-        self._rows: Bytes = self._messages.round(self._step)
+        self._publisher = Publisher(
+            BrokerSettings(port=load.port), f"bench-load-{load.prefix}-{load.pack}"
+        )
+        self._round = self._messages.first_round(load.first_step)
+        self._rows = self._messages.round(self._round)
         self._at = 0
         self._begun_s = 0.0
 
@@ -68,10 +71,10 @@ class Generator:
 
     def _send(self, room: int) -> None:
         if self._at == len(self._rows):
-            self._rows, self._at = self._messages.round(self._step), 0
+            self._round += 1
+            self._rows, self._at = self._messages.round(self._round), 0
         if self._at == 0:
-            self._step += self._messages.steps
-            self._board[Slot.STEP] = self._step
+            self._board[Slot.STEP] = self._messages.step_after(self._round)
         piece = self._rows[self._at : self._at + room]
         self._publisher.send(piece.tobytes(), len(piece))
         self._at += len(piece)

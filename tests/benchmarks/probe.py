@@ -14,10 +14,12 @@ from pathlib import Path
 import msgspec
 
 from cityvitals.domain.times import US
+from cityvitals.settings import BrokerSettings
 from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.pack import Reading
+from simulator.load.packet import publish_packet
+from simulator.load.publisher import Publisher
 from tests.benchmarks.city import PROBED_CITY, PROBED_RULE, PROBED_ZONE, probe_topic
-from tests.benchmarks.mqtt import Publisher, publish_packet
 
 UNANSWERED_S = 60.0
 _WARM_UP = 5
@@ -60,7 +62,7 @@ class Prober:
     def __init__(self, probes: Probes) -> None:
         self._probes = probes
         self._step_us = min(US, (_HOUR_US - US) // (probes.count + _WARM_UP))
-        self._publisher = Publisher(probes.mqtt_port, "bench-probe")
+        self._publisher = Publisher(BrokerSettings(port=probes.mqtt_port), "bench-probe")
         self._stream = self._open_stream()
         self._rest = b""
         self._sent = 0

@@ -17,10 +17,12 @@ TARGETS: Final = {
     "latency_p50_ms": ("<=", 250),
     "latency_p99_ms": ("<=", 800),
     "write_ratio": (">=", 0.45),
+    "write_twice_ratio": (">=", 0.85),
     "fold_readings_per_s": (">=", 60_000_000),
     "fold_readings_per_s_1m": (">=", 10_000_000),
     "fold_vs_duckdb": (">=", 1.5),
     "fold_vs_polars": (">=", 4),
+    "load_readings_per_s": (">=", 400_000),
     "recompute_readings_per_s": (">=", 1_500_000),
 }
 """Every figure, and what it should be at least or at most."""

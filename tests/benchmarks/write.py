@@ -11,7 +11,7 @@ from cityvitals.domain.names import shard_of
 from cityvitals.domain.outcome import Outcome
 from cityvitals.domain.times import US
 from cityvitals.store.batch import Batch, Sender
-from cityvitals.store.lanes import take_lane
+from cityvitals.store.lanes import Lane, take_lane
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.writer import ReadingWriter
@@ -47,6 +47,34 @@ async def measure(stack: Stack, results: Results, rounds: int) -> None:
         await _check(pool, (rounds + _WARM_UP) * _READINGS)
     ours, bare, encoded = ours[_WARM_UP:], bare[_WARM_UP:], encoded[_WARM_UP:]
     _put(results, np.array(ours), np.array(bare), np.array(encoded))
+
+
+async def measure_twice(stack: Stack, results: Results, rounds: int) -> None:
+    """`write_twice_ratio`: readings stored a second where all are sent twice, against once."""
+    say(f"  {rounds} batches of {_READINGS:,} sent once and sent twice")
+    async with stack.database("bench_twice") as pool:
+        writer = ReadingWriter(pool, await _lane(pool))
+        once, twice = [], []
+        base_us = time.time_ns() // 1000 // STEP_US * STEP_US - 24 * 3600 * US
+        for number in range(rounds + _WARM_UP):
+            once.append(await _commit(writer, _batch(base_us, 2 * number)))
+            again = _twice(_batch(base_us, 2 * number + 1))
+            twice.append(await _commit(writer, again))
+    ratios = np.array(once[_WARM_UP:]) / np.array(twice[_WARM_UP:])
+    results.figures["write_twice_ratio"] = float(np.median(ratios))
+    results.spread["write_twice_ratio"] = np.percentile(ratios, [25, 75]).tolist()
+
+
+async def _lane(pool: Pool) -> Lane:
+    async with pool.acquire() as connection:
+        return await take_lane(connection, "bench")
+
+
+def _twice(batch: Batch) -> Batch:
+    """The same with every pack right after itself again."""
+    packs = np.arange(_READINGS).reshape(_PACKS, -1)
+    rows = np.concatenate([packs, packs], axis=1).reshape(-1)
+    return Batch(batch.readings[rows], batch.ends[rows], batch.sender[rows], batch.senders)
 
 
 async def _pair(

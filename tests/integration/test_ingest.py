@@ -265,6 +265,13 @@ def test_ingest_finds_its_broker_again(
     asyncio.run(main())
 
 
+def test_everything_works_over_mqtt_3_1_1(
+    database: DatabaseSettings, broker: BrokerSettings, city: str
+) -> None:
+    older = broker.model_copy(update={"protocol": "3.1.1"})
+    asyncio.run(everything_works(configured(database, older, city), city))
+
+
 def test_unknown_devices_can_be_kept_out(
     database: DatabaseSettings, broker: BrokerSettings, city: str, tmp_path: Path
 ) -> None:
@@ -335,5 +342,30 @@ def test_a_replayed_city_knows_no_future(
             await published(settings, [replay, future])
             await until(has_received(pool, 2))
             assert await ledger(pool) == (2, 1, 0, 0, 1)
+
+    asyncio.run(main())
+
+
+def test_a_limit_holds_for_what_is_stored_and_for_what_comes(
+    database: DatabaseSettings, broker: BrokerSettings, city: str, tmp_path: Path
+) -> None:
+    settings = configured(database, broker, city)
+    path = tmp_path / "city.toml"
+    path.write_text(
+        f'[city]\nid = "{city}"\n[[limit]]\nquantity = "no2"\nhigh = 6.5\nsource = "test"\n'
+    )
+    flagged = "select count(*) from reading where flags = 4"
+
+    async def main() -> None:
+        async with open_pool(database, "tests") as pool, running(settings):
+            await published(settings, [pack(city, "dev", 0)])
+            await until(lambda: has_stored(pool, 10))
+            assert await pool.fetchval(flagged) == 0
+            summary = await apply_registry(pool, path)
+            assert (summary.changes > 0, summary.reflagged) == (True, 3)
+            assert "3 stored readings flagged anew" in str(summary)
+            await published(settings, [pack(city, "dev", 1)])
+            await until(lambda: has_stored(pool, 20))
+            assert await pool.fetchval(flagged) == 6
 
     asyncio.run(main())

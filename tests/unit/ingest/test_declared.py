@@ -49,6 +49,8 @@ def test_an_interval_keeps_the_stamp_it_declares() -> None:
         (SeriesMeta("no3"), Reason.UNKNOWN_QUANTITY),
         (SeriesMeta("no2", unit="kWh"), Reason.BAD_UNIT),
         (SeriesMeta("no2", kind=Kind.INTERVAL_MEAN), Reason.UNKNOWN_SCHEMA),
+        (SeriesMeta("no2", unit="ppb"), Reason.BAD_UNIT),
+        (SeriesMeta("no2", reference_state="warm"), Reason.UNKNOWN_SCHEMA),
     ],
 )
 def test_a_bad_series_rejects_only_itself(series: SeriesMeta, reason: Reason) -> None:
@@ -74,3 +76,9 @@ def test_clearing_a_retained_message_declares_nothing() -> None:
 def test_too_large_a_message_is_rejected() -> None:
     [rejected] = read(META, b"{" + b" " * 1000 + b"}").rejected
     assert rejected.reason == Reason.TOO_LARGE
+
+
+def test_a_gas_may_be_declared_in_shares_of_moles_with_a_reference_state() -> None:
+    series = SeriesMeta("no2", unit="ppb", reference_state="293.15 K, 101.3 kPa")
+    statement = read(META, encode_meta(DeviceMeta(series=(series,))))
+    assert statement.rejected == []
