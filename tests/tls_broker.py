@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,7 @@ SHIPPED = Path(__file__).parents[1] / "deploy" / "mosquitto"
 G1, G2, ELSEWHERE = "vitalia/air/g1", "vitalia/air/g2", "other/air/g1"
 GATEWAYS = {G1: "pass-of-g1", G2: "pass-of-g2", ELSEWHERE: "pass-elsewhere"}
 SERVICE = {"cityvitals": "pass-of-service", "operator": "pass-of-operator"}
+WILL = b'{"status": "offline"}'
 FOREVER_S = 1200
 DEADLINE_S = 10.0
 _numbers = itertools.count(1)
@@ -119,7 +121,7 @@ class SecureBroker:
 
     @property
     def log(self) -> str:
-        return self._server.last_words()
+        return (Path(self._folder.name) / "log" / "broker.log").read_text()
 
     def start(self) -> None:
         self._background.call(self._server.start())
@@ -170,7 +172,7 @@ class Peer:
         if (context := client_context(broker)) is not None:
             self.mqtt.tls_set_context(context)
         if will:
-            self.mqtt.will_set(will, b'{"status": "offline"}', 1, retain=True)
+            self.mqtt.will_set(will, WILL, 1, retain=True)
         self._listen()
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = FOREVER_S if client_id else 0
@@ -216,6 +218,12 @@ class Peer:
     def close(self) -> None:
         self.mqtt.disconnect()
         self.mqtt.loop_stop()
+
+    def drop(self) -> None:
+        """Lose the connection without a word."""
+        self.mqtt.loop_stop()
+        sock: Any = self.mqtt.socket()
+        sock.shutdown(socket.SHUT_RDWR)
 
     def publish(self, topic: str, payload: bytes = b"{}") -> str:
         """Publish at QoS 1; what the broker answers."""

@@ -1,6 +1,7 @@
 """Who may do what on the shipped broker, and what it keeps: real TLS, accounts and restarts."""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from cityvitals.tls import client_context
 from deploy.local.broker import find_mosquitto
 from simulator.session import BrokerAway, Message, connected
 from tests.servers import Background
-from tests.tls_broker import ELSEWHERE, G1, G2, Authority, Peer, SecureBroker, until
+from tests.tls_broker import ELSEWHERE, G1, G2, WILL, Authority, Peer, SecureBroker, until
 
 pytestmark = [
     pytest.mark.mosquitto,
@@ -24,6 +25,9 @@ pytestmark = [
         not (find_mosquitto() and shutil.which("openssl") and shutil.which("mosquitto_passwd")),
         reason="no mosquitto or openssl here: apt-get install mosquitto openssl",
     ),
+    # paho leaves the socket of a failed handshake to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SHARED = "$share/ingest/city/v1/+/+/+/+/obs"
 OBS = f"city/v1/{G1}/d1/obs"
@@ -68,7 +72,10 @@ def simulated(broker: BrokerSettings, topic: str = OBS) -> int:
             await asyncio.wait({acknowledged, session.lost}, timeout=10, return_when="FIRST_COMPLETED")
             return acknowledged.result() if acknowledged.done() else -1
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    finally:
+        gc.collect()  # in this test, and not in one that knows nothing of it
 
 
 def test_the_broker_says_its_limits(secure: SecureBroker) -> None:
@@ -188,11 +195,16 @@ def test_an_operator_sees_indicators_alone(secure: SecureBroker) -> None:
         assert operator.messages == [(kpi, b"an indicator")]
 
 
-def test_a_last_will_of_another_gateway_is_refused(secure: SecureBroker) -> None:
-    with Peer(secure.gateway(), will=f"city/v1/{G1}/status") as gateway:
-        assert gateway.answer == "Success"
-    with Peer(secure.gateway(), will=f"city/v1/{G2}/status") as gateway:
-        assert gateway.answer == DENIED
+def test_a_last_will_is_published_on_its_own_status_alone(secure: SecureBroker) -> None:
+    with Peer(secure.service()) as service:
+        service.subscribe("city/v1/+/+/+/status")
+        service.messages.clear()  # what was retained before
+        for name in (G2, G1):
+            with Peer(secure.gateway(), will=f"city/v1/{name}/status") as gateway:
+                gateway.drop()
+                if name == G1:
+                    until(lambda: (f"city/v1/{G1}/status", WILL) in service.messages)
+        assert f"city/v1/{G2}/status" not in {topic for topic, _ in service.messages}
 
 
 def test_no_gateway_takes_the_session_of_ingest(secure: SecureBroker) -> None:
@@ -225,15 +237,15 @@ def test_what_a_full_queue_drops_is_acknowledged_all_the_same(make: Make) -> Non
     with Peer(secure.service(), "lane-full") as ingest:
         ingest.subscribe(SHARED)
     with Peer(secure.gateway()) as gateway:
-        answers = {gateway.publish(OBS, b"%d" % number) for number in range(2000)}
+        answers = {gateway.publish(OBS, b"%d" % number) for number in range(1100)}
     with Peer(secure.service(), "lane-full") as ingest:
         until(lambda: len(ingest.messages) >= 5)
         with Peer(secure.service()) as probe:
             probe.publish("city/v1/vitalia/meta")
         kept = [int(payload) for _, payload in ingest.messages]
     assert kept == list(range(len(kept)))
-    assert len(kept) < 2000
-    assert "queue" in secure.log or "dropped" in secure.log
+    assert len(kept) < 1100
+    assert "Outgoing messages are being dropped for client lane-full" in secure.log
     assert answers == {"Success"}
 
 
