@@ -28,6 +28,7 @@ G1, G2, ELSEWHERE = "vitalia/air/g1", "vitalia/air/g2", "other/air/g1"
 GATEWAYS = {G1: "pass-of-g1", G2: "pass-of-g2", ELSEWHERE: "pass-elsewhere"}
 SERVICE = {"cityvitals": "pass-of-service", "operator": "pass-of-operator"}
 WILL = b'{"status": "offline"}'
+HERE = "DNS:localhost,IP:127.0.0.1"
 FOREVER_S = 1200
 DEADLINE_S = 10.0
 _numbers = itertools.count(1)
@@ -43,7 +44,7 @@ class Authority:
         self._request("/CN=CityVitals test authority", self.file, self._key)
 
     def issue(
-        self, name: str, common_name: str, *more: str, alternative: str = "DNS:localhost,IP:127.0.0.1"
+        self, name: str, common_name: str, *more: str, alternative: str = HERE
     ) -> tuple[Path, Path]:
         """A certificate and its key; slashes in the common name are its own."""
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
@@ -54,14 +55,11 @@ class Authority:
         return certificate, key
 
     def _request(self, subject: str, certificate: Path, key: Path, *more: str) -> None:
-        words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 2".split()
         protection = () if "-passout" in more else ("-nodes",)
-        subprocess.run(
-            [*words, *protection, *more]
-            + ["-subj", subject, "-out", str(certificate), "-keyout", str(key)],
-            check=True,
-            capture_output=True,
-        )
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        files = ("-out", str(certificate), "-keyout", str(key))
+        words = ("req", "-x509", *curve, *protection, "-days", "2", "-subj", subject, *files)
+        subprocess.run(["openssl", *words, *more], check=True, capture_output=True)
 
 
 class SecureBroker:
@@ -187,8 +185,8 @@ class Peer:
 
     def _listen(self) -> None:
         self.mqtt.on_connect = self._connected
-        self.mqtt.on_subscribe = lambda _client, _data, mid, codes, _more: (
-            self.granted.__setitem__(mid, [str(code) for code in codes])
+        self.mqtt.on_subscribe = lambda _client, _data, mid, codes, _more: self.granted.__setitem__(
+            mid, [str(code) for code in codes]
         )
         self.mqtt.on_publish = lambda _client, _data, mid, code, _more: self.acks.__setitem__(
             mid, str(code)
@@ -211,7 +209,10 @@ class Peer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.close()
 

@@ -69,7 +69,8 @@ def simulated(broker: BrokerSettings, topic: str = OBS) -> int:
 
         async with connected(broker, "simulator-of-a-test", None, note) as (session, _):
             session.publish(Message(topic, b"{}"))
-            await asyncio.wait({acknowledged, session.lost}, timeout=10, return_when="FIRST_COMPLETED")
+            either = {acknowledged, session.lost}
+            await asyncio.wait(either, timeout=10, return_when="FIRST_COMPLETED")
             return acknowledged.result() if acknowledged.done() else -1
 
     try:
@@ -171,6 +172,14 @@ def test_a_gateway_publishes_for_itself_alone(secure: SecureBroker, protocol: st
         assert sorted(topic for topic, _ in service.messages) == sorted(own)
 
 
+def test_who_publishes_elsewhere_is_answered_and_cut_off(secure: SecureBroker) -> None:
+    """As mosquitto 2.0.11 does in MQTT 5; docs/gateways.md says so."""
+    with Peer(secure.gateway()) as gateway:
+        gateway.mqtt.reconnect_delay_set(60, 60)
+        assert gateway.publish(f"city/v1/{G2}/d1/obs") == DENIED
+        until(lambda: not gateway.mqtt.is_connected())
+
+
 def test_a_gateway_hears_its_own_rejects_alone(secure: SecureBroker) -> None:
     with Peer(secure.gateway()) as gateway, Peer(secure.service()) as service:
         for topic in ("#", "city/v1/#", f"city/v1/{G2}/reject", SHARED, f"city/v1/{G1}/reject"):
@@ -186,9 +195,10 @@ def test_a_gateway_hears_its_own_rejects_alone(secure: SecureBroker) -> None:
 
 def test_an_operator_sees_indicators_alone(secure: SecureBroker) -> None:
     kpi = "city/v1/vitalia/kpi/_/air.us_aqi"
+    with Peer(secure.service("operator")) as operator:
+        assert operator.publish(kpi) == DENIED
     with Peer(secure.service("operator")) as operator, Peer(secure.service()) as service:
         operator.subscribe("city/v1/#")
-        assert operator.publish(kpi) == DENIED
         service.publish(f"city/v1/{G1}/reject", b"rejects")
         service.publish(kpi, b"an indicator")
         until(lambda: bool(operator.messages))
