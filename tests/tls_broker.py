@@ -143,8 +143,13 @@ class SecureBroker:
         return self._settings(self.service_port, given | changes)
 
     def _settings(self, port: int, changes: Mapping[str, Any]) -> BrokerSettings:
-        common = {"host": "localhost", "port": port, "tls": True, "ca_file": self.authority.file}
-        return BrokerSettings.model_validate(common | changes)
+        common: dict[str, Any] = {
+            "host": "localhost",
+            "port": port,
+            "tls": True,
+            "ca_file": self.authority.file,
+        }
+        return BrokerSettings.model_validate({**common, **changes})
 
 
 class Peer:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import ssl
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -69,7 +70,7 @@ def simulated(broker: BrokerSettings, topic: str = OBS) -> int:
 
         async with connected(broker, "simulator-of-a-test", None, note) as (session, _):
             session.publish(Message(topic, b"{}"))
-            either = {acknowledged, session.lost}
+            either: set[asyncio.Future[Any]] = {acknowledged, session.lost}
             await asyncio.wait(either, timeout=10, return_when="FIRST_COMPLETED")
             return acknowledged.result() if acknowledged.done() else -1
 
