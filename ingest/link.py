@@ -204,7 +204,10 @@ class Link:
         """Disconnect, and have the broker forget the session and all it holds.
 
         Only who holds the session at that moment can: somebody who took it over loses nothing.
+        MQTT 3.1.1 cannot: the session stays, empty and subscribed to nothing.
         """
+        if not self._is_mqtt5:
+            return await self.leave()
         properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0
         self._client.disconnect(properties=properties)

@@ -46,8 +46,11 @@ class Twin:
         for bad in pack.bad:
             self._reject(bad.reason)
         place = topic.parse(message.topic)
-        for t, q, v, u, ch in zip(pack.t_us, pack.q, pack.v, pack.u, pack.ch, strict=True):
-            if (reason := _refused(t, q, u)) is not None:
+        columns = zip(pack.t_us, pack.q, pack.v, pack.u, pack.ch, strict=True)
+        for row, (t, q, v, u, ch) in enumerate(columns):
+            if row in pack.relative:
+                self._reject(Reason.NO_TIME)
+            elif (reason := _refused(t, q, u)) is not None:
                 self._reject(reason)
             else:
                 self.truth.outcomes[self._outcome((place, q, ch, t), v)] += 1
