@@ -16,7 +16,8 @@ ODD: tuple[Any, ...] = (
     float("nan"), float("inf"), {"value": 1}, {"value": {"L1": 1}}, {"ts": 1, "values": {"a": 1}},
 )  # fmt: skip
 KEYS = ("t", "q", "v", "u", "n", "bn", "bt", "bv", "bu", "s", "ts", "values", "id", "type", "x_",
-        "unitCode", "observedAt", "metadata", "data", "readings", "no2", 0, 1, 2, -2, -3)  # fmt: skip
+        "unitCode", "observedAt", "metadata", "data", "readings", "no2",
+        0, 1, 2, -2, -3)  # fmt: skip
 
 
 class Mutator:
