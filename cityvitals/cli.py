@@ -49,11 +49,18 @@ def _exit(code: int) -> None:
 
 
 @app.command()
-def ingest() -> None:
+def ingest(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that share the readings.  [default: ingest.workers]"
+        ),
+    ] = None,
+) -> None:
     """Take readings from the broker and commit them."""
-    from ingest.main import run  # noqa: PLC0415 (lazy: see the module's docstring)
+    from ingest.workers import run  # noqa: PLC0415 (lazy: see the module's docstring)
 
-    _exit(run(load_settings()))
+    _exit(run(load_settings(), workers))
 
 
 @app.command()

@@ -33,6 +33,9 @@ _NEEDS: Final = {
 }
 """Of the broker's settings: what has no meaning without which other."""
 
+_PORT_STEP: Final = 10
+"""Between the health ports of workers: the ones next to the first belong to other processes."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -95,6 +98,12 @@ class IngestSettings(_Section):
     gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     health_port: Port = 9101
+    workers: int = Field(default=1, ge=1, le=64)
+    orphan_after_seconds: Seconds = 30.0
+
+    def worker_port(self, number: int) -> int:
+        """Health port of a worker; the first has the port that is set."""
+        return self.health_port + _PORT_STEP * number
 
 
 class AggregatorSettings(_Section):
