@@ -207,7 +207,8 @@ class Link:
         MQTT 3.1.1 cannot: the session stays, empty and subscribed to nothing.
         """
         if not self._is_mqtt5:
-            return await self.leave()
+            await self.leave()
+            return
         properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0
         self._client.disconnect(properties=properties)

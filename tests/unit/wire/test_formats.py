@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from time import thread_time
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.times import to_us
-from cityvitals.wire import cbor, json_text, payload
+from cityvitals.wire import cbor, formats, json_text, payload
 from cityvitals.wire.format import Format
 from cityvitals.wire.pack import Pack, Reading
 from tests.unit.wire.messages import check_total, readings_of
@@ -25,16 +26,11 @@ FULL = 65_536
 FIRST_MS, LAST_MS = (to_us(datetime(year, 1, 1, tzinfo=UTC)) // 1000 for year in (1980, 2100))
 
 
-def test_the_formats_are_there() -> None:
-    assert [form.name for form in FORMATS] == [
-        "ngsi_ld",
-        "ngsi_v2",
-        "own_json",
-        "senml_cbor",
-        "senml_json",
-        "thingsboard_device",
-        "thingsboard_gateway",
-    ]
+def test_every_file_of_the_folder_is_a_format_by_its_name() -> None:
+    folder = Path(formats.__path__[0])
+    files = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert {form.name for form in FORMATS} == files
+    assert set(payload.FORMATS) == files >= {"own_json", "senml_cbor", "ngsi_ld"}
 
 
 @EACH
