@@ -206,6 +206,12 @@ def test_an_operator_sees_indicators_alone(secure: SecureBroker) -> None:
         assert operator.messages == [(kpi, b"an indicator")]
 
 
+def test_an_operator_sees_what_the_broker_drops(secure: SecureBroker) -> None:
+    with Peer(secure.service("operator")) as operator:
+        operator.subscribe("$SYS/broker/publish/messages/dropped")
+        until(lambda: bool(operator.messages), 20.0)
+
+
 def test_a_last_will_is_published_on_its_own_status_alone(secure: SecureBroker) -> None:
     with Peer(secure.service()) as service:
         service.subscribe("city/v1/+/+/+/status")
