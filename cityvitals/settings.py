@@ -62,6 +62,7 @@ class IngestSettings(_Section):
     future_seconds: Seconds = 300.0
     register_unknown: bool = True
     session_expiry_seconds: int = Field(default=604_800, ge=0)
+    keep_dead_letters_days: int = Field(default=90, ge=0, le=36_500)
     health_port: Port = 9101
 
 

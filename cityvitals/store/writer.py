@@ -24,7 +24,7 @@ from cityvitals.store.booking import (
     shards_of,
 )
 from cityvitals.store.copy import copy_in
-from cityvitals.store.dead_letters import keep_dead_letters
+from cityvitals.store.dead_letters import keep_dead_letters, settle_dead_letters
 from cityvitals.store.failures import translated
 from cityvitals.store.high_water import HighWater
 from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
@@ -33,6 +33,7 @@ from cityvitals.store.ledger import Books, book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
+from cityvitals.store.numbers import count_numbers
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
 
@@ -158,8 +159,10 @@ class ReadingWriter:
     async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""
         batch, written = made.batch, made.written
-        await keep_dead_letters(connection, batch.rejected)
+        await settle_dead_letters(connection, batch.settled, batch.rejected)
+        await keep_dead_letters(connection, batch.rejected, again=bool(batch.book_as))
         await book(connection, self._lane.name, made.ledger)
+        await count_numbers(connection, batch, written.became == Became.STORED)
         numbers = await write_log(connection, self._lane, made.entries)
         return _Done(numbers, outcomes(batch, written), written)
 
