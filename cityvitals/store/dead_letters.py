@@ -82,5 +82,7 @@ async def settle_dead_letters(
     found = queries("dead_letters")
     with translated(f"settling {len(keys)} dead letters"):
         await connection.execute(found["hold"], sorted(held))
-        await connection.execute(found["settle"], [key[0] for key in keys], [key[1] for key in keys])
+        await connection.execute(
+            found["settle"], [key[0] for key in keys], [key[1] for key in keys]
+        )
         await connection.execute(found["drop_empty"], hashes)

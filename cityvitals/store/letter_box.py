@@ -65,8 +65,7 @@ class Purged:
 
     def __str__(self) -> str:
         return (
-            f"{self.letters} dead letters, "
-            f"{self.messages} messages of {self.payload_bytes} bytes"
+            f"{self.letters} dead letters, {self.messages} messages of {self.payload_bytes} bytes"
         )
 
 
@@ -83,9 +82,7 @@ async def list_letters(pool: Pool, wanted: Wanted, limit: int) -> Sequence[Row]:
         StoreUnavailable: the server is away.
     """
     with translated("listing dead letters"):
-        rows: Any = await pool.fetch(
-            queries("dead_letters")["list"], *wanted.arguments, limit
-        )
+        rows: Any = await pool.fetch(queries("dead_letters")["list"], *wanted.arguments, limit)
     found: Sequence[Row] = rows
     return found
 

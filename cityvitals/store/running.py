@@ -1,7 +1,9 @@
 """A gateway's running numbers: which have arrived, and how many are missing. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Final
 
 MOST_RANGES: Final = 1000
@@ -35,7 +37,8 @@ class Numbers:
 
     def has(self, number: int) -> bool:
         """Whether a number has arrived."""
-        return any(low <= number < high for low, high in self.ranges)
+        place = bisect_right(self.ranges, number, key=itemgetter(0)) - 1
+        return place >= 0 and number < self.ranges[place][1]
 
 
 def arrived(known: Numbers, came: Iterable[tuple[int, bool]]) -> Numbers:

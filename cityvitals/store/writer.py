@@ -31,9 +31,9 @@ from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.ledger import Books, book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
+from cityvitals.store.numbers import count_numbers
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
-from cityvitals.store.numbers import count_numbers
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
 
