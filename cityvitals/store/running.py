@@ -7,6 +7,9 @@ from operator import itemgetter
 from typing import Final
 
 MOST_RANGES: Final = 1000
+LARGEST: Final = 2**53
+"""Larger numbers count nothing: no gateway sends so many, and a bad one must not fill the books."""
+_MOST_LOST: Final = 2**60
 Range = tuple[int, int]
 """From the first number up to, but without, the second."""
 
@@ -55,14 +58,15 @@ def arrived(known: Numbers, came: Iterable[tuple[int, bool]]) -> Numbers:
     new: set[int] = set()
     anew = False
     for number, is_new in came:
-        if number < known.floor:
+        if not known.floor <= number <= LARGEST:
             continue
         anew = anew or (is_new and known.has(number))
         (new if anew else old).add(number)
     grown = _grown(known, old)
     if not anew:
         return grown
-    ended = Numbers(lost=grown.lost + grown.missing, resets=grown.resets + 1)
+    lost = min(grown.lost + grown.missing, _MOST_LOST)
+    ended = Numbers(lost=lost, resets=grown.resets + 1)
     return _grown(ended, new)
 
 
@@ -83,4 +87,5 @@ def _bounded(numbers: Numbers) -> Numbers:
         return numbers
     kept = numbers.ranges[surplus:]
     given_up = replace(numbers, ranges=numbers.ranges[: surplus + 1]).missing
-    return replace(numbers, ranges=kept, floor=kept[0][0], lost=numbers.lost + given_up)
+    lost = min(numbers.lost + given_up, _MOST_LOST)
+    return replace(numbers, ranges=kept, floor=kept[0][0], lost=lost)

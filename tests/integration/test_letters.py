@@ -8,9 +8,10 @@ import pytest
 
 from cityvitals.domain.names import Domain
 from cityvitals.domain.outcome import Outcome, Reason
-from cityvitals.errors import NotFound
+from cityvitals.errors import Fenced, NotFound
 from cityvitals.settings import DatabaseSettings, IngestSettings, Settings
 from cityvitals.store.batch import Batch, Rejection
+from cityvitals.store.dead_letters import letter_hash
 from cityvitals.store.ledger_view import read_ledger
 from cityvitals.store.letter_box import (
     Wanted,
@@ -20,7 +21,8 @@ from cityvitals.store.letter_box import (
     purge_older,
     read_letter,
 )
-from cityvitals.store.pool import Pool
+from cityvitals.store.migrate import shipped
+from cityvitals.store.pool import Pool, open_pool
 from cityvitals.wire import topic as topics
 from ingest.replaying import DECLARATION, replay
 from tests.integration.readings import BEGIN_US, CITY, batch, current, ledger, opened, writer
@@ -147,5 +149,43 @@ def test_missing_numbers_are_counted_over_workers(database: DatabaseSettings) ->
             await one.commit(numbered(1, 2, 5))
             await other.commit(numbered(3, 8))
             assert await lost(pool) == 3
+
+    asyncio.run(main())
+
+
+def test_who_lost_the_lane_removes_no_letter(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(0))
+            old, _ = await writer(pool, "replay"), await writer(pool, "replay")
+            made = batch([(0, 1, 1.0, 0)])
+            made.settled, made.book_as = [(letter_hash(TOPIC, PACK), 0)], "replay"
+            with pytest.raises(Fenced):
+                await old.commit(made)
+            assert await current(pool) == []
+            assert await pool.fetchval("select count(*) from dead_letter") == 1
+            assert await ledger(pool) == (1, 0, 0, 0, 1)
+
+    asyncio.run(main())
+
+
+def test_letters_of_older_builds_are_moved(database: DatabaseSettings) -> None:
+    first, second = (one.sql for one in shipped()[:2])
+
+    async def main() -> None:
+        async with open_pool(database, "tests") as pool, pool.acquire() as connection:
+            # In a schema of its own, since the database is of this build already.
+            await connection.execute("create schema older; set search_path to older")
+            await connection.execute(first)
+            await connection.execute(
+                "insert into dead_letter (hash, index, topic, payload, city, gateway, reason, "
+                "detail, first_at, last_at) select 'hash', i, 't', 'bytes', '', '', 'sealed', "
+                "'', now(), now() from generate_series(0, 2) as i"
+            )
+            await connection.execute(second)
+            rows = await connection.fetch(
+                "select index, topic, payload from dead_letter join dead_message using (hash)"
+            )
+            assert sorted(tuple(row) for row in rows) == [(i, "t", b"bytes") for i in range(3)]
 
     asyncio.run(main())

@@ -40,3 +40,7 @@ def test_too_many_holes_are_given_up_from_the_lowest() -> None:
     assert (known.lost, known.missing, known.floor) == (10, MOST_RANGES - 1, 20)
     # What comes late for a hole given up neither counts nor passes for a new count.
     assert arrived(known, [(1, True)]) == known
+
+
+def test_a_number_beyond_all_counting_counts_nothing() -> None:
+    assert arrived(Numbers(), [(2**63 - 1, True), (2**53 + 1, True)]) == Numbers()
