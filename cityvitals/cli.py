@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
+from cityvitals.cli_ledger import ledger
+from cityvitals.cli_letters import app as letters_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
+app.add_typer(letters_app, name="deadletters")
+app.command()(ledger)
 
 
 def main() -> None:

@@ -60,6 +60,8 @@ class Batch:
         seq: the gateway's running number of each reading, int64, -1 where it has none; empty where
             none has.
         rejected: what was turned away beside them.
+        settled: dead letters that these readings were, by hash and index: removed with the commit.
+        book_as: the gateway that the ledger counts all under instead of its own; "" its own.
     """
 
     readings: Records = field(default_factory=lambda: empty(READING))
@@ -68,6 +70,8 @@ class Batch:
     senders: tuple[Sender, ...] = ()
     rejected: list[Rejection] = field(default_factory=list)
     seq: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    settled: list[tuple[bytes, int]] = field(default_factory=list)
+    book_as: str = ""
 
 
 @dataclass(slots=True)

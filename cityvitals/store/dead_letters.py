@@ -1,6 +1,6 @@
 """Dead letters: rejected readings with reason and original bytes, written beside the good ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -17,8 +17,15 @@ def letter_hash(topic: str, payload: bytes) -> bytes:
     return sha256(topic.encode() + b"\0" + payload).digest()
 
 
-async def keep_dead_letters(connection: Connection, rejected: Iterable[Rejection]) -> None:
+async def keep_dead_letters(
+    connection: Connection, rejected: Iterable[Rejection], *, again: bool = False
+) -> None:
     """Write rejections as dead letters; the same one again only raises its counter.
+
+    Args:
+        connection: in the batch's transaction.
+        rejected: what was turned away.
+        again: in a replay, which is no new arrival: a known letter only takes the new reason.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -30,13 +37,19 @@ async def keep_dead_letters(connection: Connection, rejected: Iterable[Rejection
         return
     # In the order of the key, so that two workers with the same poison never deadlock.
     rows = [(key, grouped[key][-1], len(grouped[key]), grouped[key][0]) for key in sorted(grouped)]
+    messages = {key[0]: last for key, last, *_ in rows}
     with translated(f"keeping {len(rows)} dead letters"):
+        await connection.execute(
+            queries("dead_letters")["keep_messages"],
+            list(messages),
+            [one.topic for one in messages.values()],
+            [one.payload for one in messages.values()],
+            [one.at_us for one in messages.values()],
+        )
         await connection.execute(
             queries("dead_letters")["keep"],
             [key[0] for key, *_ in rows],
             [key[1] for key, *_ in rows],
-            [last.topic for _, last, *_ in rows],
-            [last.payload for _, last, *_ in rows],
             [last.city for _, last, *_ in rows],
             [last.gateway for _, last, *_ in rows],
             [last.reason.value for _, last, *_ in rows],
@@ -44,4 +57,32 @@ async def keep_dead_letters(connection: Connection, rejected: Iterable[Rejection
             [times for _, _, times, _ in rows],
             [first.at_us for *_, first in rows],
             [last.at_us for _, last, *_ in rows],
+            again,
         )
+
+
+async def settle_dead_letters(
+    connection: Connection, settled: Sequence[tuple[bytes, int]], rejected: Iterable[Rejection]
+) -> None:
+    """Remove letters whose readings the same transaction commits.
+
+    Args:
+        connection: in the batch's transaction, before its own rejections are kept.
+        settled: hash and index of each.
+        rejected: those rejections; their messages are held too, in one order with the others.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    if not settled:
+        return
+    keys = sorted(settled)
+    hashes = sorted({key[0] for key in keys})
+    held = set(hashes) | {letter_hash(one.topic, one.payload) for one in rejected}
+    found = queries("dead_letters")
+    with translated(f"settling {len(keys)} dead letters"):
+        await connection.execute(found["hold"], sorted(held))
+        await connection.execute(
+            found["settle"], [key[0] for key in keys], [key[1] for key in keys]
+        )
+        await connection.execute(found["drop_empty"], hashes)

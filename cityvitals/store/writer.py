@@ -24,13 +24,14 @@ from cityvitals.store.booking import (
     shards_of,
 )
 from cityvitals.store.copy import copy_in
-from cityvitals.store.dead_letters import keep_dead_letters
+from cityvitals.store.dead_letters import keep_dead_letters, settle_dead_letters
 from cityvitals.store.failures import translated
 from cityvitals.store.high_water import HighWater
 from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.ledger import Books, book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
+from cityvitals.store.numbers import count_numbers
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
@@ -180,8 +181,10 @@ class ReadingWriter:
     async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""
         batch, written = made.batch, made.written
-        await keep_dead_letters(connection, batch.rejected)
+        await settle_dead_letters(connection, batch.settled, batch.rejected)
+        await keep_dead_letters(connection, batch.rejected, again=bool(batch.book_as))
         await book(connection, self._lane.name, made.ledger)
+        await count_numbers(connection, batch, written.became == Became.STORED)
         numbers = await write_log(connection, self._lane, made.entries)
         return _Done(numbers, outcomes(batch, written), written)
 
