@@ -13,13 +13,12 @@ from prometheus_client import CollectorRegistry
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
-from cityvitals.settings import IngestSettings, Settings
+from cityvitals.settings import Settings
 from cityvitals.store.batch import Rejection
 from cityvitals.store.failures import translated
 from cityvitals.store.lane_workers import LaneWorker, beat
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
-from cityvitals.store.newcomers import Quotas
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.registry_watch import watch_registry
@@ -28,10 +27,11 @@ from cityvitals.telemetry import Health, configure_logging, serve_health
 from ingest.arrival import Arrival
 from ingest.draining import Drainer, beat_on
 from ingest.intake import Intake
+from ingest.letters import keep_letters
 from ingest.metrics import Metrics
 from ingest.pipeline import Pipeline, wall_clock_us
 from ingest.rejects import Notices
-from ingest.resolve import Resolver
+from ingest.resolve import Resolver, quotas_of
 from ingest.routes import Routes
 from ingest.statements import Declarer
 from ingest.subscriber import Subscriber
@@ -138,7 +138,7 @@ async def _ingest(
     routes = Routes(catalogue)
     on_store = _reporter(health, "database")
     allow = settings.ingest.register_unknown
-    quotas = _quotas(settings.ingest)
+    quotas = quotas_of(settings.ingest)
     intake = Intake(settings.ingest, routes, metrics)
     subscriber = Subscriber(
         settings.broker,
@@ -178,6 +178,7 @@ async def _ingest(
         "registry": watch_registry(pool, registry_changed),
         "beat": beat_on(pool, worker, lambda: len(intake), silence_s),
         "drainer": drainer.run(),
+        "letters": keep_letters(pool, settings.ingest.keep_dead_letters_days),
     }
     await _run(_Parts(intake, subscriber, drainer, pipeline), beside, stop)
 
@@ -211,12 +212,6 @@ async def _run(
         await parts.subscriber.close()
         for task in (*running, receiving, committing):
             task.cancel()
-
-
-def _quotas(settings: IngestSettings) -> Quotas:
-    return Quotas(
-        settings.new_series_per_hour, settings.new_gateways_per_hour, settings.new_cities_per_hour
-    )
 
 
 async def _check_lane(pool: Pool, lane: Lane) -> None:

@@ -29,9 +29,9 @@ from ingest.arrival import Arrival
 from ingest.burst import SENT, Burst
 from ingest.intake import Held
 from ingest.parts import Part, read_parts
-from ingest.resolve import Resolver
+from ingest.resolve import Resolver, quotas_of
 from ingest.routes import Routes
-from ingest.screen import screen
+from ingest.screen import screen, tolerance_of
 
 LANE: Final = "replay"
 GATEWAY: Final = "replay"
@@ -121,8 +121,7 @@ class _Runner:
         await self.resolver.resolve(parts)
         arrivals = [one.arrival for one in messages]
         burst = Burst(arrivals, 0, np.empty(0, SENT), list(range(len(arrivals))), [])
-        future_us = round(self.settings.future_seconds * 1_000_000)
-        batch = screen(Held([burst]), parts, self.routes, future_us)
+        batch = screen(Held([burst]), parts, self.routes, tolerance_of(self.settings))
         _settle(batch, tried)
         outcomes = await self.writer.commit(batch)
         done.counts += outcomes.counts
@@ -136,7 +135,15 @@ async def _runner(pool: Pool, settings: IngestSettings) -> _Runner:
         lane = await take_lane(connection, LANE)
     catalogue = load_catalogue()
     routes = Routes(catalogue)
-    resolver = Resolver(pool, lane, catalogue, routes, settings.register_unknown, lambda _: None)
+    resolver = Resolver(
+        pool,
+        lane,
+        catalogue,
+        routes,
+        settings.register_unknown,
+        lambda _: None,
+        quotas_of(settings),
+    )
     return _Runner(settings, routes, resolver, ReadingWriter(pool, lane))
 
 

@@ -8,11 +8,14 @@ everything looked up.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cityvitals.domain.arrays import READING, Records, empty
+from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, READING, Records, empty
+from cityvitals.domain.logbody import encode_readings
+from cityvitals.domain.names import LogKind
 from cityvitals.errors import StoreConflict
 from cityvitals.store.batch import Batch, Outcomes
 from cityvitals.store.booking import (
@@ -37,6 +40,9 @@ from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.recent import Recent, repeats
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
+
+_MARK: Final = LogEntry(0, LogKind.READINGS, encode_readings(empty(LOG_SEEN), empty(LOG_READING)))
+"""An entry that tells nothing but that its transaction went through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,8 @@ class ReadingWriter:
         await keep_dead_letters(connection, batch.rejected, again=bool(batch.book_as))
         await book(connection, self._lane.name, made.ledger)
         await count_numbers(connection, batch, written.became == Became.STORED)
-        numbers = await write_log(connection, self._lane, made.entries)
+        # A batch without readings leaves a mark too, or a lost answer would have it booked twice.
+        numbers = await write_log(connection, self._lane, made.entries or [_MARK])
         return _Done(numbers, outcomes(batch, written), written)
 
     def _settle(self, work: _Work, done: _Done) -> None:

@@ -1,4 +1,4 @@
--- Dead letters share their message's bytes; gateways' running numbers; who works in which lane.
+-- Dead letters share their message's bytes; gateways' running numbers.
 
 -- last_at is written with every letter, so the row's lock orders all who touch a message's letters.
 create table dead_message (
@@ -26,14 +26,4 @@ create table gateway_seq (
     floor    bigint not null default 0,
     lost     bigint not null default 0 check (lost >= 0),
     resets   bigint not null default 0 check (resets >= 0)
-) with (fillfactor = 50);
-
-create table lane_worker (
-    lane        text primary key,
-    share       text not null,
-    broker      text not null,
-    epoch       bigint not null,
-    started_at  timestamptz not null default now(),
-    seen_at     timestamptz not null default now(),
-    in_flight   integer not null default 0 check (in_flight >= 0)
 ) with (fillfactor = 50);
