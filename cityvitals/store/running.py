@@ -40,6 +40,8 @@ class Numbers:
 
     def has(self, number: int) -> bool:
         """Whether a number has arrived."""
+        if not self.ranges or number >= self.ranges[-1][1]:
+            return False  # nearly always: gateways count upwards
         place = bisect_right(self.ranges, number, key=itemgetter(0)) - 1
         return place >= 0 and number < self.ranges[place][1]
 
