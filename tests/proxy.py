@@ -59,6 +59,10 @@ class Proxy:
         """Pass on what the server says, but nothing that the client says, until `flow`."""
         self._background.call(self._hold(self._up))
 
+    def stall_downward(self) -> None:
+        """Pass on what the client says, but nothing that the server says, until `flow`."""
+        self._background.call(self._hold(self._down))
+
     def flow(self) -> None:
         """Pass on what was stalled."""
         self._background.call(self._let_flow())

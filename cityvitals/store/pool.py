@@ -56,7 +56,10 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
         try:
             pool = await asyncpg.create_pool(
                 settings.dsn.get_secret_value(),
-                min_size=1,
+                # One at once, to tell wrong settings; no floor, since asyncpg would log a traceback
+                # each time it fails to restore it while the server is away.
+                init_size=1,
+                min_size=0,
                 max_size=settings.pool_size,
                 timeout=settings.connect_timeout_seconds,
                 command_timeout=settings.command_timeout_seconds,
