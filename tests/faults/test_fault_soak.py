@@ -100,12 +100,12 @@ FAULTS: dict[str, Fault] = {
 @pytest.fixture(scope="module")
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Print a line at once: who waits for half an hour wants to see it."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    plugins = request.config.pluginmanager
+    reporter: Any = plugins.get_plugin("terminalreporter")
+    capture: Any = plugins.get_plugin("capturemanager")
 
     def say(line: str) -> None:
-        with request.config.pluginmanager.get_plugin(
-            "capturemanager"
-        ).global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled():
             reporter.ensure_newline()
             reporter.write_line(line)
 
