@@ -20,7 +20,12 @@ from pydantic_settings import (
 from cityvitals.errors import SettingsError
 
 _PREFIX: Final = "CITYVITALS_"
-_NOT_OURS: Final = {"fail_on_skip": "tests", "soak_minutes": "tests", "test_dsn": "tests"}
+_NOT_OURS: Final = {
+    "fail_on_skip": "tests",
+    "soak_minutes": "tests",
+    "soak_seeds": "tests",
+    "test_dsn": "tests",
+}
 """Names with our prefix that are no settings, and who reads them."""
 
 _NEEDS: Final = {
