@@ -1,7 +1,7 @@
 """Keeping count of gateways' running numbers, in the batch's transaction."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import numpy as np
@@ -13,8 +13,9 @@ from cityvitals.store.pool import Connection
 from cityvitals.store.running import Numbers, arrived
 from cityvitals.store.sql import queries
 
-Came = dict[tuple[str, str], list[tuple[int, bool]]]
+Came = dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.bool_]]]
 """By city and gateway, numbers in order of arrival and whether each reading is new."""
+_NONE: Final = (np.empty(0, np.int64), np.empty(0, np.bool_))
 
 
 async def count_numbers(connection: Connection, batch: Batch, is_new: NDArray[np.bool_]) -> None:
@@ -39,7 +40,7 @@ async def count_numbers(connection: Connection, batch: Batch, is_new: NDArray[np
         changed = []
         for row in rows:
             before = _known(row)
-            after = arrived(before, came[row["city"], row["name"]])
+            after = arrived(before, *came[row["city"], row["name"]])
             if after != before:
                 ranges = [asyncpg.Range(low, high) for low, high in after.ranges]
                 changed.append((row["gateway"], ranges, after.floor, after.lost, after.resets))
@@ -50,14 +51,18 @@ async def count_numbers(connection: Connection, batch: Batch, is_new: NDArray[np
 def numbers_of(batch: Batch, is_new: NDArray[np.bool_]) -> Came:
     """The running numbers that a batch brings; those of rejected readings have arrived, too."""
     came: Came = {}
-    for place in np.flatnonzero(batch.seq >= 0).tolist():
-        sender = batch.senders[batch.sender[place]]
-        one = (int(batch.seq[place]), bool(is_new[place]))
-        came.setdefault((sender.city, sender.gateway), []).append(one)
-    for rejection in batch.rejected:
-        if rejection.seq >= 0:
-            key = (rejection.city, rejection.gateway)
-            came.setdefault(key, []).append((rejection.seq, False))
+    for place in np.unique(batch.sender[batch.seq >= 0]).tolist() if len(batch.seq) else ():
+        sender = batch.senders[place]
+        mine = (batch.sender == place) & (batch.seq >= 0)
+        came[sender.city, sender.gateway] = batch.seq[mine], is_new[mine]
+    rejected: dict[tuple[str, str], list[int]] = {}
+    for one in batch.rejected:
+        if one.seq >= 0:
+            rejected.setdefault((one.city, one.gateway), []).append(one.seq)
+    for key, numbers in rejected.items():
+        before, new = came.get(key, _NONE)
+        more = np.array(numbers, np.int64)
+        came[key] = np.append(before, more), np.append(new, np.zeros(len(more), np.bool_))
     return came
 
 

@@ -1,10 +1,12 @@
 """A gateway's running numbers: which have arrived, and how many are missing. Pure."""
 
-from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
 
 MOST_RANGES: Final = 1000
 LARGEST: Final = 2**53
@@ -38,15 +40,17 @@ class Numbers:
             for (_, before), (after, _) in zip(self.ranges, self.ranges[1:], strict=False)
         )
 
-    def has(self, number: int) -> bool:
-        """Whether a number has arrived."""
-        if not self.ranges or number >= self.ranges[-1][1]:
-            return False  # nearly always: gateways count upwards
-        place = bisect_right(self.ranges, number, key=itemgetter(0)) - 1
-        return place >= 0 and number < self.ranges[place][1]
+    def has(self, numbers: Ints) -> NDArray[np.bool_]:
+        """Whether numbers have arrived."""
+        if not self.ranges or (len(numbers) and numbers.min() >= self.ranges[-1][1]):
+            return np.zeros(len(numbers), np.bool_)  # nearly always: gateways count upwards
+        edges = np.array(self.ranges, np.int64).reshape(-1)
+        # Begins and ends alternate, so within a range an odd number of edges lies at or below.
+        within: NDArray[np.bool_] = np.searchsorted(edges, numbers, side="right") % 2 == 1
+        return within
 
 
-def arrived(known: Numbers, came: Iterable[tuple[int, bool]]) -> Numbers:
+def arrived(known: Numbers, numbers: Ints, is_new: NDArray[np.bool_]) -> Numbers:
     """Take note of numbers in order of arrival.
 
     A reading that is new to the store under a number that had arrived before tells of a gateway
@@ -54,32 +58,39 @@ def arrived(known: Numbers, came: Iterable[tuple[int, bool]]) -> Numbers:
 
     Args:
         known: so far.
-        came: number, and whether its reading is new to the store.
+        numbers: int64, in order of arrival.
+        is_new: whether the reading of each is new to the store.
     """
-    old: set[int] = set()
-    new: set[int] = set()
-    anew = False
-    for number, is_new in came:
-        if not known.floor <= number <= LARGEST:
-            continue
-        anew = anew or (is_new and known.has(number))
-        (new if anew else old).add(number)
-    grown = _grown(known, old)
-    if not anew:
-        return grown
+    fit = (numbers >= known.floor) & (numbers <= LARGEST)
+    numbers, is_new = numbers[fit], is_new[fit]
+    again = np.flatnonzero(is_new & known.has(numbers))
+    if not len(again):
+        return _grown(known, numbers)
+    grown = _grown(known, numbers[: again[0]])
     lost = min(grown.lost + grown.missing, _MOST_LOST)
     ended = Numbers(lost=lost, resets=grown.resets + 1)
-    return _grown(ended, new)
+    return _grown(ended, numbers[again[0] :])
 
 
-def _grown(known: Numbers, numbers: set[int]) -> Numbers:
+def _grown(known: Numbers, numbers: Ints) -> Numbers:
     merged: list[Range] = []
-    for low, high in sorted([*known.ranges, *((one, one + 1) for one in numbers)]):
+    for low, high in sorted([*known.ranges, *_runs(numbers)]):
         if merged and low <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
         else:
             merged.append((low, high))
     return _bounded(replace(known, ranges=tuple(merged)))
+
+
+def _runs(numbers: Ints) -> list[Range]:
+    """Numbers as ranges, ascending and apart."""
+    ordered = np.unique(numbers)
+    if not len(ordered):
+        return []
+    breaks = np.flatnonzero(np.diff(ordered) > 1)
+    begins = ordered[np.concatenate([[0], breaks + 1])]
+    ends = ordered[np.concatenate([breaks, [len(ordered) - 1]])] + 1
+    return list(zip(begins.tolist(), ends.tolist(), strict=True))
 
 
 def _bounded(numbers: Numbers) -> Numbers:

@@ -37,9 +37,9 @@ class Rows:
         pack.device.append(reading.device)
         pack.index.append(self._count())
 
-    def reject(self, error: MalformedPayload) -> None:
-        """Turn a reading away, and only it."""
-        self._pack.bad.append(BadReading(self._count(), Reason(error.reason), error.detail))
+    def reject(self, error: MalformedPayload, seq: int = -1) -> None:
+        """Turn a reading away, and only it; `seq` is its running number, where it has one."""
+        self._pack.bad.append(BadReading(self._count(), Reason(error.reason), error.detail, seq))
 
     def done(self) -> Pack:
         """The pack; without a column of devices where none is named."""

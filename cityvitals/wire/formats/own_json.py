@@ -67,9 +67,10 @@ def typed(payload: bytes) -> list[Row] | None:
     For whoever reads many messages at once; channels and times are not looked at yet.
     """
     try:
-        return _typed(_DECODER.decode(payload))
+        rows = _typed(_DECODER.decode(payload))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedPayload):
         return None
+    return rows if len(rows) <= MOST_READINGS else None
 
 
 def decode(payload: bytes) -> Pack:
@@ -101,7 +102,7 @@ def read(message: Any) -> Pack:
         try:
             reading = _checked(entry)
         except MalformedPayload as error:
-            rows.reject(error)
+            rows.reject(error, _number_of(entry))
         else:
             rows.add(reading, relative="t" not in entry)
     return rows.done()
@@ -110,6 +111,15 @@ def read(message: Any) -> Pack:
 def encode(readings: Iterable[Reading]) -> bytes:
     """The message that holds readings; `decode` gives them back."""
     return msgspec.json.encode([_worded(reading) for reading in readings])
+
+
+def _number_of(entry: Any) -> int:
+    """The running number of a reading that cannot be taken; -1 where it has none."""
+    try:
+        found = _count(entry, "seq") if isinstance(entry, dict) else None
+    except MalformedPayload:
+        return -1
+    return -1 if found is None else found
 
 
 def _typed(message: list[Row] | _Object) -> list[Row]:
