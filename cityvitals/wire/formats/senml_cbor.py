@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from cityvitals.wire import cbor, senml
+from cityvitals.wire import cbor, cbor_writing, senml
 from cityvitals.wire.format import Format
 from cityvitals.wire.pack import Pack, Reading
 
@@ -41,7 +41,7 @@ def read(message: Any) -> Pack:
 
 def encode(readings: Iterable[Reading]) -> bytes:
     """The pack that holds readings."""
-    return cbor.write(
+    return cbor_writing.write(
         [
             {_NUMBERS[key]: value for key, value in record.items()}
             for record in senml.write(readings)
