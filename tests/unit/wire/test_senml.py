@@ -157,6 +157,11 @@ def test_cbor_records_may_have_decimal_fractions_and_unknown_labels() -> None:
     assert pack.v == [10.0]
 
 
+def test_a_cbor_field_by_number_and_by_name_is_there_twice() -> None:
+    with pytest.raises(MalformedPayload, match="undecodable"):
+        decode(cbor_writing.write([{0: "no2", 6: T, 2: 1, "v": 2}]))
+
+
 def test_cbor_that_is_no_pack_is_named() -> None:
     with pytest.raises(MalformedPayload, match="unknown_schema"):
         decode(cbor_writing.write({"a": 1}))
