@@ -1,4 +1,4 @@
-"""CBOR (RFC 8949) as far as packs of readings need it, strictly; both ways, pure.
+"""CBOR (RFC 8949) as far as packs of readings need it, read strictly; pure.
 
 Read are whole numbers, floats of all three widths, text, bytes, arrays, maps with whole numbers or
 text as keys, the definite and the indefinite way, false, true, null and undefined. A tag is skipped
@@ -9,7 +9,6 @@ as far as there are bytes, so that nothing is set aside for elements that never 
 """
 
 import struct
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cityvitals.domain.outcome import Reason
@@ -39,32 +38,6 @@ def parse(payload: bytes) -> Any:
     if found is _BREAK or reader.at != len(payload):
         raise _wrong(f"it ends at byte {reader.at} of {len(payload)}")
     return found
-
-
-def write(given: Any) -> bytes:
-    """The bytes that hold a whole number, float, text, array or map; `parse` gives it back."""
-    match given:
-        case int():
-            return _head(_UINT, given) if given >= 0 else _head(_NEGATIVE, -1 - given)
-        case float():
-            return b"\xfb" + struct.pack(">d", given)
-        case str():
-            text = given.encode()
-            return _head(_TEXT, len(text)) + text
-        case Mapping():
-            parts = [write(part) for pair in given.items() for part in pair]
-            return _head(_MAP, len(given)) + b"".join(parts)
-        case Sequence():
-            return _head(_ARRAY, len(given)) + b"".join(map(write, given))
-    msg = f"{type(given).__name__} is not written as CBOR here"
-    raise ValueError(msg)
-
-
-def _head(major: int, argument: int) -> bytes:
-    if argument < _DIRECT:
-        return bytes([major << 5 | argument])
-    width = next(width for width in range(4) if argument < 1 << (8 << width))
-    return bytes([major << 5 | _DIRECT + width]) + argument.to_bytes(1 << width, "big")
 
 
 class _Reader:

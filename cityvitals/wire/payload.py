@@ -4,7 +4,8 @@ MQTT 3.1.1 has no content type, and gateways are configured once and forgotten, 
 by the shape of the bytes, in this order:
 
 1. own JSON that fits as it stands, by its typed decoder: nearly all messages, at no further cost;
-2. CBOR, where the first byte begins no JSON text; otherwise JSON of any shape, parsed once;
+2. CBOR, where the first byte begins an array, map or tag of it, and so no JSON text and no byte
+   order mark; otherwise JSON of any shape, parsed once;
 3. the formats of that notation are asked which claims the message, own JSON first;
 4. nobody does: own JSON says, reading by reading, what is wrong.
 
@@ -38,7 +39,7 @@ _JSON: Final = sorted(
     key=lambda one: one.name != own_json.FORMAT.name,
 )
 _CBOR: Final = [one for one in FORMATS.values() if one.parse is cbor.parse]
-_ASCII: Final = 128
+_CBOR_FIRST: Final = range(0x80, 0xE0)
 
 
 def decode(payload: bytes) -> Pack:
@@ -52,7 +53,7 @@ def decode(payload: bytes) -> Pack:
 
 
 def _decode_any(payload: bytes) -> Pack:
-    if payload and payload[0] >= _ASCII:
+    if payload and payload[0] in _CBOR_FIRST:
         message = cbor.parse(payload)
         for one in _CBOR:
             if one.claims(message):

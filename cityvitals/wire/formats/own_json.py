@@ -18,7 +18,7 @@ from cityvitals.wire import json_text
 from cityvitals.wire.format import Format
 from cityvitals.wire.instant import read_instant, read_instants
 from cityvitals.wire.pack import Pack, Reading
-from cityvitals.wire.rows import MOST_READINGS, Rows, channel, number
+from cityvitals.wire.rows import LONGEST_TEXT, MOST_READINGS, Rows, channel, number, short_text
 
 _INT8_MAX: Final = 2**63 - 1
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_INT8_MAX)]
@@ -138,15 +138,18 @@ def _columns(readings: list[Row]) -> Pack:
     """The parallel lists of typed readings; raises where any of them needs a closer look."""
     if len(readings) > MOST_READINGS:
         raise MalformedPayload(Reason.TOO_LARGE, f"more than {MOST_READINGS} readings")
+    quantities, units = [r.q for r in readings], [r.u for r in readings]
+    if max(map(len, quantities + units), default=0) > LONGEST_TEXT:
+        raise MalformedPayload(Reason.UNKNOWN_SCHEMA, f"text of over {LONGEST_TEXT} characters")
     channels = [r.ch for r in readings]
     if any(channels):
         for one in set(channels):
             channel(one, "key 'ch'")
     return Pack(
         instants([r.t for r in readings]),
-        [r.q for r in readings],
+        quantities,
         [r.v for r in readings],  # finite: JSON has no other numbers, and msgspec no larger ones
-        [r.u for r in readings],
+        units,
         [r.rev for r in readings],
         [r.seq for r in readings],
         channels,
@@ -181,16 +184,14 @@ def _checked(entry: Any) -> Reading:
     """One reading, each of its parts looked at."""
     if not isinstance(entry, dict):
         raise MalformedPayload(Reason.UNKNOWN_SCHEMA, f"{type(entry).__name__} is no reading")
-    if not isinstance(entry.get("q"), str):
-        raise MalformedPayload(Reason.UNKNOWN_QUANTITY, "key 'q' must be text")
-    if not isinstance(entry.get("u", ""), str):
-        raise MalformedPayload(Reason.BAD_UNIT, "key 'u' must be text")
+    quantity = short_text(entry.get("q"), "key 'q'", Reason.UNKNOWN_QUANTITY)
+    unit = short_text(entry.get("u", ""), "key 'u'", Reason.BAD_UNIT)
     rev, seq = _count(entry, "rev"), _count(entry, "seq")
     return Reading(
         read_instant(entry["t"]) if "t" in entry else 0,
-        entry["q"],
+        quantity,
         number(entry.get("v"), "key 'v'"),
-        entry.get("u", ""),
+        unit,
         rev or 0,
         seq,
         channel(entry.get("ch", ""), "key 'ch'"),

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from cityvitals.wire import cbor, senml
+from cityvitals.domain.outcome import Reason
+from cityvitals.errors import MalformedPayload
+from cityvitals.wire import cbor, cbor_writing, senml
 from cityvitals.wire.format import Format
 from cityvitals.wire.pack import Pack, Reading
 
@@ -15,16 +17,18 @@ _NAMES: Final = frozenset({0, -2, "n", "bn"})
 _NUMBERS: Final = {text: label for label, text in _LABELS.items()}
 
 
-def _relabelled(message: Any) -> Any:
+def _relabelled(message: list[Any]) -> list[Any]:
     """A message with texts for labels, as in JSON."""
-    if not isinstance(message, list):
-        return message
-    return [
-        {_LABELS.get(key, key): value for key, value in record.items()}
-        if isinstance(record, dict)
-        else record
-        for record in message
-    ]
+    return [_texts(record) if isinstance(record, dict) else record for record in message]
+
+
+def _texts(record: dict[int | str, Any]) -> dict[int | str, Any]:
+    found = {_LABELS.get(key, key): value for key, value in record.items()}
+    if len(found) < len(record):  # as with a key that is there twice, neither is to be believed
+        raise MalformedPayload(
+            Reason.UNDECODABLE, "a record has one field twice, by its number and by its name"
+        )
+    return found
 
 
 def claims(message: Any) -> bool:
@@ -35,13 +39,13 @@ def claims(message: Any) -> bool:
 
 
 def read(message: Any) -> Pack:
-    """The readings of a pack; raises MalformedPayload as JSON's reader does."""
+    """The readings of a claimed pack; raises MalformedPayload as JSON's reader does."""
     return senml.read(_relabelled(message))
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
     """The pack that holds readings."""
-    return cbor.write(
+    return cbor_writing.write(
         [
             {_NUMBERS[key]: value for key, value in record.items()}
             for record in senml.write(readings)

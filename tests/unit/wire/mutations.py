@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cityvitals.wire import cbor, json_text
+from cityvitals.wire import cbor_writing, json_text
 from cityvitals.wire.format import Format
 
 ODD: tuple[Any, ...] = (
@@ -76,7 +76,7 @@ class Mutator:
         if self._form.parse is json_text.parse:
             return json.dumps(message).encode()
         try:
-            return cbor.write(message)
+            return cbor_writing.write(message)
         except (ValueError, OverflowError, StopIteration):  # null, or too large: what write lacks
             return self._bytes()
 

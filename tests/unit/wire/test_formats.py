@@ -90,9 +90,10 @@ def test_mutated_messages_give_a_pack_or_malformed(
     for _ in range(MUTATIONS):
         mutated = mutate()
         begin = thread_time()
-        pack = check_total(payload.decode, mutated)
+        check_total(payload.decode, mutated)
         slowest = max(slowest, thread_time() - begin)
-        check_total(form.decode, mutated)
+        # By the format itself: the dispatcher's last resort looks at fields of what nobody claims.
+        pack = check_total(form.decode, mutated)
         reached += pack is not None and bool(pack.index or pack.bad)
     share = reached / MUTATIONS
     with capsys.disabled():
@@ -183,6 +184,12 @@ def test_what_nobody_claims_is_malformed_or_one_bad_reading(given: bytes) -> Non
 
 def test_an_empty_array_is_a_message_without_readings() -> None:
     assert payload.decode(b"[]") == Pack()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_json_behind_a_byte_order_mark_is_not_taken_for_cbor(encoding: str) -> None:
+    written = json.dumps([{"t": 1, "q": "no2", "v": 2}]).encode(encoding)
+    assert readings_of(payload.decode(written)) == [Reading(1_000_000, "no2", 2.0)]
 
 
 def test_formats_are_of_two_notations() -> None:

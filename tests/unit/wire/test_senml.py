@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cityvitals.errors import MalformedPayload
-from cityvitals.wire import cbor
+from cityvitals.wire import cbor_writing
 from cityvitals.wire.formats import senml_cbor
 from cityvitals.wire.pack import Pack, Reading
 from cityvitals.wire.payload import decode
@@ -151,17 +151,22 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 def test_cbor_records_may_have_decimal_fractions_and_unknown_labels() -> None:
-    body = cbor.write([{0: "no2", 6: T, 99: "ignored", 2: 0}])
+    body = cbor_writing.write([{0: "no2", 6: T, 99: "ignored", 2: 0}])
     assert body[-1] == 0
     pack = decode(body[:-1] + bytes.fromhex("c482211903e8"))
     assert pack.v == [10.0]
 
 
+def test_a_cbor_field_by_number_and_by_name_is_there_twice() -> None:
+    with pytest.raises(MalformedPayload, match="undecodable"):
+        decode(cbor_writing.write([{0: "no2", 6: T, 2: 1, "v": 2}]))
+
+
 def test_cbor_that_is_no_pack_is_named() -> None:
     with pytest.raises(MalformedPayload, match="unknown_schema"):
-        decode(cbor.write({"a": 1}))
+        decode(cbor_writing.write({"a": 1}))
     with pytest.raises(MalformedPayload, match="unknown_schema"):
-        senml_cbor.FORMAT.decode(cbor.write([1]))
+        senml_cbor.FORMAT.decode(cbor_writing.write([1]))
 
 
 @pytest.mark.parametrize(
