@@ -30,6 +30,7 @@ class Part:
         slots: the route of each, or None while any is still to be found.
         rejected: what was turned away, as (index, reason, detail).
         message: position of the message in its batch.
+        whole: the message was turned away as one.
     """
 
     arrival: Arrival
@@ -41,11 +42,12 @@ class Part:
     slots: list[int] | None = None
     rejected: list[tuple[int, Reason, str]] = field(default_factory=list)
     message: int = 0
+    whole: bool = False
 
     def reject_message(self, reason: Reason, detail: str) -> None:
         """Turn the whole message away, as one."""
         self.pack, self.slots = Pack(), []
-        self.rejected = [(0, reason, detail)]
+        self.rejected, self.whole = [(0, reason, detail)], True
 
     def reject_readings(self, reason: Reason, detail: str) -> None:
         """Turn every reading away."""
@@ -76,6 +78,7 @@ class Part:
                 reason,
                 detail,
                 sent.received_us,
+                whole=self.whole,
             )
 
     def names(self) -> Iterable[Name]:

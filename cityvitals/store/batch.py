@@ -33,6 +33,7 @@ class Rejection:
     Attributes:
         index: position in the pack; 0 for a whole message.
         seq: the gateway's running number of it, or -1.
+        whole: the message was turned away as one, so nobody looked at its readings.
         city: "" where the topic tells none; so is gateway.
         at_us: arrival, microseconds since 1970 UTC.
     """
@@ -46,6 +47,7 @@ class Rejection:
     detail: str
     at_us: int
     seq: int = -1
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +62,9 @@ class Batch:
         seq: the gateway's running number of each reading, int64, -1 where it has none; empty where
             none has.
         rejected: what was turned away beside them.
+        settled: dead letters, by hash and index, that are none from now on: these readings.
+        book_as: the gateway that the ledger names instead of the senders, where dead letters are
+            tried again; what is rejected of them did not come again. "" for what came.
     """
 
     readings: Records = field(default_factory=lambda: empty(READING))
@@ -68,6 +73,8 @@ class Batch:
     senders: tuple[Sender, ...] = ()
     rejected: list[Rejection] = field(default_factory=list)
     seq: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    settled: list[tuple[bytes, int]] = field(default_factory=list)
+    book_as: str = ""
 
 
 @dataclass(slots=True)

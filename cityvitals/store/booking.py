@@ -63,10 +63,11 @@ def books(batch: Batch, written: Written) -> dict[tuple[str, str], Counter[Outco
     """The ledger's rows for a batch, by city and gateway."""
     found: dict[tuple[str, str], Counter[Outcome]] = {}
     for sender, became, count in _tally(batch, written.became):
-        row = found.setdefault((sender.city, sender.gateway), Counter())
+        row = found.setdefault((sender.city, batch.book_as or sender.gateway), Counter())
         row[_OUTCOME[became]] += count
     for one in batch.rejected:
-        found.setdefault((one.city, one.gateway), Counter())[Outcome.REJECTED] += 1
+        key = one.city, batch.book_as or one.gateway
+        found.setdefault(key, Counter())[Outcome.REJECTED] += 1
     return found
 
 

@@ -24,7 +24,7 @@ from cityvitals.store.booking import (
     shards_of,
 )
 from cityvitals.store.copy import copy_in
-from cityvitals.store.dead_letters import keep_dead_letters
+from cityvitals.store.dead_letters import keep_dead_letters, settle_dead_letters
 from cityvitals.store.failures import translated
 from cityvitals.store.high_water import HighWater
 from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
@@ -180,7 +180,10 @@ class ReadingWriter:
     async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""
         batch, written = made.batch, made.written
-        await keep_dead_letters(connection, batch.rejected)
+        if batch.book_as:
+            await settle_dead_letters(connection, batch.settled, batch.rejected)
+        else:
+            await keep_dead_letters(connection, batch.rejected)
         await book(connection, self._lane.name, made.ledger)
         numbers = await write_log(connection, self._lane, made.entries)
         return _Done(numbers, outcomes(batch, written), written)
