@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
+from cityvitals.deadletters_cli import app as deadletters_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
+app.add_typer(deadletters_app, name="deadletters")
 
 
 def main() -> None:
