@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from cityvitals.domain.outcome import Reason
+from cityvitals.domain.outcome import Outcome, Reason
 from cityvitals.settings import load_settings
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cityvitals.store.dead_letters import Filter
     from cityvitals.store.letter_box import Letter
     from cityvitals.store.pool import Pool
+    from ingest.replaying import Replayed
 
 app = typer.Typer(no_args_is_help=True, help="What was rejected: look, try again, remove.")
 
@@ -70,6 +71,37 @@ def show(
 
 
 @app.command()
+def replay(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="As `list` names them.")
+    ] = None,
+    city: City = "",
+    gateway: Gateway = "",
+    reason: Why = None,
+    dry_run: Annotated[  # noqa: FBT002
+        bool, typer.Option("--dry-run", help="Only decode them; change nothing.")
+    ] = False,
+) -> None:
+    """Try dead letters again: those that can be taken now become readings.
+
+    The ledger books them under gateway `replay` of their city.
+    """
+    which = _filter(city, gateway, reason)
+    settings = load_settings().ingest
+
+    async def work(pool: "Pool") -> "Replayed":
+        from cityvitals.store.letter_box import find_letter  # noqa: PLC0415
+        from ingest.replaying import replay as run  # noqa: PLC0415
+
+        found = [await find_letter(pool, name) for name in names or ()]
+        keys = {(one.hash, one.index) for one in found} if names else None
+        return await run(pool, settings, which, keys, dry_run=dry_run, tell=_warn)
+
+    done = _run(work)
+    typer.echo(_foreseen(done) if dry_run else _became(done))
+
+
+@app.command()
 def purge(
     older_than: Annotated[
         str, typer.Option(help="Only those that last came before this: 90s, 30m, 12h, 30d.")
@@ -94,6 +126,33 @@ def purge(
         return
     letters, messages = _run(lambda pool: count_aged(pool, which, before))
     typer.echo(f"would remove {letters} dead letters of {messages} messages: --yes does it")
+
+
+def _became(done: "Replayed") -> str:
+    counts = ", ".join(
+        f"{done.outcomes[outcome]} {outcome.value}"
+        for outcome in (Outcome.STORED, Outcome.DUPLICATE, Outcome.REVISED, Outcome.REJECTED)
+    )
+    return f"tried {done.letters} dead letters: {counts}{_why(done)}"
+
+
+def _foreseen(done: "Replayed") -> str:
+    bad = sum(done.reasons.values())
+    return (
+        f"would try {done.letters} dead letters: {done.readable} readings can be decoded, "
+        f"{bad} cannot{_why(done)}"
+    )
+
+
+def _why(done: "Replayed") -> str:
+    """Reasons in brackets, and what was refused."""
+    reasons = ", ".join(f"{reason.value} {count}" for reason, count in done.reasons.most_common())
+    refused = f"; {done.refused} refused: declarations" if done.refused else ""
+    return (f" ({reasons})" if reasons else "") + refused
+
+
+def _warn(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _run(work: "Callable[[Pool], Awaitable[_T]]") -> _T:

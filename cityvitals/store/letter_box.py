@@ -50,13 +50,14 @@ class Waiting:
 
     Attributes:
         whole: the message was turned away as one.
+        weight: about how many readings it is.
         last_us: when it came last, microseconds since 1970 UTC.
     """
 
     hash: bytes
     index: int
-    city: str
     whole: bool
+    weight: int
     last_us: int
 
 
@@ -134,7 +135,13 @@ async def next_waiting(
             queries("letter_box")["page"], *place, until, *words, *wanted, limit
         )
     return [
-        Waiting(row["hash"], row["index"], row["city"], row["whole"], to_us(row["last_at"]))
+        Waiting(
+            row["hash"],
+            row["index"],
+            row["whole"],
+            row["weight"],
+            to_us(row["last_at"]),
+        )
         for row in rows
     ]
 

@@ -19,9 +19,12 @@ order by d.hash limit 2
 
 -- name: page
 -- Letters to try again, oldest first and from a place on; '' is any. Their keys may be given.
-select d.hash, d.index, d.city, d.whole, d.last_at from dead_letter d
+select d.hash, d.index, d.whole, d.last_at,
+       case when d.whole then 1 + octet_length(m.payload) / 64 else 1 end as weight
+from dead_letter d join dead_message m using (hash)
 where (d.last_at, d.hash, d.index) > ($1, $2::bytea, $3::integer) and d.last_at <= $4
-and ($5::text = '' or d.city = $5) and ($6::text = '' or d.gateway = $6) and ($7::text = '' or d.reason = $7)
+and ($5::text = '' or d.city = $5) and ($6::text = '' or d.gateway = $6)
+and ($7::text = '' or d.reason = $7)
 and ($8::bytea[] is null or (d.hash, d.index) in (select * from unnest($8, $9::integer[])))
 order by d.last_at, d.hash, d.index limit $10
 
