@@ -94,6 +94,7 @@ class IngestSettings(_Section):
     new_cities_per_hour: int = Field(default=100, ge=0)
     gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
+    keep_dead_letters_days: float = Field(default=90.0, ge=0, le=36_500)
     health_port: Port = 9101
 
 

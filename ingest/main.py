@@ -29,6 +29,7 @@ from ingest.metrics import Metrics
 from ingest.pipeline import Pipeline, wall_clock_us
 from ingest.rejects import Notices
 from ingest.resolve import Resolver
+from ingest.retention import purge_hourly
 from ingest.routes import Routes
 from ingest.statements import Declarer
 from ingest.subscriber import Subscriber
@@ -139,6 +140,9 @@ async def _ingest(
         watching = tasks.create_task(watch_registry(pool, registry_changed), name="registry")
         receiving = tasks.create_task(subscriber.run(), name="subscriber")
         committing = tasks.create_task(pipeline.run(), name="pipeline")
+        purging = tasks.create_task(
+            purge_hourly(pool, settings.ingest.keep_dead_letters_days), name="retention"
+        )
         await stop.wait()
         subscriber.stop_receiving()
         pipeline.stop()
@@ -146,7 +150,7 @@ async def _ingest(
         if unfinished:
             _log.warning("stopped_with_messages_held", messages=len(intake))
         await subscriber.close()
-        for task in (watching, receiving, committing):
+        for task in (watching, receiving, committing, purging):
             task.cancel()
 
 
