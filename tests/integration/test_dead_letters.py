@@ -17,6 +17,7 @@ from cityvitals.settings import DatabaseSettings, IngestSettings
 from cityvitals.store import writer as module
 from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.dead_letters import Filter, letter_hash, purge, purge_older
+from cityvitals.store.lanes import write_log
 from cityvitals.store.migrate import applied, migrate, shipped
 from cityvitals.store.pool import Pool, open_pool
 from cityvitals.store.registry_file import apply_registry
@@ -316,14 +317,13 @@ def test_a_replay_that_dies_loses_and_doubles_nothing(
     database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payload = pack(*map(float, range(20)))
-    real = module.write_log
     left = [2]
 
     async def dies(*given: Any) -> dict[int, int]:
         left[0] -= 1
         if left[0] == 0:
             raise _Crash
-        return await real(*given)
+        return await write_log(*given)
 
     async def story(pool: Pool) -> None:
         await keep(pool, *(rejection(index, payload) for index in range(20)))

@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cityvitals.cli import app
 from cityvitals.domain.outcome import Reason
@@ -130,8 +129,6 @@ def test_a_declaration_is_refused_by_name(database: DatabaseSettings) -> None:
 def test_the_documented_commands_run() -> None:
     lines = re.findall(r"^\.venv/bin/cityvitals deadletters (.+)$", PAGE.read_text(), re.MULTILINE)
     assert {line.split()[0] for line in lines} == {"list", "show", "replay", "purge"}
-    example = re.compile(r"3f2a9c01d4e7:(\d)")
+    example = letter_hash(TOPIC, GOOD).hex()[:12]
     for line in lines:
-        named = bool(example.search(line))
-        done = typed(*shlex.split(line))
-        assert done.exit_code == 0 or (named and isinstance(done.exception, NotFound)), line
+        said(*shlex.split(line.replace("3f2a9c01d4e7", example)))
