@@ -18,6 +18,7 @@ from api.event_stream import EventStream
 from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
+from api.ledger_route import LedgerRoute
 from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
@@ -25,7 +26,7 @@ from api.parameters import Parameter
 from api.problems import install_problems
 from api.routes import LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
-from api.schemas import Cities, City, Indicators, Zones
+from api.schemas import Cities, City, Indicators, Ledger, Zones
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
 from cityvitals.settings import Settings
@@ -88,7 +89,7 @@ def create_app(
     app.add_middleware(Measured, metrics=metrics)
     install_problems(app)
     routes = Routes(database, rules, latest, settings.api.history_limit)
-    _add_rest(app, routes, settings.api.history_limit)
+    _add_rest(app, routes, LedgerRoute(database), settings.api.history_limit)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -101,7 +102,7 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
         live.close(STOPPING)
 
 
-def _add_rest(app: FastAPI, routes: Routes, history_limit: int) -> None:
+def _add_rest(app: FastAPI, routes: Routes, ledger: LedgerRoute, history_limit: int) -> None:
     def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
         missing = (404,) if "{" in path else ()
         app.add_api_route(
@@ -117,6 +118,7 @@ def _add_rest(app: FastAPI, routes: Routes, history_limit: int) -> None:
     add("/v1/cities", routes.cities, Cities)
     add(city, routes.city, City)
     add(f"{city}/zones", routes.zones, Zones)
+    add(f"{city}/ledger", ledger.ledger, Ledger)
     add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
     add(history, routes.history, Indicators, *history_parameters(history_limit))
 

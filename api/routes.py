@@ -100,14 +100,14 @@ class Routes:
         """One city."""
         take_query(request, ())
         async with self._database.connection() as connection:
-            row = await _require_city(connection, request)
+            row = await take_city(connection, request)
         return json_answer(_encode(_city(row)))
 
     async def zones(self, request: Request) -> Response:
         """The zones of a city."""
         take_query(request, ())
         async with self._database.connection() as connection:
-            city = await _require_city(connection, request)
+            city = await take_city(connection, request)
             rows = await list_zones(connection, city["id"])
         return json_answer(encode_list(_encode(_zone(row)) for row in rows))
 
@@ -126,7 +126,7 @@ class Routes:
         """Windows of one indicator, ascending, each in its newest revision."""
         asked = self._history_query(request)
         async with self._database.connection() as connection:
-            await _require_city(connection, request)
+            await take_city(connection, request)
             await self._require_named(connection, asked.city, asked.zone, asked.rule)
             rows = await read_history(connection, replace(asked, limit=asked.limit + 1))
             await self._rules.learn(connection, rows)
@@ -178,7 +178,12 @@ def _city_id(request: Request) -> str:
     return city
 
 
-async def _require_city(connection: Connection, request: Request) -> Row:
+async def take_city(connection: Connection, request: Request) -> Row:
+    """The city of a request.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
     city = _city_id(request)
     row = await find_city(connection, city)
     if row is None:

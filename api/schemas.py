@@ -32,6 +32,41 @@ class Zone(_Shown):
     geometry: dict[str, Any] | None
 
 
+class LedgerCounts(_Shown):
+    """What became of readings; `lost` are running numbers that have not arrived."""
+
+    received: int
+    stored: int
+    duplicate: int
+    revised: int
+    rejected: int
+    lost: int
+    resets: int
+
+
+class LedgerLine(LedgerCounts):
+    """What became of one gateway's readings."""
+
+    gateway: str
+
+
+class InFlight(_Shown):
+    """Messages that workers hold and have not committed yet, of all cities."""
+
+    messages: int
+    workers: int
+
+
+class Ledger(_Shown):
+    """What became of everything received: `closes` says whether each line adds up."""
+
+    city: str
+    gateways: list[LedgerLine]
+    total: LedgerCounts
+    closes: bool
+    in_flight: InFlight
+
+
 class Indicator(_Shown):
     """An indicator with its warrant; `zone` null is the city itself.
 
@@ -149,10 +184,26 @@ FINAL_EXAMPLE: Final = {
     "state": "final",
     "coverage": 1.0,
 }
+LEDGER_EXAMPLE: Final = {
+    "received": 120_000,
+    "stored": 119_400,
+    "duplicate": 580,
+    "revised": 8,
+    "rejected": 12,
+    "lost": 0,
+    "resets": 0,
+}
 EXAMPLES: Final[dict[str, Any]] = {
     "Cities": {"items": [CITY_EXAMPLE], "next": None},
     "City": CITY_EXAMPLE,
     "Zones": {"items": [ZONE_EXAMPLE], "next": None},
+    "Ledger": {
+        "city": "beijing",
+        "gateways": [{"gateway": "gw-1", **LEDGER_EXAMPLE}],
+        "total": LEDGER_EXAMPLE,
+        "closes": True,
+        "in_flight": {"messages": 12, "workers": 2},
+    },
     "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
 }
 """Of each good answer, by its model."""

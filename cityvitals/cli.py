@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
-from cityvitals.deadletters_cli import app as deadletters_app
+from cityvitals.cli_ledger import ledger
+from cityvitals.cli_letters import app as letters_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -20,7 +21,8 @@ app = typer.Typer(
 )
 registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
-app.add_typer(deadletters_app, name="deadletters")
+app.add_typer(letters_app, name="deadletters")
+app.command()(ledger)
 
 
 def main() -> None:
@@ -51,11 +53,18 @@ def _exit(code: int) -> None:
 
 
 @app.command()
-def ingest() -> None:
+def ingest(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that share the readings.  [default: ingest.workers]"
+        ),
+    ] = None,
+) -> None:
     """Take readings from the broker and commit them."""
-    from ingest.main import run  # noqa: PLC0415 (lazy: see the module's docstring)
+    from ingest.workers import run  # noqa: PLC0415 (lazy: see the module's docstring)
 
-    _exit(run(load_settings()))
+    _exit(run(load_settings(), workers))
 
 
 @app.command()

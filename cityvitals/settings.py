@@ -20,7 +20,12 @@ from pydantic_settings import (
 from cityvitals.errors import SettingsError
 
 _PREFIX: Final = "CITYVITALS_"
-_NOT_OURS: Final = {"fail_on_skip": "tests", "soak_minutes": "tests", "test_dsn": "tests"}
+_NOT_OURS: Final = {
+    "fail_on_skip": "tests",
+    "soak_minutes": "tests",
+    "soak_seeds": "tests",
+    "test_dsn": "tests",
+}
 """Names with our prefix that are no settings, and who reads them."""
 
 _NEEDS: Final = {
@@ -32,6 +37,9 @@ _NEEDS: Final = {
     "client_key_password": "client_key_file",
 }
 """Of the broker's settings: what has no meaning without which other."""
+
+_PORT_STEP: Final = 10
+"""Between the health ports of workers: the ones next to the first belong to other processes."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -94,8 +102,14 @@ class IngestSettings(_Section):
     new_cities_per_hour: int = Field(default=100, ge=0)
     gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
-    keep_dead_letters_days: float = Field(default=90.0, ge=0, le=36_500)
+    keep_dead_letters_days: int = Field(default=90, ge=0, le=36_500)
     health_port: Port = 9101
+    workers: int = Field(default=1, ge=1, le=64)
+    orphan_after_seconds: Seconds = 30.0
+
+    def worker_port(self, number: int) -> int:
+        """Health port of a worker; the first has the port that is set."""
+        return self.health_port + _PORT_STEP * number
 
 
 class AggregatorSettings(_Section):

@@ -1,8 +1,15 @@
 """A message as the broker handed it over."""
 
+import itertools
 from typing import Final, NamedTuple
 
 _MOST_TOPICS: Final = 100_000
+_generations = itertools.count(1)
+
+
+def next_generation() -> int:
+    """A number for a connection that no other connection of this process has."""
+    return next(_generations)
 
 
 class Arrival(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -93,6 +94,7 @@ class Link:
         self._on_publishes = on_publishes
         self._answered: asyncio.Future[bool] = loop.create_future()
         self._subscribed: asyncio.Future[None] = loop.create_future()
+        self._unsubscribed: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
         self._filters: Sequence[str] = ()
         self._is_mqtt5 = broker.protocol == "5"
@@ -183,10 +185,39 @@ class Link:
         self._client.disconnect()
         await asyncio.wait([self._ended], timeout=ANSWER_S)
 
+    async def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Get no more messages by these filters; what the session holds still comes.
+
+        The answer comes behind all that the broker sent before: for filters that are gone already,
+        this is a round trip.
+
+        Raises:
+            OSError: the connection was lost.
+            UnfitServer: the broker refuses.
+        """
+        self._unsubscribed = self._loop.create_future()
+        async with asyncio.timeout(ANSWER_S):
+            self._client.unsubscribe(list(filters))
+            await self._answer(self._unsubscribed)
+
+    async def end_session(self) -> None:
+        """Disconnect, and have the broker forget the session and all it holds.
+
+        Only who holds the session at that moment can: somebody who took it over loses nothing.
+        MQTT 3.1.1 cannot: the session stays, empty and subscribed to nothing.
+        """
+        if not self._is_mqtt5:
+            await self.leave()
+            return
+        properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
+        await asyncio.wait([self._ended], timeout=ANSWER_S)
+
     def abandon(self) -> None:
         """Leave nothing of the connection behind."""
         self._client.abandon()
-        for future in (self._answered, self._subscribed, self._ended):
+        for future in (self._answered, self._subscribed, self._unsubscribed, self._ended):
             if future.done() and not future.cancelled():
                 future.exception()  # looked at, so that nobody warns about it
 
@@ -211,6 +242,7 @@ class Link:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._suback
+        client.on_unsubscribe = self._unsuback
         client.on_publish = self._published
         client.on_socket_open = self._opened
         client.on_socket_close = self._closing
@@ -307,6 +339,22 @@ class Link:
             )
         else:
             self._subscribed.set_result(None)
+
+    def _unsuback(
+        self,
+        _client: Client,
+        _data: Any,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = [str(reason) for reason in reasons if reason.value >= _FAILED]
+        if self._unsubscribed.done():
+            return
+        if refused:
+            self._unsubscribed.set_exception(self._unfit(f"refuses to unsubscribe us: {refused}"))
+        else:
+            self._unsubscribed.set_result(None)
 
     def _disconnected(
         self,

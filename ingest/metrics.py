@@ -54,6 +54,11 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.lanes_drained = Counter(
+            f"{name}lanes_drained_total",
+            "Lanes that nobody ran any more, emptied by this worker.",
+            registry=registry,
+        )
         self.connections = Counter(
             f"{name}broker_connections_total", "Connections made to the broker.", registry=registry
         )

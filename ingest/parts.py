@@ -29,8 +29,8 @@ class Part:
         pack: its good readings so far.
         slots: the route of each, or None while any is still to be found.
         rejected: what was turned away, as (index, reason, detail).
+        seq: by index, the running numbers of readings that have one.
         message: position of the message in its batch.
-        whole: the message was turned away as one.
     """
 
     arrival: Arrival
@@ -42,12 +42,12 @@ class Part:
     slots: list[int] | None = None
     rejected: list[tuple[int, Reason, str]] = field(default_factory=list)
     message: int = 0
-    whole: bool = False
+    seq: dict[int, int] = field(default_factory=dict)
 
     def reject_message(self, reason: Reason, detail: str) -> None:
         """Turn the whole message away, as one."""
         self.pack, self.slots = Pack(), []
-        self.rejected, self.whole = [(0, reason, detail)], True
+        self.rejected = [(0, reason, detail)]
 
     def reject_readings(self, reason: Reason, detail: str) -> None:
         """Turn every reading away."""
@@ -78,7 +78,7 @@ class Part:
                 reason,
                 detail,
                 sent.received_us,
-                whole=self.whole,
+                self.seq.get(index, -1),
             )
 
     def names(self) -> Iterable[Name]:
@@ -108,6 +108,7 @@ def read_parts(arrival: Arrival, largest_bytes: int) -> list[Part]:
         part.reject_message(Reason(error.reason), error.detail)
         return [part]
     part.rejected = [(bad.index, bad.reason, bad.detail) for bad in part.pack.bad]
+    part.seq = _numbers(part.pack)
     if isinstance(parsed, topics.GatewayObs):
         return _by_device(part, parsed)
     part.key = DeviceKey(parsed.city, parsed.gateway, parsed.domain, parsed.device)
@@ -121,6 +122,14 @@ def _parsed(topic: str) -> topics.Obs | topics.GatewayObs:
     if not isinstance(parsed, topics.Obs | topics.GatewayObs):
         raise BadTopic(f"topic {topic!a} is no topic of readings")
     return parsed
+
+
+def _numbers(pack: Pack) -> dict[int, int]:
+    """Running numbers by index, so that what is turned away is not taken for lost."""
+    good = zip(pack.index, pack.seq, strict=True)
+    return {index: seq for index, seq in good if seq is not None} | {
+        bad.index: bad.seq for bad in pack.bad if bad.seq >= 0
+    }
 
 
 def _refuse_others(part: Part, device: str) -> None:
@@ -145,7 +154,8 @@ def _by_device(whole: Part, topic: topics.GatewayObs) -> list[Part]:
         key = DeviceKey(topic.city, topic.gateway, topic.domain, device)
         own = topics.format(topics.Obs(topic.city, topic.domain, topic.gateway, device))
         pack = _chosen(whole.pack, mine)
-        parts.append(Part(whole.arrival, topic.city, topic.gateway, key, own, pack))
+        part = Part(whole.arrival, topic.city, topic.gateway, key, own, pack, seq=whole.seq)
+        parts.append(part)
     detail = "a gateway's topic needs payloads that name a device: letters, digits, . _ -"
     whole.reject_rows(unfit, Reason.MISMATCH, detail)
     whole.pack, whole.slots = Pack(), []

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cityvitals.domain.times import US
 from cityvitals.settings import IngestSettings
 from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.writer import ReadingWriter
@@ -16,7 +15,7 @@ from ingest.parts import Part, read_parts
 from ingest.rates import Rates
 from ingest.resolve import Resolver
 from ingest.routes import Routes
-from ingest.screen import Tolerance, screen
+from ingest.screen import Tolerance, screen, tolerance_of
 from ingest.statements import Declarer
 
 
@@ -49,11 +48,8 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         """Take what screening needs from the settings."""
-        settings = self.settings
-        self.tolerance = Tolerance(
-            round(settings.future_seconds * US), round(settings.skew_seconds * US)
-        )
-        per_s = settings.gateway_readings_per_s
+        self.tolerance = tolerance_of(self.settings)
+        per_s = self.settings.gateway_readings_per_s
         self.rates = Rates(per_s) if per_s else None
 
     async def run(self) -> None:

@@ -1,216 +1,203 @@
-"""`cityvitals deadletters replay`: dead letters go once more the way that readings go.
+"""Replaying dead letters: their readings take the way of new ones once more.
 
-Each batch is one transaction: its readings, the letters that they were, the ledger. What it
-rejects stays a letter. So ending anywhere loses and doubles nothing, and starting again goes on.
+Readings and the removal of their letters commit together, so a crash loses nothing and counts
+nothing twice: what was not committed is still a letter. The ledger counts all of it under gateway
+`replay`; times of arrival stay what they were, so no watermark moves on.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
 
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.outcome import Outcome, Reason
-from cityvitals.domain.times import US
-from cityvitals.settings import IngestSettings
-from cityvitals.store.batch import Outcomes
-from cityvitals.store.dead_letters import Filter, Key
-from cityvitals.store.failures import translated
-from cityvitals.store.lanes import Lane, take_lane
-from cityvitals.store.letter_box import Waiting, find_messages, letter_id, next_waiting
-from cityvitals.store.newcomers import Quotas
-from cityvitals.store.pool import Pool, require_durable
+from cityvitals.domain.times import to_us
+from cityvitals.errors import BadTopic
+from cityvitals.settings import IngestSettings, Settings
+from cityvitals.store.batch import Batch
+from cityvitals.store.dead_letters import letter_hash
+from cityvitals.store.lanes import take_lane
+from cityvitals.store.letter_box import Row, Wanted, pages, read_messages
+from cityvitals.store.migrate import require_current
+from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.writer import ReadingWriter
-from ingest.again import Attempt, attempts, declares, first_of, settled
+from cityvitals.wire import topic as topics
+from ingest.arrival import Arrival
 from ingest.burst import SENT, Burst
 from ingest.intake import Held
-from ingest.parts import Part
-from ingest.resolve import Resolver
+from ingest.parts import Part, read_parts
+from ingest.resolve import Resolver, quotas_of
 from ingest.routes import Routes
-from ingest.screen import Tolerance, screen
+from ingest.screen import screen, tolerance_of
 
 LANE: Final = "replay"
 GATEWAY: Final = "replay"
-"""As the ledger calls who sent what was replayed."""
-_LAST_INDEX: Final = 2**31 - 1
+_OF_MESSAGES: Final = frozenset(
+    {Reason.UNDECODABLE, Reason.UNKNOWN_SCHEMA, Reason.BAD_TOPIC, Reason.TOO_LARGE}
+)
+"""Why a message is turned away as a whole, before anything of it is read."""
+DECLARATION: Final = "a declaration: have its sender publish it again"
 
 
 @dataclass(slots=True)
 class Replayed:
-    """What became of dead letters.
+    """What a replay did.
 
     Attributes:
-        letters: those that were tried.
-        refused: those that are of declarations, not of readings.
-        readable: readings that a dry run could decode.
-        outcomes: of the readings that the letters are.
+        letters: dead letters looked at.
+        left: letters that cannot be replayed, by why.
+        counts: readings by what they became; in a dry run none.
+        reasons: why readings were rejected again.
     """
 
     letters: int = 0
-    refused: int = 0
-    readable: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    counts: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[Reason] = field(default_factory=Counter)
 
-    def add(self, outcomes: Outcomes) -> None:
-        """Count a batch in."""
-        self.outcomes.update(outcomes.counts)
-        self.reasons.update(outcomes.reasons)
+    def __str__(self) -> str:
+        became = ", ".join(f"{self.counts[outcome]} {outcome}" for outcome in Outcome)
+        why = "".join(
+            f"\nrejected again: {one} {count}" for one, count in sorted(self.reasons.items())
+        )
+        left = "".join(
+            f"\ncannot be replayed: {count} of {one}" for one, count in self.left.items()
+        )
+        return f"{self.letters} dead letters: {became}{why}{left}"
 
 
-class Replayer:
-    """Tries dead letters again, batch after batch.
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message, and which of its readings are letters; `whole`: it was rejected as one."""
+
+    arrival: Arrival
+    wanted: frozenset[int]
+    whole: bool
+
+    @property
+    def hash(self) -> bytes:
+        return letter_hash(self.arrival.topic, self.arrival.payload)
+
+
+async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool = False) -> Replayed:
+    """Replay the letters that fit; those that fail again stay, with the new reason.
 
     Args:
-        pool: connections.
-        settings: by which readings are screened, as those that come are.
-        lane: ours; None for a dry run, which decodes and writes nothing.
-        tell: told of letters that are refused, and why the store keeps us waiting.
-    """
-
-    def __init__(
-        self, pool: Pool, settings: IngestSettings, lane: Lane | None, tell: Callable[[str], None]
-    ) -> None:
-        self._pool = pool
-        self._settings = settings
-        self._tell = tell
-        self._tolerance = Tolerance(
-            round(settings.future_seconds * US), round(settings.skew_seconds * US)
-        )
-        self._way = None if lane is None else _Way(pool, settings, lane, self._on_wait)
-        self.done = Replayed()
-
-    async def run(self, which: Filter, keys: Collection[Key] | None = None) -> Replayed:
-        """Try letters again, oldest first; those that come meanwhile are left for another time.
-
-        Args:
-            which: those that are meant.
-            keys: only these; None for all.
-
-        Raises:
-            Fenced: another replay has begun.
-            StoreUnavailable: the server is away; what was committed stays so.
-        """
-        until, after = datetime.now(UTC), None
-        most = self._settings.batch_readings
-        while letters := await next_waiting(self._pool, which, keys, after, until, most):
-            batch = first_of(letters, most)
-            await self._try(batch)
-            after = _past(batch[-1])
-        return self.done
-
-    async def _try(self, letters: Sequence[Waiting]) -> None:
-        messages = await find_messages(self._pool, sorted({one.hash for one in letters}))
-        tried = []
-        for attempt in attempts(letters, messages):
-            if declares(attempt.arrival.topic):
-                self._refuse(attempt)
-            else:
-                tried.append(attempt)
-        self.done.letters += sum(len(one.indices) for one in tried)
-        parts = [
-            part
-            for place, one in enumerate(tried)
-            for part in one.parts(place, self._settings.payload_bytes)
-        ]
-        if self._way is None:
-            self._count(parts)
-        elif tried:
-            await self._commit(self._way, tried, parts)
-
-    def _refuse(self, attempt: Attempt) -> None:
-        self.done.refused += len(attempt.indices)
-        for index in sorted(attempt.indices):
-            self._tell(
-                f"{letter_id(attempt.hash, index)}: {attempt.arrival.topic!a} declares something "
-                "and holds no readings: have it published again"
-            )
-
-    def _count(self, parts: Sequence[Part]) -> None:
-        for part in parts:
-            self.done.readable += len(part.pack.t_us)
-            self.done.reasons.update(reason for _, reason, _ in part.rejected)
-
-    async def _commit(self, way: "_Way", tried: Sequence[Attempt], parts: Sequence[Part]) -> None:
-        # Read afresh for each batch, so that a registry applied meanwhile is heeded.
-        way.routes.clear()
-        await way.resolver.resolve(parts)
-        arrivals = [one.arrival for one in tried]
-        apart = list(range(len(arrivals)))
-        burst = Burst(arrivals, way.routes.version, np.empty(0, SENT), apart, [])
-        batch = screen(Held([burst]), parts, way.routes, self._tolerance)
-        batch.book_as = GATEWAY
-        batch.settled = settled(tried, batch)
-        if batch.settled or batch.rejected:
-            self.done.add(await way.writer.commit(batch))
-
-    def _on_wait(self, reason: str) -> None:
-        if reason:
-            self._tell(f"waiting for the database: {reason}")
-
-
-class _Way:
-    """What readings go through, as in ingest."""
-
-    def __init__(
-        self, pool: Pool, settings: IngestSettings, lane: Lane, on_wait: Callable[[str], None]
-    ) -> None:
-        catalogue = load_catalogue()
-        quotas = Quotas(
-            settings.new_series_per_hour,
-            settings.new_gateways_per_hour,
-            settings.new_cities_per_hour,
-        )
-        self.routes = Routes(catalogue)
-        self.resolver = Resolver(
-            pool, lane, catalogue, self.routes, settings.register_unknown, on_wait, quotas
-        )
-        self.writer = ReadingWriter(pool, lane, on_wait)
-
-
-async def replay(
-    pool: Pool,
-    settings: IngestSettings,
-    which: Filter,
-    keys: Collection[Key] | None = None,
-    *,
-    dry_run: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Replayed:
-    """Try dead letters again.
-
-    Args:
-        pool: connections.
-        settings: by which readings are screened.
-        which: those that are meant.
-        keys: only these; None for all.
-        dry_run: only decode them; nothing is written.
-        tell: told of letters that are refused, and why the store keeps us waiting.
+        settings: of ingest, as its workers have them.
+        wanted: which letters.
+        dry_run: only say how many can be replayed.
 
     Raises:
-        UnfitServer: the database cannot keep our promises as it is configured.
+        NotFound: an id is none.
         Fenced: another replay has begun.
-        StoreUnavailable: the server is away; what was committed stays so.
+        StoreUnavailable: the server is away.
     """
-    lane = None if dry_run else await _admit(pool)
-    return await Replayer(pool, settings, lane, tell).run(which, keys)
+    done = Replayed()
+    async with open_pool(settings.database, "cityvitals replay") as pool:
+        runner = None if dry_run else await _runner(pool, settings.ingest)
+        async for letters in pages(pool, wanted):
+            messages = await _messages(pool, letters, done)
+            if runner is not None and messages:
+                await runner.commit(messages, done)
+    return done
 
 
-async def _admit(pool: Pool) -> Lane:
-    with translated("beginning a replay"):
-        async with pool.acquire() as connection:
-            await require_durable(connection)
-            return await take_lane(connection, LANE)
+@dataclass(slots=True)
+class _Runner:
+    settings: IngestSettings
+    routes: Routes
+    resolver: Resolver
+    writer: ReadingWriter
+
+    async def commit(self, messages: Sequence[_Message], done: Replayed) -> None:
+        """Commit the letters of some messages, and their removal with them."""
+        if self.routes.is_full:
+            self.routes.clear()
+        parts = list(_parts(messages, self.settings.payload_bytes))
+        tried = _indices(messages, parts)
+        await self.resolver.resolve(parts)
+        arrivals = [one.arrival for one in messages]
+        burst = Burst(arrivals, 0, np.empty(0, SENT), list(range(len(arrivals))), [])
+        batch = screen(Held([burst]), parts, self.routes, tolerance_of(self.settings))
+        _settle(batch, tried)
+        outcomes = await self.writer.commit(batch)
+        done.counts += outcomes.counts
+        done.reasons += outcomes.reasons
 
 
-def _past(last: Waiting) -> Waiting:
-    """The place behind a letter.
+async def _runner(pool: Pool, settings: IngestSettings) -> _Runner:
+    async with pool.acquire() as connection:
+        await require_durable(connection)
+        await require_current(connection)
+        lane = await take_lane(connection, LANE)
+    catalogue = load_catalogue()
+    routes = Routes(catalogue)
+    resolver = Resolver(
+        pool,
+        lane,
+        catalogue,
+        routes,
+        settings.register_unknown,
+        lambda _: None,
+        quotas_of(settings),
+    )
+    return _Runner(settings, routes, resolver, ReadingWriter(pool, lane))
 
-    A whole message that is decoded now may leave letters of its readings, which were tried.
-    """
-    if not last.whole:
-        return last
-    return Waiting(last.hash, _LAST_INDEX, last.whole, last.weight, last.last_us)
+
+async def _messages(pool: Pool, letters: Sequence[Row], done: Replayed) -> list[_Message]:
+    """The messages of letters that can be replayed."""
+    by_hash: dict[bytes, list[Row]] = {}
+    for letter in letters:
+        by_hash.setdefault(letter["hash"], []).append(letter)
+    done.letters += len(letters)
+    found = []
+    for row in await read_messages(pool, list(by_hash)):
+        mine = by_hash[row["hash"]]
+        if _declares(row["topic"]):
+            done.left[DECLARATION] += len(mine)
+            continue
+        first_us = min(to_us(one["first_at"]) for one in mine)
+        arrival = Arrival(row["topic"], row["payload"], first_us, 0, 0, 0)
+        wanted = frozenset(one["index"] for one in mine)
+        whole = len(mine) == 1 and mine[0]["index"] == 0 and mine[0]["reason"] in _OF_MESSAGES
+        found.append(_Message(arrival, wanted, whole))
+    return found
+
+
+def _declares(topic: str) -> bool:
+    try:
+        return not isinstance(topics.parse(topic), topics.Obs | topics.GatewayObs)
+    except BadTopic:
+        return False
+
+
+def _parts(messages: Sequence[_Message], largest_bytes: int) -> Iterator[Part]:
+    """The messages read anew, only those of their readings that are letters."""
+    for place, message in enumerate(messages):
+        for part in read_parts(message.arrival, largest_bytes):
+            part.message = place
+            if not message.whole:
+                rows = [row for row, at in enumerate(part.pack.index) if at in message.wanted]
+                part.keep(rows)
+                part.rejected = [one for one in part.rejected if one[0] in message.wanted]
+            yield part
+
+
+def _indices(messages: Sequence[_Message], parts: Sequence[Part]) -> set[tuple[bytes, int]]:
+    """The letters that the parts hold; one that no longer is found in its message stays."""
+    hashes = [one.hash for one in messages]
+    found = {(hashes[place], 0) for place, one in enumerate(messages) if one.whole}
+    for part in parts:
+        found |= {(hashes[part.message], at) for at in part.pack.index}
+        found |= {(hashes[part.message], at) for at, _, _ in part.rejected}
+    return found
+
+
+def _settle(batch: Batch, tried: set[tuple[bytes, int]]) -> None:
+    """Have the writer remove the letters that are good now, and book all as replayed."""
+    again = {(letter_hash(one.topic, one.payload), one.index) for one in batch.rejected}
+    batch.settled = sorted(tried - again)
+    batch.book_as = GATEWAY

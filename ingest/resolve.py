@@ -7,6 +7,7 @@ from typing import TypeVar
 from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.series import SeriesKey
+from cityvitals.settings import IngestSettings
 from cityvitals.store.completion import default_declaration
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane, write_log
@@ -29,6 +30,13 @@ Newcomer = tuple[DeviceKey, tuple[str, str] | str]
 """A device and "", or a device and the quantity and channel of one of its series."""
 
 _T = TypeVar("_T")
+
+
+def quotas_of(settings: IngestSettings) -> Quotas:
+    """How many newcomers an hour are taken, as it is set."""
+    return Quotas(
+        settings.new_series_per_hour, settings.new_gateways_per_hour, settings.new_cities_per_hour
+    )
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from cityvitals.domain.arrays import READING, Records
 from cityvitals.domain.names import Flag
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, iso
+from cityvitals.settings import IngestSettings
 from cityvitals.store.batch import Batch, Rejection, Sender
 from ingest.arrival import Arrival
 from ingest.burst import SENT
@@ -40,6 +41,11 @@ class Tolerance:
 
     future_us: int
     skew_us: int
+
+
+def tolerance_of(settings: IngestSettings) -> Tolerance:
+    """The tolerance that is set."""
+    return Tolerance(round(settings.future_seconds * US), round(settings.skew_seconds * US))
 
 
 def screen(

@@ -6,7 +6,6 @@ delivers again, which is harmless (promise 2).
 """
 
 import asyncio
-import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
@@ -23,7 +22,7 @@ from cityvitals.wire.topic import (
     OBS_FILTER,
     STATUS_FILTER,
 )
-from ingest.arrival import Arrival, Topics
+from ingest.arrival import Arrival, Topics, next_generation
 from ingest.link import Link, access_to
 from ingest.packets import Published
 
@@ -31,7 +30,6 @@ _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 10.0
 _MOST_DOUBLINGS: Final = 10
 _log = structlog.get_logger(__name__)
-_generations = itertools.count(1)
 
 
 class Sink(Protocol):
@@ -46,6 +44,13 @@ class Sink(Protocol):
 
     def drop_redelivered(self, session: str, generation: int) -> None:
         """Messages of QoS 1 of a session, from connections before `generation`, will come again."""
+
+
+def session_filters(share: str) -> list[str]:
+    """What a worker's session subscribes to."""
+    # Only readings are shared among workers: shared subscriptions deliver nothing retained.
+    shared = [f"$share/{share}/{one}" for one in (OBS_FILTER, GATEWAY_OBS_FILTER)]
+    return [*shared, META_FILTER, STATUS_FILTER, CITY_META_FILTER]
 
 
 class Subscriber:
@@ -137,7 +142,7 @@ class Subscriber:
         self._link = link
         # Before connecting: redelivered messages come in one piece with CONNACK, and are handled
         # before `connect` returns. Counted to the connection before, they were dropped.
-        self._generation = next(_generations)
+        self._generation = next_generation()
         try:
             resumed = await link.connect(self._properties())
             self._has_connected = True
@@ -145,7 +150,7 @@ class Subscriber:
                 self._sink.drop_redelivered(self._name, self._generation)
             self._is_paused = False
             _log.info("broker_connected", session_resumed=resumed, connection=self._generation)
-            await link.subscribe(self._filters())
+            await link.subscribe(session_filters(self._settings.share))
             self._on_state("")
             await link.until_lost()
         finally:
@@ -157,13 +162,6 @@ class Subscriber:
         properties.SessionExpiryInterval = self._settings.session_expiry_seconds
         properties.ReceiveMaximum = self._settings.receive_maximum
         return properties
-
-    def _filters(self) -> list[str]:
-        # Only readings are shared among workers: shared subscriptions deliver nothing retained.
-        shared = [
-            f"$share/{self._settings.share}/{one}" for one in (OBS_FILTER, GATEWAY_OBS_FILTER)
-        ]
-        return [*shared, META_FILTER, STATUS_FILTER, CITY_META_FILTER]
 
     def _take(self, messages: Sequence[Published]) -> None:
         now_us, generation, name, topics = (

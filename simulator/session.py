@@ -158,6 +158,9 @@ async def connected(
         raise SettingsError(explain(broker, error)) from None
     except OSError as error:
         raise BrokerAway(f"broker {broker.host}:{broker.port}: {error}") from None
+    if client.socket() is None:  # TLS 1.3: a certificate is refused after the handshake
+        place = f"broker {broker.host}:{broker.port}"
+        raise BrokerAway(f"{place}: it hung up at once (does it want broker.client_cert_file?)")
     session = Session(client, acknowledged)
     try:
         try:

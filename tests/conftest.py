@@ -57,12 +57,12 @@ def background() -> Iterator[Background]:
 def postgres(background: Background) -> Iterator[PostgresServer]:
     server = PostgresServer(background)
     server.start()
-    background.call(_template(server))
+    background.call(prepare_template(server))
     yield server
     server.discard()
 
 
-async def _template(server: PostgresServer) -> None:
+async def prepare_template(server: PostgresServer) -> None:
     """Migrate once; tests copy the result."""
     await create_database(server.dsn("postgres"), "template_cityvitals")
     settings = DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals")))
@@ -86,7 +86,7 @@ def own_postgres(background: Background) -> Iterator[PostgresServer]:
     """A PostgreSQL of the test's own, to be stopped and killed; database `cityvitals`, migrated."""
     server = PostgresServer(background)
     server.start()
-    background.call(_template(server))
+    background.call(prepare_template(server))
     background.call(create_database(server.dsn("postgres"), "cityvitals", "template_cityvitals"))
     yield server
     server.discard()

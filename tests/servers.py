@@ -1,6 +1,8 @@
 """Servers for tests, on an event loop in a thread of their own, so that any code can use them."""
 
 import asyncio
+import os
+import signal
 import tempfile
 import threading
 from collections.abc import Coroutine
@@ -50,6 +52,13 @@ class PostgresServer:
 
     def stop(self) -> None:
         self._background.call(self._server.stop())
+
+    def kill(self) -> None:
+        """kill -9 of the postmaster; its children see that and end by themselves."""
+        if self._server.pid is not None:
+            os.kill(self._server.pid, signal.SIGKILL)
+            self._background.call(self._server.ended())
+        self.stop()
 
     def dsn(self, database: str) -> str:
         return self._server.dsn(database)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from deploy.local.ports import free_port
@@ -63,41 +64,91 @@ class Service:
             **os.environ,
             **{f"CITYVITALS_{name}": value for name, value in given.items()},
         }
+        self._own: dict[str, dict[str, str]] = {}
+        self._commands: dict[str, str] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, *names: str) -> None:
-        """Start processes (all three by default), and wait until they are ready."""
-        for name in names or tuple(self._health):
+    def override(self, name: str, **options: str) -> None:
+        """Give one process settings of its own from its next start on."""
+        given = self._own.setdefault(name, {})
+        given |= {f"CITYVITALS_{key}": value for key, value in options.items()}
+
+    def add_worker(self, lane: str) -> None:
+        """Have one more ingest, named and started as its lane."""
+        self._health[lane] = port = free_port()
+        self._commands[lane] = "ingest"
+        self.override(lane, INGEST__LANE=lane, INGEST__HEALTH_PORT=str(port))
+
+    def launch(self, *names: str) -> None:
+        """Start processes, ready or not."""
+        for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    [sys.executable, "-m", "cityvitals", name],
-                    env=self.environment,
+                    [sys.executable, "-m", "cityvitals", self._commands.get(name, name)],
+                    env=self.environment | self._own.get(name, {}),
                     cwd=_ROOT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                 )
-        for name in names or tuple(self._health):
+
+    def start(self, *names: str) -> None:
+        """Start processes (all three by default), and wait until they are ready."""
+        chosen = names or ("ingest", "aggregate", "api")
+        self.launch(*chosen)
+        for name in chosen:
             wait_for(f"{name} is ready", lambda name=name: self.is_ready(name))  # type: ignore[misc]
 
     def is_ready(self, name: str) -> bool:
         """Whether a process says that it is ready; fails where it has ended."""
+        return self.reasons(name) == []
+
+    def reasons(self, name: str) -> list[str] | None:
+        """Why a process is not ready, or None where it does not say; fails where it has ended."""
         code = self._running[name].poll()
         if code is not None:
-            log = (self.folder / f"{name}.log").read_text()[-2000:]
-            msg = f"{name} ended with {code}: {log}"
+            msg = f"{name} ended with {code}: {self.log(name)[-2000:]}"
             raise AssertionError(msg)
         try:
             answer = httpx.get(f"http://127.0.0.1:{self._health[name]}/readyz", timeout=5)
         except httpx.HTTPError:
-            return False
-        return bool(answer.json()["ready"])
+            return None
+        return list(answer.json()["reasons"])
+
+    def until_waiting(self, name: str, part: str) -> str:
+        """Wait until a process is not ready because of a part of it; returns what it says."""
+
+        def waiting() -> str:
+            said = self.reasons(name) or []
+            return next((one for one in said if one.startswith(f"{part}: ")), "")
+
+        return wait_for(f"{name} waits for its {part}", waiting)
+
+    def metric(self, name: str, metric: str) -> float:
+        """The sum of a metric over its labels."""
+        answer = httpx.get(f"http://127.0.0.1:{self._health[name]}/metrics", timeout=5)
+        lines = answer.text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(metric))
+
+    def log(self, name: str) -> str:
+        """What a process logged so far."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def memory_mb(self, name: str) -> float:
+        """Resident memory of a process."""
+        return float(psutil.Process(self._running[name].pid).memory_info().rss / 1e6)
 
     def kill(self, name: str) -> None:
         """kill -9."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
+
+    def terminate(self, name: str) -> int:
+        """SIGTERM; the exit code."""
+        process = self._running.pop(name)
+        process.terminate()
+        return process.wait(30)
 
     def stop(self) -> None:
         """End all politely; what hangs is a failure."""

@@ -38,6 +38,19 @@ def fetch(dsn: str, query: str, *arguments: Any) -> list[Any]:
     return asyncio.run(ask())
 
 
+def run(dsn: str, script: str) -> None:
+    """Run statements that return nothing; several are one transaction."""
+
+    async def ask() -> None:
+        connection = await asyncpg.connect(dsn)
+        try:
+            await connection.execute(script)
+        finally:
+            await connection.close()
+
+    asyncio.run(ask())
+
+
 def value(dsn: str, query: str, *arguments: Any) -> Any:
     """The only value of a query."""
     return fetch(dsn, query, *arguments)[0][0]

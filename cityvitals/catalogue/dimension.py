@@ -17,6 +17,10 @@ DEFINITIONS: Final = (
     # What pint itself lacks.
     "volt_ampere_reactive = volt * ampere",
     "ppb = 1e-9",
+    # Scales of their own: a pH is no number to add up, turbidity is what its instrument says.
+    "acidity_unit = [acidity]",
+    "turbidity_unit = [turbidity]",
+    "colony = [colony]",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]

@@ -33,7 +33,6 @@ class Rejection:
     Attributes:
         index: position in the pack; 0 for a whole message.
         seq: the gateway's running number of it, or -1.
-        whole: the message was turned away as one, so nobody looked at its readings.
         city: "" where the topic tells none; so is gateway.
         at_us: arrival, microseconds since 1970 UTC.
     """
@@ -47,7 +46,6 @@ class Rejection:
     detail: str
     at_us: int
     seq: int = -1
-    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -62,9 +60,8 @@ class Batch:
         seq: the gateway's running number of each reading, int64, -1 where it has none; empty where
             none has.
         rejected: what was turned away beside them.
-        settled: dead letters, by hash and index, that are none from now on: these readings.
-        book_as: the gateway that the ledger names instead of the senders, where dead letters are
-            tried again; what is rejected of them did not come again. "" for what came.
+        settled: dead letters that these readings were, by hash and index: removed with the commit.
+        book_as: the gateway that the ledger counts all under instead of its own; "" its own.
     """
 
     readings: Records = field(default_factory=lambda: empty(READING))

@@ -66,8 +66,7 @@ def books(batch: Batch, written: Written) -> dict[tuple[str, str], Counter[Outco
         row = found.setdefault((sender.city, batch.book_as or sender.gateway), Counter())
         row[_OUTCOME[became]] += count
     for one in batch.rejected:
-        key = one.city, batch.book_as or one.gateway
-        found.setdefault(key, Counter())[Outcome.REJECTED] += 1
+        found.setdefault((one.city, batch.book_as or one.gateway), Counter())[Outcome.REJECTED] += 1
     return found
 
 

@@ -13,3 +13,29 @@ on conflict (lane, city, gateway) do update set
     duplicate = l.duplicate + excluded.duplicate,
     revised = l.revised + excluded.revised,
     rejected = l.rejected + excluded.rejected
+
+-- name: read
+-- What became of everything received, by city and gateway over all lanes, and what is missing.
+select l.city, l.gateway, l.received, l.stored, l.duplicate, l.revised, l.rejected,
+       coalesce(s.lost + missing.count, 0)::bigint as lost, coalesce(s.resets, 0) as resets
+from (
+    select city, gateway, sum(received)::bigint as received, sum(stored)::bigint as stored,
+           sum(duplicate)::bigint as duplicate, sum(revised)::bigint as revised,
+           sum(rejected)::bigint as rejected
+    from ledger
+    where $1::text is null or city = $1
+    group by city, gateway
+) as l
+left join gateway g on g.city = l.city and g.name = l.gateway
+left join gateway_seq s on s.gateway = g.id
+left join lateral (
+    select upper(s.ranges) - lower(s.ranges) - coalesce(sum(upper(r) - lower(r)), 0) as count
+    from unnest(s.ranges) as r
+) as missing on not isempty(s.ranges)
+order by l.city, l.gateway
+
+-- name: in_flight
+-- Messages that workers seen within a minute hold and have not committed, of all cities.
+select coalesce(sum(in_flight), 0)::bigint as messages, count(*) as workers
+from lane_worker
+where seen_at > now() - interval '1 minute'

@@ -1,176 +1,191 @@
-"""Dead letters as people look at them, and as they are tried again."""
+"""Looking through dead letters, and throwing them away."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cityvitals.domain.times import EPOCH, from_us, to_us
-from cityvitals.errors import NotFound, SettingsError
-from cityvitals.store.dead_letters import Filter, Key
+from cityvitals.errors import NotFound
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Pool
 from cityvitals.store.sql import queries
 
-SHORT: Final = 12
-"""So many hexadecimal digits of its hash name a message."""
-_WHOLE: Final = 64
+Row = Mapping[str, Any]
+"""Columns by name."""
+
+_ID: Final = re.compile(r"([0-9a-f]{4,64}):(\d{1,9})\Z")
+_SHORT: Final = 12
+_DIGITS: Final = 64
+_MESSAGES: Final = 50
+"""Messages a transaction: each has at most 64 KiB, and so a few thousand letters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter; its payload only where it was asked for.
+class Wanted:
+    """Which letters: those that fit all that is given.
 
     Attributes:
-        index: position in the pack, or 0 for a whole message.
-        times: how often it came, between `first_at` and `last_at`.
+        since: came last at or after this time.
+        before: came last before this time.
+        ids: hash, or how it begins, and index, as `3fa9c2d01b7e:0`.
     """
 
-    hash: bytes
-    index: int
-    topic: str
-    city: str
-    gateway: str
-    reason: str
-    detail: str
-    times: int
-    first_at: datetime
-    last_at: datetime
-    payload: bytes = b""
+    city: str | None = None
+    gateway: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    ids: tuple[str, ...] = ()
 
     @property
-    def id(self) -> str:
-        """What commands call it."""
-        return letter_id(self.hash, self.index)
+    def arguments(self) -> tuple[Any, ...]:
+        """The first arguments of the queries that select letters.
+
+        Raises:
+            NotFound: an id is none.
+        """
+        low, high, index = [], [], []
+        for one in self.ids:
+            prefix, place = _parsed(one)
+            low.append(bytes.fromhex(prefix.ljust(_DIGITS, "0")))
+            high.append(bytes.fromhex(prefix.ljust(_DIGITS, "f")))
+            index.append(place)
+        some = (low, high, index) if self.ids else (None, None, None)
+        return (self.city, self.gateway, self.reason, self.since, self.before, *some)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A letter to be tried again.
+class Purged:
+    """What was thrown away."""
 
-    Attributes:
-        whole: the message was turned away as one.
-        weight: about how many readings it is.
-        last_us: when it came last, microseconds since 1970 UTC.
-    """
+    letters: int = 0
+    messages: int = 0
+    payload_bytes: int = 0
 
-    hash: bytes
-    index: int
-    whole: bool
-    weight: int
-    last_us: int
+    def __str__(self) -> str:
+        return (
+            f"{self.letters} dead letters, {self.messages} messages of {self.payload_bytes} bytes"
+        )
 
 
-Message = tuple[str, bytes]
-"""Topic and payload."""
+def letter_id(row: Row) -> str:
+    """How people name a letter."""
+    return f"{row['hash'].hex()[:_SHORT]}:{row['index']}"
 
 
-def letter_id(of: bytes, index: int) -> str:
-    """What commands call a letter."""
-    return f"{of.hex()[:SHORT]}:{index}"
-
-
-async def list_letters(pool: Pool, which: Filter, since: datetime, limit: int) -> list[Letter]:
-    """Letters that came since a time, newest first.
+async def list_letters(pool: Pool, wanted: Wanted, limit: int) -> Sequence[Row]:
+    """The newest letters that fit, without payload.
 
     Raises:
+        NotFound: an id is none.
         StoreUnavailable: the server is away.
     """
     with translated("listing dead letters"):
-        rows = await pool.fetch(
-            queries("letter_box")["list"], since, which.city, which.gateway, which.reason, limit
-        )
-    return [_letter(row) for row in rows]
+        rows: Any = await pool.fetch(queries("dead_letters")["list"], *wanted.arguments, limit)
+    found: Sequence[Row] = rows
+    return found
 
 
-async def find_letter(pool: Pool, name: str) -> Letter:
-    """The letter that an id names.
-
-    Raises:
-        SettingsError: it is no id, or names several letters.
-        NotFound: there is none.
-        StoreUnavailable: the server is away.
-    """
-    low, high, index = _range(name)
-    with translated("finding a dead letter"):
-        rows = await pool.fetch(queries("letter_box")["named"], low, high, index)
-    if not rows:
-        raise NotFound(f"there is no dead letter {name}: `cityvitals deadletters list` names them")
-    if len(rows) > 1:
-        full = ", ".join(f"{row['hash'].hex()}:{index}" for row in rows)
-        raise SettingsError(f"{name} names several dead letters: say which of {full}")
-    return _letter(rows[0])
-
-
-async def next_waiting(
-    pool: Pool,
-    which: Filter,
-    keys: Collection[Key] | None,
-    after: Waiting | None,
-    until: datetime,
-    limit: int,
-) -> list[Waiting]:
-    """Letters to be tried again, oldest first.
-
-    Args:
-        pool: connections.
-        which: those that are meant.
-        keys: only these; None for all.
-        after: the last one of the page before.
-        until: none that came later.
-        limit: at most so many.
+async def read_letter(pool: Pool, name: str) -> tuple[Row, bytes]:
+    """One letter, and its message's payload.
 
     Raises:
+        NotFound: there is none, or the id fits several.
         StoreUnavailable: the server is away.
     """
-    place = (EPOCH.replace(year=1), b"", -1)
-    if after is not None:
-        place = (from_us(after.last_us), after.hash, after.index)
-    wanted: tuple[Any, Any] = (None, None)
-    if keys is not None:
-        wanted = ([key[0] for key in keys], [key[1] for key in keys])
-    words = which.city, which.gateway, which.reason
-    with translated("reading dead letters"):
-        rows = await pool.fetch(
-            queries("letter_box")["page"], *place, until, *words, *wanted, limit
-        )
-    return [
-        Waiting(
-            row["hash"],
-            row["index"],
-            row["whole"],
-            row["weight"],
-            to_us(row["last_at"]),
-        )
-        for row in rows
-    ]
+    rows = await list_letters(pool, Wanted(ids=(name,)), 2)
+    if len(rows) != 1:
+        how_many = "fits several dead letters: give more digits" if rows else "is no dead letter"
+        raise NotFound(f"{name} {how_many}")
+    messages = await read_messages(pool, [rows[0]["hash"]])
+    if not messages:
+        raise NotFound(f"{name} was purged meanwhile")
+    return rows[0], messages[0]["payload"]
 
 
-async def find_messages(pool: Pool, hashes: Sequence[bytes]) -> dict[bytes, Message]:
+async def read_messages(pool: Pool, hashes: Sequence[bytes]) -> Sequence[Row]:
     """Topic and payload of messages, by hash.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    with translated("reading dead letters"):
-        rows = await pool.fetch(queries("letter_box")["messages"], hashes)
-    return {row["hash"]: (row["topic"], row["payload"]) for row in rows}
+    with translated("reading dead messages"):
+        rows: Any = await pool.fetch(queries("dead_letters")["messages"], hashes)
+    found: Sequence[Row] = rows
+    return found
 
 
-def _letter(row: Any) -> Letter:
-    return Letter(**dict(row))
+async def pages(pool: Pool, wanted: Wanted) -> AsyncIterator[Sequence[Row]]:
+    """All letters that fit, some messages at a time in the order of their hashes.
+
+    Raises:
+        NotFound: an id is none.
+        StoreUnavailable: the server is away.
+    """
+    after = b""
+    while True:
+        with translated("paging through dead letters"):
+            rows: Any = await pool.fetch(
+                queries("dead_letters")["page"], *wanted.arguments, after, _MESSAGES
+            )
+        if not rows:
+            return
+        yield rows
+        after = rows[-1]["hash"]
 
 
-def _range(name: str) -> tuple[bytes, bytes, int]:
-    """From and to which hash an id reaches, and its index."""
-    start, _, index = name.partition(":")
-    fits = SHORT <= len(start) <= _WHOLE and index.isdecimal() and len(index) < SHORT
-    try:
-        low, high = (bytes.fromhex(start.ljust(_WHOLE, digit)) for digit in "0f")
-    except ValueError:
-        fits = False
-    if not fits:
-        raise SettingsError(
-            f"{name!a} is no id of a dead letter: twelve hexadecimal digits, a colon and an index"
+async def purge(pool: Pool, wanted: Wanted) -> Purged:
+    """Throw away all letters that fit, in short transactions.
+
+    Raises:
+        NotFound: an id is none.
+        StoreUnavailable: the server is away.
+    """
+    total = Purged()
+    async for rows in pages(pool, wanted):
+        done = await _purge_page(pool, rows, wanted)
+        total = replace(
+            total,
+            letters=total.letters + done.letters,
+            messages=total.messages + done.messages,
+            payload_bytes=total.payload_bytes + done.payload_bytes,
         )
-    return low, high, min(int(index), 2**31 - 1)
+    return total
+
+
+async def purge_older(pool: Pool, days: int) -> Purged:
+    """Throw away what came last more than so many days ago; 0 keeps all for ever.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    if not days:
+        return Purged()
+    return await purge(pool, Wanted(before=datetime.now(UTC) - timedelta(days=days)))
+
+
+async def _purge_page(pool: Pool, rows: Sequence[Row], wanted: Wanted) -> Purged:
+    """Held messages get no letters meanwhile, but a letter may have come again just before."""
+    found = queries("dead_letters")
+    hashes = sorted({row["hash"] for row in rows})
+    with translated("purging dead letters"):
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(found["hold"], hashes)
+            gone = await connection.fetch(
+                found["purge"],
+                [row["hash"] for row in rows],
+                [row["index"] for row in rows],
+                wanted.before,
+            )
+            empty = await connection.fetchrow(found["drop_empty"], hashes)
+    if empty is None:
+        return Purged(len(gone))
+    return Purged(len(gone), empty["messages"], empty["bytes"])
+
+
+def _parsed(name: str) -> tuple[str, int]:
+    match = _ID.match(name)
+    if match is None:
+        raise NotFound(f"{name!a} is no dead letter's id, such as 3fa9c2d01b7e:0")
+    return match[1], int(match[2])

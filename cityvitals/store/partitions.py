@@ -40,8 +40,9 @@ class Partitions:
             return  # as nearly always
         needed = {_month(t) for t in np.unique(times_us // 86_400_000_000) * 86_400_000_000}
         for month in sorted(needed - self._known):
-            async with self._pool.acquire() as connection:
-                await create_partition(connection, self._table, month)
+            with translated(f"creating a partition of {self._table}"):
+                async with self._pool.acquire() as connection:
+                    await create_partition(connection, self._table, month)
             self._known.add(month)
 
 

@@ -1,6 +1,7 @@
 """Connections: opened once per process, in UTC, named after their process, bounded in time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ _WRONG_DSN = (
     asyncpg.exceptions.ClientConfigurationError,
     OverflowError,  # a port above 65535
 )
+_READ_ONLY = "default_transaction_read_only"
+_RENEW_S = 1.0
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -38,6 +41,25 @@ async def _prepare(connection: Any) -> None:
         decoder=msgspec.json.decode,
         schema="pg_catalog",
     )
+
+
+class _Renewal:
+    """Replaces connections of a time when the database was read-only.
+
+    A session keeps the `default_transaction_read_only` that it began with, so it would refuse to
+    write for ever. Where it is meant to stay, connecting anew now and then costs little.
+    """
+
+    def __init__(self) -> None:
+        self.pool: Pool | None = None
+        self._again_at = 0.0
+
+    async def check(self, connection: Any) -> None:
+        """Have all connections replaced when they are next taken, if this one is read-only."""
+        is_read_only = getattr(connection.get_settings(), _READ_ONLY, "off") == "on"
+        if is_read_only and self.pool is not None and time.monotonic() >= self._again_at:
+            self._again_at = time.monotonic() + _RENEW_S
+            await self.pool.expire_connections()
 
 
 @asynccontextmanager
@@ -52,11 +74,15 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
         SettingsError: user, password, database or the DSN itself is wrong; never the password.
         StoreUnavailable: the server cannot be reached.
     """
+    renewal = _Renewal()
     with translated("connecting to the database"):
         try:
             pool = await asyncpg.create_pool(
                 settings.dsn.get_secret_value(),
-                min_size=1,
+                # One at once, to tell wrong settings; no floor, since asyncpg would log a traceback
+                # each time it fails to restore it while the server is away.
+                init_size=1,
+                min_size=0,
                 max_size=settings.pool_size,
                 timeout=settings.connect_timeout_seconds,
                 command_timeout=settings.command_timeout_seconds,
@@ -66,9 +92,11 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
                     "idle_in_transaction_session_timeout": "60s",
                 },
                 init=_prepare,
+                reset=renewal.check,
             )
         except _WRONG_DSN as error:
             raise SettingsError(f"CITYVITALS_DATABASE__DSN: {error}") from None
+    renewal.pool = pool
     try:
         yield pool
     finally:

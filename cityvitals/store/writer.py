@@ -8,11 +8,14 @@ everything looked up.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cityvitals.domain.arrays import READING, Records, empty
+from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, READING, Records, empty
+from cityvitals.domain.logbody import encode_readings
+from cityvitals.domain.names import LogKind
 from cityvitals.errors import StoreConflict
 from cityvitals.store.batch import Batch, Outcomes
 from cityvitals.store.booking import (
@@ -31,11 +34,15 @@ from cityvitals.store.lanes import Lane, LogEntry, has_committed, write_log
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.ledger import Books, book
 from cityvitals.store.lookup import change_current, find_current, find_earlier, keep_beside, lock
+from cityvitals.store.numbers import count_numbers
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.recent import Recent, repeats
 from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
+
+_MARK: Final = LogEntry(0, LogKind.READINGS, encode_readings(empty(LOG_SEEN), empty(LOG_READING)))
+"""An entry that tells nothing but that its transaction went through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +187,12 @@ class ReadingWriter:
     async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""
         batch, written = made.batch, made.written
-        if batch.book_as:
-            await settle_dead_letters(connection, batch.settled, batch.rejected)
-        else:
-            await keep_dead_letters(connection, batch.rejected)
+        await settle_dead_letters(connection, batch.settled, batch.rejected)
+        await keep_dead_letters(connection, batch.rejected, again=bool(batch.book_as))
         await book(connection, self._lane.name, made.ledger)
-        numbers = await write_log(connection, self._lane, made.entries)
+        await count_numbers(connection, batch, written.became == Became.STORED)
+        # A batch without readings leaves a mark too, or a lost answer would have it booked twice.
+        numbers = await write_log(connection, self._lane, made.entries or [_MARK])
         return _Done(numbers, outcomes(batch, written), written)
 
     def _settle(self, work: _Work, done: _Done) -> None:

@@ -32,11 +32,12 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadReading:
-    """A reading of a pack that cannot be taken, by its index in the pack."""
+    """A reading of a pack that cannot be taken, by its index; seq is -1 where it has none."""
 
     index: int
     reason: Reason
     detail: str
+    seq: int = -1
 
 
 @dataclass(slots=True)

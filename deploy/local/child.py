@@ -13,10 +13,11 @@ from typing import Final
 
 import psutil
 
+import cityvitals
 from cityvitals.errors import SettingsError
 from deploy.local.last_words import last_words
 
-_LEASH: Final = Path(__file__).with_name("leash.py")
+_LEASH: Final = Path(cityvitals.__file__).with_name("leash.py")
 _POLL_SECONDS: Final = 0.02
 _KILL_SECONDS: Final = 10.0
 _LAST_BYTES: Final = 8192

@@ -76,6 +76,12 @@ class Plan:
         for name, port in self.health_ports.items():
             setting = f"CITYVITALS_{sections[name]}__HEALTH_PORT"
             uses.append(PortUse(port, f"the health of {name}", setting))
+        ingest = self.settings.ingest
+        for number in range(1, ingest.workers):
+            purpose = f"the health of ingest's worker {number}"
+            uses.append(
+                PortUse(ingest.worker_port(number), purpose, "CITYVITALS_INGEST__HEALTH_PORT")
+            )
         return uses
 
     def environment(self, dsn: str) -> dict[str, str]:

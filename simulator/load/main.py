@@ -1,7 +1,5 @@
 """The load generator's composition root."""
 
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -19,6 +17,7 @@ from cityvitals.errors import SettingsError
 from cityvitals.service import EXIT_FAILED, EXIT_OK
 from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.telemetry import configure_logging
+from cityvitals.tls import client_context
 from simulator.load.generator import Generator, Pace, Progress
 from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.order import Shares
@@ -72,7 +71,7 @@ def run(settings: Settings, options: Options) -> int:
     """
     configure_logging(settings.log, "load")
     _check(options)
-    plan, tls = plan_of(options, time.time_ns() // 1000), _tls(settings.broker)
+    plan, tls = plan_of(options, time.time_ns() // 1000), client_context(settings.broker)
     name = f"cityvitals-load-{options.city}-{os.getpid()}"
     if options.declare:
         declare(settings.broker, plan.town.declarations(), f"{name}-declare", tls)
@@ -186,14 +185,6 @@ def _check(options: Options) -> None:
     for name, number, low, high in bounds:
         if not low <= number <= high:
             raise SettingsError(f"load: {name}: expected {low:g} to {high:g}, got {number:g}")
-
-
-def _tls(broker: BrokerSettings) -> ssl.SSLContext | None:
-    """What the settings say about TLS, where this build has settings for it."""
-    if importlib.util.find_spec("cityvitals.tls") is None:
-        return None
-    found: ssl.SSLContext | None = importlib.import_module("cityvitals.tls").client_context(broker)
-    return found
 
 
 def _write(path: Path, summary: Summary) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import gcd
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ _STRETCH: Final = (50, 2000)
 _ZONE_SENSORS: Final = 20
 _ZONES: Final = 50
 _LOWEST: Final = 10 * digits.VALUE_SCALE
+_MOST_READINGS: Final = 5_000_000
+"""A template holds a message of each sensor and variant, about 100 bytes a reading."""
 _VALUES: Final = 30 * digits.VALUE_SCALE
 _FIRST_SEQ: Final = 1_000_000_000
 _STEADY_PLACE: Final = 1 << 62
@@ -43,12 +46,17 @@ _OUTCOMES: Final = {
 """Of a spoilt message all but one reading are good."""
 
 
+Key = tuple[str, str, str, str, int]
+"""(city, sensor, quantity, channel, observed at in microseconds)."""
+
+
 class Message(NamedTuple):
     """One of a plan, for who sends it by other means.
 
     Attributes:
         sensor: who sends it.
         poison: how it is spoilt, or None.
+        spoilt: index of the reading that is spoilt; -1 where none is.
         truth: what must become of its readings, sent in the plan's order.
     """
 
@@ -56,14 +64,17 @@ class Message(NamedTuple):
     topic: str
     payload: bytes
     poison: Poison | None
+    spoilt: int
     truth: Truth
 
     @property
-    def keys(self) -> list[tuple[str, str, str, str, int]]:
-        """(city, sensor, quantity, channel, observed at) of its readings that can be decoded."""
-        pack = decode(self.payload)
-        place = (self.sensor.city, self.sensor.id)
-        return [(*place, q, ch, t) for q, ch, t in zip(pack.q, pack.ch, pack.t_us, strict=True)]
+    def readings(self) -> list[tuple[Key, float]]:
+        """Key and value of each of its readings that is to be taken."""
+        if self.poison is Poison.UNDECODABLE:
+            return []
+        pack, place = decode(self.payload), (self.sensor.city, self.sensor.id)
+        rows = zip(pack.index, pack.q, pack.ch, pack.t_us, pack.v, strict=True)
+        return [((*place, q, ch, t), v) for index, q, ch, t, v in rows if index != self.spoilt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +118,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         _within("--pack", self.pack, 1, MOST_PACK)
-        _within("--sensors", self.town.size, 1, 1_000_000)
-        shares = self.shares
+        shares, variants = self.shares, PER_SENSOR // gcd(self.pack, PER_SENSOR)
+        size = self.town.size * variants * self.pack
+        _within("--sensors, times readings of each in the template", size, 1, _MOST_READINGS)
         for name in ("duplicates", "revisions", "poison", "reorder"):
             _within(f"--{name}", getattr(shares, name), 0, 1)
         told = shares.duplicates + shares.revisions + shares.poison
@@ -176,6 +188,7 @@ class Plan:
                     template.topics[which],
                     packet[template.forms[template.form[row]].begin :].tobytes(),
                     None if poison == CLEAN else KINDS[poison],
+                    -1 if poison == CLEAN else self._spoilt(int(block.stretch.fresh[number])),
                     self.truth(block.stretch.part(number, number + 1)),
                 )
 
@@ -242,10 +255,14 @@ class Plan:
         size = [seen[one.city, one.gateway] for one in self.town.sensors]
         return np.array(size, np.int64), np.array(place, np.int64)
 
+    def _spoilt(self, fresh: int) -> int:
+        """Which reading of a message is spoilt, if it is."""
+        return fresh % self.pack
+
     def _spoil(self, packets: Bytes, row: Ints, stretch: Stretch) -> None:
         for number in np.flatnonzero(stretch.poison != CLEAN).tolist():
             form = self.template.forms[self.template.form[row[number]]]
-            place = form.places[int(stretch.fresh[number]) % self.pack]
+            place = form.places[self._spoilt(int(stretch.fresh[number]))]
             spoil(packets[number], KINDS[int(stretch.poison[number])], form.begin, place)
 
 

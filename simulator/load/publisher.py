@@ -13,6 +13,7 @@ from typing import Final
 
 from cityvitals.errors import SettingsError
 from cityvitals.settings import BrokerSettings
+from cityvitals.tls import explain, password_of
 from simulator.load.packet import (
     DISCONNECT,
     ProtocolError,
@@ -41,7 +42,7 @@ class Publisher:
 
     Raises:
         BrokerAway: nobody is there, or it does not answer.
-        SettingsError: it does not know the credentials.
+        SettingsError: it does not know the credentials, or the certificates do not fit.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class Publisher:
         self._unwritten = bytearray()
         try:
             self._socket = _opened(broker, tls)
+        except ssl.SSLError as error:  # a certificate does not mend itself
+            raise SettingsError(explain(broker, error)) from None
         except OSError as error:
             raise BrokerAway(f"{self.place}: {error}") from None
         self.window = min(in_flight, self._greeted(broker, client_id))
@@ -170,6 +173,9 @@ class Publisher:
         """The broker's Receive Maximum; a connection that it does not want is closed."""
         try:
             return self._shake_hands(broker, client_id)
+        except ssl.SSLError as error:  # TLS 1.3 refuses a client's certificate only now
+            self._socket.close()
+            raise SettingsError(explain(broker, error)) from None
         except (OSError, ProtocolError) as error:
             self._socket.close()
             raise BrokerAway(f"{self.place}: {error}") from None
@@ -179,8 +185,8 @@ class Publisher:
 
     def _shake_hands(self, broker: BrokerSettings, client_id: str) -> int:
         """The broker's Receive Maximum."""
-        secret = None if broker.password is None else broker.password.get_secret_value()
-        self._socket.sendall(connect_packet(client_id, broker.username, secret))
+        hello = connect_packet(client_id, broker.username, password_of(broker))
+        self._socket.sendall(hello)
         answer, packet = b"", b""
         while not packet:
             received = self._socket.recv(_READ)

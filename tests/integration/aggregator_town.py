@@ -97,8 +97,7 @@ class Row(NamedTuple):
 _WIPE: Final = """
 truncate city, zone, gateway, sensor, placement, series, series_declaration, reading,
     reading_revision, lane, commit_log, checkpoint, rollup, indicator, indicator_latest, change,
-    fact, "limit", rule, dead_message, dead_letter, ledger
-    restart identity cascade;
+    fact, "limit", rule, dead_letter, ledger restart identity cascade;
 update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false;
 """
 

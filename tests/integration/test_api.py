@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.parameters import make_cursor
-from api.schemas import Cities, City, Indicators, Problem, Zones
+from api.schemas import Cities, City, Indicators, Ledger, Problem, Zones
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow
 from cityvitals.store.pool import Pool
@@ -258,3 +258,25 @@ def test_windows_far_apart_are_found_over_partitions(
     found = items(client, HISTORY, zone="centro", limit=2)
     assert datetime.fromisoformat(found[0]["window_begin"]) < old
     assert len(found) == 2
+
+
+def test_ledger_says_what_became_of_everything(
+    client: httpx.Client, database: DatabaseSettings
+) -> None:
+    async def book(pool: Pool) -> None:
+        await pool.execute(
+            "insert into ledger (lane, city, gateway, received, stored, rejected) "
+            "values ('a', $1, 'gw', 3, 2, 1), ('b', $1, 'gw', 1, 1, 0)",
+            CITY,
+        )
+        await pool.execute(
+            "insert into lane_worker (lane, share, broker, epoch, in_flight) "
+            "values ('a', 's', 'b', 1, 7)"
+        )
+
+    with_pool(database, book)
+    answer = client.get(f"/v1/cities/{CITY}/ledger").json()
+    Ledger.model_validate(answer)
+    assert [(one["gateway"], one["received"]) for one in answer["gateways"]] == [("gw", 4)]
+    assert answer["closes"] and answer["in_flight"] == {"messages": 7, "workers": 1}
+    problem(client, 404, "/v1/cities/nowhere/ledger")

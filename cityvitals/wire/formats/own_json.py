@@ -1,23 +1,24 @@
 """The own JSON payload: a reading, an array of them, or `{"readings": [...]}`; both ways, pure.
 
 `decode` first takes the whole pack at once, typed. Only a pack that does not fit is looked at
-reading by reading, so that one bad reading rejects only itself.
+reading by reading, so that one bad reading rejects only itself. A reading without `t` is one, too:
+its time is that of the message's arrival, if its gateway may send such.
 """
 
-import json
-import math
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from cityvitals.domain.names import is_identifier
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import iso
 from cityvitals.errors import MalformedPayload
+from cityvitals.wire import json_text
+from cityvitals.wire.format import Format
 from cityvitals.wire.instant import read_instant, read_instants
-from cityvitals.wire.pack import BadReading, Pack, Reading
+from cityvitals.wire.pack import Pack, Reading
+from cityvitals.wire.rows import MOST_READINGS, Rows, channel, number
 
 _INT8_MAX: Final = 2**63 - 1
 _Count = Annotated[int, msgspec.Meta(ge=0, le=_INT8_MAX)]
@@ -51,17 +52,13 @@ class _Object(msgspec.Struct, gc=False):
 _DECODER: Final = msgspec.json.Decoder(list[Row] | _Object)
 
 
-def decode(payload: bytes) -> Pack:
-    """The readings of a message.
-
-    Raises:
-        MalformedPayload: the whole message cannot be decoded.
-    """
+def decode_typed(payload: bytes) -> Pack | None:
+    """The readings of a message that fits as it stands; None where it needs a closer look."""
     rows = typed(payload)
     if rows is not None:
         with suppress(MalformedPayload):
             return _columns(rows)
-    return _one_by_one(_readings_of(_parse(payload)))
+    return None
 
 
 def typed(payload: bytes) -> list[Row] | None:
@@ -70,14 +67,59 @@ def typed(payload: bytes) -> list[Row] | None:
     For whoever reads many messages at once; channels and times are not looked at yet.
     """
     try:
-        return _typed(_DECODER.decode(payload))
+        rows = _typed(_DECODER.decode(payload))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MalformedPayload):
         return None
+    return rows if len(rows) <= MOST_READINGS else None
+
+
+def decode(payload: bytes) -> Pack:
+    """The readings of a message.
+
+    Raises:
+        MalformedPayload: the whole message cannot be decoded.
+    """
+    pack = decode_typed(payload)
+    return read(json_text.parse(payload)) if pack is None else pack
+
+
+def claims(message: Any) -> bool:
+    """Whether any part of a message words a reading as this format does."""
+    if isinstance(message, dict) and "q" not in message:
+        message = message.get("readings")
+    entries = message if isinstance(message, list) else [message]
+    return any(isinstance(entry, dict) and "q" in entry for entry in entries)
+
+
+def read(message: Any) -> Pack:
+    """The readings of parsed JSON, each of them looked at.
+
+    Raises:
+        MalformedPayload: it is no message of this format.
+    """
+    rows = Rows()
+    for entry in _readings_of(message):
+        try:
+            reading = _checked(entry)
+        except MalformedPayload as error:
+            rows.reject(error, _number_of(entry))
+        else:
+            rows.add(reading, relative="t" not in entry)
+    return rows.done()
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
     """The message that holds readings; `decode` gives them back."""
     return msgspec.json.encode([_worded(reading) for reading in readings])
+
+
+def _number_of(entry: Any) -> int:
+    """The running number of a reading that cannot be taken; -1 where it has none."""
+    try:
+        found = _count(entry, "seq") if isinstance(entry, dict) else None
+    except MalformedPayload:
+        return -1
+    return -1 if found is None else found
 
 
 def _typed(message: list[Row] | _Object) -> list[Row]:
@@ -94,10 +136,12 @@ def _typed(message: list[Row] | _Object) -> list[Row]:
 
 def _columns(readings: list[Row]) -> Pack:
     """The parallel lists of typed readings; raises where any of them needs a closer look."""
+    if len(readings) > MOST_READINGS:
+        raise MalformedPayload(Reason.TOO_LARGE, f"more than {MOST_READINGS} readings")
     channels = [r.ch for r in readings]
     if any(channels):
-        for channel in set(channels):
-            _channel(channel)
+        for one in set(channels):
+            channel(one, "key 'ch'")
     return Pack(
         instants([r.t for r in readings]),
         [r.q for r in readings],
@@ -123,14 +167,6 @@ def instants(given: list[str | int | float]) -> list[int]:
     return [read_instant(one) for one in given] if found is None else found
 
 
-def _parse(payload: bytes) -> Any:
-    """Any JSON, and the NaN and Infinity that some encoders write as numbers."""
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise MalformedPayload(Reason.UNDECODABLE, f"not JSON: {str(error)[:200]}") from None
-
-
 def _readings_of(message: Any) -> list[Any]:
     if isinstance(message, dict):
         message = message.get("readings", [message])
@@ -141,61 +177,24 @@ def _readings_of(message: Any) -> list[Any]:
     return message
 
 
-def _one_by_one(given: list[Any]) -> Pack:
-    pack = Pack()
-    for index, entry in enumerate(given):
-        try:
-            reading = _checked(entry)
-        except MalformedPayload as error:
-            pack.bad.append(BadReading(index, Reason(error.reason), error.detail))
-        else:
-            _append(pack, index, reading)
-    return pack
-
-
-def _append(pack: Pack, index: int, reading: Reading) -> None:
-    pack.t_us.append(reading.t_us)
-    pack.q.append(reading.q)
-    pack.v.append(reading.v)
-    pack.u.append(reading.u)
-    pack.rev.append(reading.rev)
-    pack.seq.append(reading.seq)
-    pack.ch.append(reading.ch)
-    pack.index.append(index)
-
-
 def _checked(entry: Any) -> Reading:
     """One reading, each of its parts looked at."""
     if not isinstance(entry, dict):
         raise MalformedPayload(Reason.UNKNOWN_SCHEMA, f"{type(entry).__name__} is no reading")
-    if "t" not in entry:
-        raise MalformedPayload(Reason.NO_TIME, "no key 't'")
     if not isinstance(entry.get("q"), str):
         raise MalformedPayload(Reason.UNKNOWN_QUANTITY, "key 'q' must be text")
     if not isinstance(entry.get("u", ""), str):
         raise MalformedPayload(Reason.BAD_UNIT, "key 'u' must be text")
     rev, seq = _count(entry, "rev"), _count(entry, "seq")
     return Reading(
-        read_instant(entry["t"]),
+        read_instant(entry["t"]) if "t" in entry else 0,
         entry["q"],
-        _number(entry.get("v")),
+        number(entry.get("v"), "key 'v'"),
         entry.get("u", ""),
         rev or 0,
         seq,
-        _channel(entry.get("ch", "")),
+        channel(entry.get("ch", ""), "key 'ch'"),
     )
-
-
-def _number(given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise MalformedPayload(Reason.NO_NUMBER, f"key 'v' holds {type(given).__name__}")
-    try:
-        value = float(given)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise MalformedPayload(Reason.NO_NUMBER, f"key 'v' is {value}")
-    return value
 
 
 def _count(entry: dict[str, Any], key: str) -> int | None:
@@ -207,22 +206,25 @@ def _count(entry: dict[str, Any], key: str) -> int | None:
     return given
 
 
-def _channel(given: Any) -> str:
-    if given == "":
-        return ""  # nearly always, so before the costlier look
-    if not (isinstance(given, str) and given.isascii() and is_identifier(given)):
-        raise MalformedPayload(Reason.UNKNOWN_SCHEMA, "key 'ch' must be letters, digits, . _ -")
-    return given
-
-
 def _worded(reading: Reading) -> dict[str, Any]:
+    # The device is the topic's to say: what a reading names is left out.
     words: dict[str, Any] = {"t": iso(reading.t_us), "q": reading.q, "v": reading.v}
-    if reading.u:
-        words["u"] = reading.u
-    if reading.rev:
-        words["rev"] = reading.rev
+    more = {"u": reading.u, "rev": reading.rev, "ch": reading.ch}
+    words |= {key: word for key, word in more.items() if word}
     if reading.seq is not None:
         words["seq"] = reading.seq
-    if reading.ch:
-        words["ch"] = reading.ch
     return words
+
+
+FORMAT: Final = Format(
+    "own_json",
+    json_text.parse,
+    claims,
+    read,
+    encode,
+    (
+        Reading(1_795_428_900_000_000, "no2", 23.4, "ug/m3"),
+        Reading(1_795_428_900_123_456, "air_temperature", 4.1, "Cel", 2, 812),
+        Reading(1_795_428_960_000_000, "no2", -1.5, ch="b"),
+    ),
+)

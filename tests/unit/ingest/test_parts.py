@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,16 @@ def test_what_can_never_be_routed_is_refused_by_name() -> None:
     assert isinstance(unknown, Refused) and unknown.reason == Reason.UNKNOWN_QUANTITY
     assert isinstance(unfit, Refused) and unfit.reason == Reason.BAD_UNIT
     assert routes.make(found, ("so2", "", "")) is None
+
+
+def test_what_is_turned_away_keeps_its_running_number() -> None:
+    given = [
+        {"t": "2026-11-23T10:15:00Z", "q": "no2", "v": None, "seq": 7},
+        {"t": "2026-11-23T10:15:00Z", "q": "no2", "v": 1, "seq": 8},
+        {"t": "2026-11-23T10:15:00Z", "q": "no2", "v": 1, "seq": -1},
+        "nonsense",
+    ]
+    part = only(json.dumps(given).encode())
+    assert [(one.index, one.seq) for one in part.rejections] == [(0, 7), (2, -1), (3, -1)]
+    part.reject_readings(Reason.NOT_ALLOWED, "")
+    assert [one.seq for one in part.rejections] == [7, -1, -1, 8]

@@ -53,6 +53,12 @@ def test_a_setting_in_the_file_counts_like_one_in_the_environment(tmp_path: Path
     assert plan.broker_port == 8883
 
 
+def test_workers_of_ingest_have_a_port_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITYVITALS_INGEST__WORKERS", "3")
+    ports = [use.port for use in _plan().ports() if "health of ingest" in use.purpose]
+    assert ports == [9101, 9111, 9121]
+
+
 def test_each_port_names_what_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITYVITALS_AGGREGATOR__HEALTH_PORT", "9222")
     uses = {use.setting: use.port for use in _plan().ports()}

@@ -46,8 +46,11 @@ class Twin:
         for bad in pack.bad:
             self._reject(bad.reason)
         place = topic.parse(message.topic)
-        for t, q, v, u, ch in zip(pack.t_us, pack.q, pack.v, pack.u, pack.ch, strict=True):
-            if (reason := _refused(t, q, u)) is not None:
+        columns = zip(pack.t_us, pack.q, pack.v, pack.u, pack.ch, strict=True)
+        for row, (t, q, v, u, ch) in enumerate(columns):
+            if row in pack.relative:
+                self._reject(Reason.NO_TIME)
+            elif (reason := _refused(t, q, u)) is not None:
                 self._reject(reason)
             else:
                 self.truth.outcomes[self._outcome((place, q, ch, t), v)] += 1
@@ -89,15 +92,16 @@ def test_truth_is_what_a_plain_receiver_finds(
     seed: int, pack: int, sensors: int, shares: Shares, *, numbered: bool
 ) -> None:
     made = plan(1000, seed=seed, pack=pack, sensors=sensors, shares=shares, numbered=numbered)
-    twin = Twin()
+    twin, keys = Twin(), set()
     for message in made:
+        keys |= {key for key, _ in message.readings}
         before = Counter(twin.truth.outcomes)
         twin.take(message)
         assert +message.truth.outcomes == twin.truth.outcomes - before
     found = summed(list(made))
     assert found == twin.truth
     assert found.readings == found.outcomes.total()
-    assert twin.truth.outcomes[Outcome.STORED] == len(twin.said)
+    assert twin.truth.outcomes[Outcome.STORED] == len(twin.said) == len(keys)
 
 
 def test_the_same_seed_sends_the_same_bytes_and_another_seed_others() -> None:
@@ -116,7 +120,7 @@ def test_a_longer_plan_begins_as_a_shorter_one() -> None:
 
 def test_every_reading_of_a_plain_load_is_of_its_own_time_and_none_in_the_future() -> None:
     made = plan(5000)
-    keys = [key for message in made for key in message.keys]
+    keys = [key for message in made for key, _ in message.readings]
     assert len(set(keys)) == len(keys) == summed(list(made)).outcomes[Outcome.STORED]
     assert all(made.begin_us <= key[-1] < NOW_US for key in keys)
     assert made.end_us == NOW_US
@@ -132,7 +136,7 @@ def test_a_plan_of_any_length_has_room_in_two_days() -> None:
 def test_series_report_in_turn_and_their_times_rise(pack: int) -> None:
     times: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for message in plan(10_000, pack=pack, sensors=10):
-        for key in message.keys:
+        for key, _ in message.readings:
             times[key[:-1]].append(key[-1])
     assert len(times) == 100
     assert all(found == sorted(found) for found in times.values())
@@ -143,7 +147,7 @@ def test_intervals_of_a_series_never_overlap() -> None:
     times: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for message in made:
         if message.sensor.domain == "energy":
-            for key in message.keys:
+            for key, _ in message.readings:
                 times[key[:-1]].append(key[-1])
     gaps = {b - a for found in times.values() for a, b in pairwise(found)}
     assert gaps == {made.town.step_us}
@@ -172,6 +176,7 @@ def test_every_kind_of_poison_occurs_and_spoils_what_it_says() -> None:
         ({"pack": 501}, "--pack"),
         ({"pack": 0}, "--pack"),
         ({"sensors": 0}, "--sensors"),
+        ({"sensors": 100_001, "pack": 50}, "--sensors, times"),
         ({"shares": Shares(duplicates=1.5)}, "--duplicates"),
         ({"shares": Shares(0.5, 0.5, 0.5)}, "together"),
     ],

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cityvitals.domain.times import EARLIEST_US, LATEST_US, US, to_us
+from cityvitals.domain.times import EARLIEST_US, LATEST_US, to_us
 from cityvitals.errors import MalformedPayload
 from cityvitals.wire.formats.own_json import decode, encode
 from cityvitals.wire.instant import read_instant, read_instants
 from cityvitals.wire.pack import Pack, Reading
+from cityvitals.wire.rows import MOST_READINGS
+from tests.unit.wire.messages import check_total, readings_of
 
 TIMES = st.integers(EARLIEST_US, LATEST_US)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
@@ -26,12 +28,6 @@ READINGS = st.builds(
     st.just("") | NAMES,
     st.just(""),
 )
-
-
-def readings_of(pack: Pack) -> list[Reading]:
-    columns = zip(pack.t_us, pack.q, pack.v, pack.u, pack.rev, pack.seq, pack.ch, strict=True)
-    assert pack.device == []
-    return [Reading(*column) for column in columns]
 
 
 def only(payload: Any) -> Pack:
@@ -54,7 +50,7 @@ def test_decoding_mutated_bytes_gives_a_pack_or_malformed(
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(payload) - 1))
         payload[place] = data.draw(st.integers(0, 255))
-    check_total(bytes(payload))
+    check_total(decode, bytes(payload))
 
 
 @given(st.binary())
@@ -67,27 +63,13 @@ def test_decoding_mutated_bytes_gives_a_pack_or_malformed(
 @example(b'{"readings":null}')
 @example(b'[{"t":"2026-01-01T00:00:00Z","q":"\\ud800","v":1}]')
 def test_decoding_any_bytes_gives_a_pack_or_malformed(payload: bytes) -> None:
-    check_total(payload)
-
-
-def check_total(payload: bytes) -> None:
-    try:
-        pack = decode(payload)
-    except MalformedPayload:
-        return
-    sizes = {len(getattr(pack, name)) for name in ("t_us", "q", "v", "u", "rev", "seq", "ch")}
-    assert sizes == {len(pack.index)}
-    assert all(EARLIEST_US <= t <= LATEST_US + US for t in pack.t_us)
-    assert all(map(math.isfinite, pack.v))
-    assert all(bad.detail.isascii() for bad in pack.bad)
-    places = pack.index + [bad.index for bad in pack.bad]
-    assert sorted(places) == list(range(len(places)))
+    check_total(decode, payload)
 
 
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({"q": "pm10", "v": 1}, "no_time"),
+        ({"t": None, "q": "pm10", "v": 1}, "no_time"),
         ({"t": "2026-01-01T00:00:00", "q": "pm10", "v": 1}, "no_time"),
         ({"t": "2026-13-01T00:00:00Z", "q": "pm10", "v": 1}, "no_time"),
         ({"t": 1.7e12, "q": "pm10", "v": 1}, "no_time"),
@@ -113,6 +95,19 @@ def test_one_bad_reading_rejects_only_itself(entry: Any, reason: str) -> None:
     assert [(bad.index, bad.reason) for bad in pack.bad] == [(1, reason)]
     assert pack.index == [0, 2]
     assert pack.v == [3.0, 3.0]
+
+
+def test_a_reading_without_a_time_counts_from_arrival() -> None:
+    pack = only([{"t": 1, "q": "no2", "v": 2}, {"q": "pm10", "v": 1}])
+    assert (pack.t_us, pack.relative, pack.bad) == ([1_000_000, 0], [1], [])
+    assert only({"q": "pm10", "v": 1}).relative == [0]
+
+
+def test_a_message_of_too_many_readings_is_too_large() -> None:
+    reading = {"t": 1, "q": "no2", "v": 2}
+    assert len(only([reading] * MOST_READINGS).v) == MOST_READINGS
+    with pytest.raises(MalformedPayload, match="too_large"):
+        only([reading] * (MOST_READINGS + 1))
 
 
 def test_a_message_is_a_reading_or_an_array_or_an_object_with_readings() -> None:

@@ -1,0 +1,88 @@
+"""What docs/gateways.md tells a vendor works: its program is run against the shipped broker."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cityvitals.wire import meta, payload
+from deploy.local.broker import find_mosquitto
+from tests.servers import Background
+from tests.tls_broker import GATEWAYS, Peer, SecureBroker, until
+
+PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+SHELL = re.findall(r"mosquitto_pub .*? -t (\S+) -m '(.*?)'", PAGE.read_text(), re.DOTALL)
+ACCOUNT = "vitalia/air/g1"
+BASE = f"city/v1/{ACCOUNT}"
+
+pytestmark = pytest.mark.mosquitto
+
+
+@pytest.fixture(scope="module")
+def secure(background: Background) -> Iterator[SecureBroker]:
+    if not (find_mosquitto() and shutil.which("openssl") and shutil.which("mosquitto_passwd")):
+        pytest.skip("no mosquitto or openssl here: apt-get install mosquitto openssl")
+    broker = SecureBroker(background)
+    broker.start()
+    yield broker
+    broker.discard()
+
+
+def _run(program: str, secure: SecureBroker) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_ACCOUNT": ACCOUNT,
+        "GATEWAY_PASSWORD": GATEWAYS[ACCOUNT],
+        "GATEWAY_CA_FILE": str(secure.authority.file),
+        "GATEWAY_BROKER": f"localhost:{secure.port}",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=[f"python-{n}" for n in range(len(PROGRAMS))])
+def test_a_program_of_the_page_sends_what_we_can_take(program: str, secure: SecureBroker) -> None:
+    with Peer(secure.service()) as service:
+        for topic in ("city/v1/+/+/+/+/obs", "city/v1/+/+/+/+/meta", "city/v1/+/+/+/status"):
+            service.subscribe(topic)
+        service.publish(f"{BASE}/reject", b"{}")  # for nobody yet: the gateway's first session
+        done = _run(program, secure)
+        assert done.returncode == 0, done.stderr
+        until(lambda: (f"{BASE}/status", b'{"status": "offline"}') in service.messages)
+        got = {topic: sent for topic, sent in service.messages if not topic.endswith("status")}
+    pack = payload.decode(got[f"{BASE}/d1/obs"])
+    assert not pack.bad
+    assert set(pack.q) == {"no2", "air_temperature"}
+    assert {one.q for one in meta.decode_meta(got[f"{BASE}/d1/meta"]).series} == {"no2"}
+
+
+def test_a_reject_finds_the_gateway_after_its_absence(secure: SecureBroker) -> None:
+    assert _run(PROGRAMS[0], secure).returncode == 0
+    with Peer(secure.service()) as service:
+        service.publish(f"{BASE}/reject", b"told while away")
+    assert "told while away" in _run(PROGRAMS[0], secure).stdout
+
+
+@pytest.mark.parametrize(("topic", "message"), SHELL)
+def test_a_message_of_the_page_can_be_taken(topic: str, message: str) -> None:
+    pack = payload.decode(message.encode())
+    assert topic.endswith("/obs")
+    assert pack.q
+    assert not pack.bad
+
+
+def test_the_page_has_examples() -> None:
+    assert PROGRAMS
+    assert SHELL

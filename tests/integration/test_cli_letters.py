@@ -1,0 +1,46 @@
+"""The commands for dead letters and ledger, against a real PostgreSQL."""
+
+import asyncio
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cityvitals.cli import app
+from cityvitals.settings import DatabaseSettings
+from tests.integration.readings import opened
+from tests.integration.test_letters import keep, rejection
+
+
+def cityvitals(*words: str) -> str:
+    answer = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+def test_commands(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fill() -> None:
+        async with opened(database) as pool:
+            bad = rejection(0, payload=b"\xff\x00")
+            await keep(pool, rejection(1), rejection(2), bad)
+
+    asyncio.run(fill())
+    monkeypatch.setenv("CITYVITALS_DATABASE__DSN", database.dsn.get_secret_value())
+    lines = cityvitals("deadletters", "list", "--gateway", "gw", "--json").splitlines()
+    found = {json.loads(line)["id"] for line in lines}
+    assert len(found) == 3
+    shown = [json.loads(cityvitals("deadletters", "show", one, "--json")) for one in found]
+    assert [one["payload_hex"] for one in shown if "payload_hex" in one] == ["ff00"]
+    assert "not_allowed" in cityvitals("deadletters", "list", "--since", "3650d")
+    one = next(each["id"] for each in shown if each["id"].endswith(":1"))
+    assert "1 dead letters: 1 stored" not in cityvitals("deadletters", "replay", one, "--dry-run")
+    assert "1 dead letters: 1 stored" in cityvitals("deadletters", "replay", one)
+    assert "1 rejected" in cityvitals("deadletters", "replay", "--reason", "not_allowed")
+    assert "purged 1 dead letters" in cityvitals("deadletters", "purge", "--yes")
+    assert "it adds up" in cityvitals("ledger")
+    assert json.loads(cityvitals("ledger", "--json"))["total"]["rejected"] == 4
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    answer = CliRunner().invoke(app, ["deadletters", "list", "--since", "yesterday"])
+    assert answer.exit_code == 2
