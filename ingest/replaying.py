@@ -18,7 +18,7 @@ from cityvitals.domain.times import to_us
 from cityvitals.errors import BadTopic
 from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Batch
-from cityvitals.store.dead_letters import letter_hash
+from cityvitals.store.dead_letters import letter_hash, letter_keys
 from cityvitals.store.lanes import take_lane
 from cityvitals.store.letter_box import Row, Wanted, pages, read_messages
 from cityvitals.store.migrate import require_current
@@ -198,6 +198,5 @@ def _indices(messages: Sequence[_Message], parts: Sequence[Part]) -> set[tuple[b
 
 def _settle(batch: Batch, tried: set[tuple[bytes, int]]) -> None:
     """Have the writer remove the letters that are good now, and book all as replayed."""
-    again = {(letter_hash(one.topic, one.payload), one.index) for one in batch.rejected}
-    batch.settled = sorted(tried - again)
+    batch.settled = sorted(tried - set(letter_keys(batch.rejected)))
     batch.book_as = GATEWAY

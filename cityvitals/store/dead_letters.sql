@@ -61,6 +61,17 @@ where ($1::text is null or d.city = $1) and ($2::text is null or d.gateway = $2)
 order by d.last_at desc, d.hash, d.index
 limit $9
 
+-- name: count
+-- How many letters fit.
+select count(*) from dead_letter d
+where ($1::text is null or d.city = $1) and ($2::text is null or d.gateway = $2)
+  and ($3::text is null or d.reason = $3)
+  and ($4::timestamptz is null or d.last_at >= $4)
+  and ($5::timestamptz is null or d.last_at < $5)
+  and ($6::bytea[] is null or exists (
+      select from unnest($6::bytea[], $7::bytea[], $8::integer[]) as i (low, high, index)
+      where d.hash between i.low and i.high and d.index = i.index))
+
 -- name: page
 -- The letters that fit, of the next few messages in the order of their hashes.
 with few as (

@@ -87,6 +87,17 @@ async def list_letters(pool: Pool, wanted: Wanted, limit: int) -> Sequence[Row]:
     return found
 
 
+async def count_letters(pool: Pool, wanted: Wanted) -> int:
+    """How many letters fit.
+
+    Raises:
+        NotFound: an id is none.
+        StoreUnavailable: the server is away.
+    """
+    with translated("counting dead letters"):
+        return int(await pool.fetchval(queries("dead_letters")["count"], *wanted.arguments))
+
+
 async def read_letter(pool: Pool, name: str) -> tuple[Row, bytes]:
     """One letter, and its message's payload.
 
