@@ -20,7 +20,7 @@ from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Batch
 from cityvitals.store.dead_letters import letter_hash, letter_keys
 from cityvitals.store.lanes import take_lane
-from cityvitals.store.letter_box import Row, Wanted, pages, read_messages
+from cityvitals.store.letter_box import Row, Wanted, pages_by_arrival, read_messages
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.writer import ReadingWriter
@@ -98,7 +98,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool = False) -
     done = Replayed()
     async with open_pool(settings.database, "cityvitals replay") as pool:
         runner = None if dry_run else await _runner(pool, settings.ingest)
-        async for letters in pages(pool, wanted):
+        async for letters in pages_by_arrival(pool, wanted):
             messages = await _messages(pool, letters, done)
             if runner is not None and messages:
                 await runner.commit(messages, done)
@@ -154,8 +154,12 @@ async def _messages(pool: Pool, letters: Sequence[Row], done: Replayed) -> list[
         by_hash.setdefault(letter["hash"], []).append(letter)
     done.letters += len(letters)
     found = []
-    for row in await read_messages(pool, list(by_hash)):
-        mine = by_hash[row["hash"]]
+    messages = {row["hash"]: row for row in await read_messages(pool, list(by_hash))}
+    # As they came, so that what came last wins; one that was purged meanwhile is left out.
+    for key, mine in by_hash.items():
+        row = messages.get(key)
+        if row is None:
+            continue
         if _declares(row["topic"]):
             done.left[DECLARATION] += len(mine)
             continue

@@ -99,6 +99,28 @@ where ($1::text is null or d.city = $1) and ($2::text is null or d.gateway = $2)
       where d.hash between i.low and i.high and d.index = i.index))
 order by d.hash, d.index
 
+-- name: now
+-- The server's clock, by which replayed_at is set.
+select clock_timestamp()
+
+-- name: page_by_arrival
+-- The next letters that fit, those that came first before the others, but none that was replayed
+-- since a time, nor what only came a minute after it: a replay ends, whatever comes meanwhile.
+select d.hash, d.index, d.city, d.gateway, d.reason, d.first_at
+from dead_letter d
+where ($1::text is null or d.city = $1) and ($2::text is null or d.gateway = $2)
+  and ($3::text is null or d.reason = $3)
+  and ($4::timestamptz is null or d.last_at >= $4)
+  and ($5::timestamptz is null or d.last_at < $5)
+  and ($6::bytea[] is null or exists (
+      select from unnest($6::bytea[], $7::bytea[], $8::integer[]) as i (low, high, index)
+      where d.hash between i.low and i.high and d.index = i.index))
+  and (d.first_at, d.hash, d.index) > ($9, $10::bytea, $11::integer)
+  and d.first_at < $12::timestamptz + interval '1 minute'
+  and (d.replayed_at is null or d.replayed_at < $12)
+order by d.first_at, d.hash, d.index
+limit $13
+
 -- name: messages
 -- Messages by hash.
 select hash, topic, payload from dead_message where hash = any($1::bytea[]) order by hash

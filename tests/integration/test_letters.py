@@ -189,3 +189,36 @@ def test_letters_of_older_builds_are_moved(database: DatabaseSettings) -> None:
             assert sorted(tuple(row) for row in rows) == [(i, "t", b"bytes") for i in range(3)]
 
     asyncio.run(main())
+
+
+def test_what_came_last_wins_in_a_replay_too(database: DatabaseSettings) -> None:
+    def said(value: int) -> Rejection:
+        pack = json.dumps({"t": BEGIN_US / 1e6, "q": "no2", "v": float(value)}).encode()
+        came_us = BEGIN_US + value * 1_000_000
+        return Rejection(TOPIC, pack, 0, CITY, "gw", Reason.NOT_ALLOWED, "why", came_us)
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, *map(said, range(120)))
+            done = await replay(configured(database), Wanted())
+            assert (done.counts[Outcome.STORED], done.counts[Outcome.REVISED]) == (1, 119)
+            assert [row[2] for row in await current(pool)] == [119.0]
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_fails_again_is_tried_once_a_replay(database: DatabaseSettings) -> None:
+    """Of a message rejected as a whole, readings that fail are letters of their own."""
+    bad = {"t": BEGIN_US / 1e6, "q": "phlogiston", "v": 1.0}
+    mixed = json.dumps([json.loads(PACK)[0], bad, bad]).encode()
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(0, payload=mixed, reason=Reason.UNDECODABLE))
+            done = await replay(configured(database), Wanted())
+            assert (done.letters, done.counts[Outcome.STORED]) == (1, 1)
+            assert done.reasons == {Reason.UNKNOWN_QUANTITY: 2}
+            assert await ledger(pool) == (4, 1, 0, 0, 3)
+            assert [row["index"] for row in await list_letters(pool, Wanted(), 10)] == [1, 2]
+
+    asyncio.run(main())
