@@ -35,10 +35,6 @@ from ingest.screen import screen, tolerance_of
 
 LANE: Final = "replay"
 GATEWAY: Final = "replay"
-_OF_MESSAGES: Final = frozenset(
-    {Reason.UNDECODABLE, Reason.UNKNOWN_SCHEMA, Reason.BAD_TOPIC, Reason.TOO_LARGE}
-)
-"""Why a message is turned away as a whole, before anything of it is read."""
 DECLARATION: Final = "a declaration: have its sender publish it again"
 
 
@@ -166,7 +162,7 @@ async def _messages(pool: Pool, letters: Sequence[Row], done: Replayed) -> list[
         first_us = min(to_us(one["first_at"]) for one in mine)
         arrival = Arrival(row["topic"], row["payload"], first_us, 0, 0, 0)
         wanted = frozenset(one["index"] for one in mine)
-        whole = len(mine) == 1 and mine[0]["index"] == 0 and mine[0]["reason"] in _OF_MESSAGES
+        whole = any(one["whole"] for one in mine)
         found.append(_Message(arrival, wanted, whole))
     return found
 
@@ -184,10 +180,20 @@ def _parts(messages: Sequence[_Message], largest_bytes: int) -> Iterator[Part]:
         for part in read_parts(message.arrival, largest_bytes):
             part.message = place
             if not message.whole:
-                rows = [row for row, at in enumerate(part.pack.index) if at in message.wanted]
-                part.keep(rows)
-                part.rejected = [one for one in part.rejected if one[0] in message.wanted]
-            yield part
+                _narrow(part, message.wanted)
+            # A device that has no letter here is none to be found, or even registered.
+            if part.rejected or part.pack.t_us:
+                yield part
+
+
+def _narrow(part: Part, wanted: frozenset[int]) -> None:
+    """Leave of a part only what is a letter: the rest was taken when it came."""
+    if part.whole:  # now, for instance because the largest message allowed became smaller
+        ((_, reason, detail),) = part.rejected
+        part.rejected = [(at, reason, detail) for at in sorted(wanted)]
+        part.whole = False
+    part.keep([row for row, at in enumerate(part.pack.index) if at in wanted])
+    part.rejected = [one for one in part.rejected if one[0] in wanted]
 
 
 def _indices(messages: Sequence[_Message], parts: Sequence[Part]) -> set[tuple[bytes, int]]:

@@ -71,6 +71,7 @@ async def keep_dead_letters(
             [first.at_us for *_, first in rows],
             [last.at_us for _, last, *_ in rows],
             again,
+            [last.whole for _, last, *_ in rows],
         )
 
 

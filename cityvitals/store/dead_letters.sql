@@ -12,18 +12,19 @@ on conflict (hash) do update set last_at = greatest(m.last_at, excluded.last_at)
 -- name: keep
 -- Keep rejected readings; identical poison raises a counter, and a failed replay only the reason.
 insert into dead_letter as d (hash, index, city, gateway, reason, detail, times, first_at, last_at,
-                              replayed_at)
+                              replayed_at, whole)
 select k.hash, k.index, k.city, k.gateway, k.reason, k.detail, k.times,
        timestamptz 'epoch' + k.first_us * interval '1 microsecond',
        timestamptz 'epoch' + k.last_us * interval '1 microsecond',
-       case when $10 then now() end
+       case when $10 then now() end, k.whole
 from unnest($1::bytea[], $2::integer[], $3::text[], $4::text[],
-            $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[])
-     as k (hash, index, city, gateway, reason, detail, times, first_us, last_us)
+            $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
+            $11::boolean[])
+     as k (hash, index, city, gateway, reason, detail, times, first_us, last_us, whole)
 order by k.hash, k.index
 on conflict (hash, index) do update set
     times = d.times + case when $10::boolean then 0 else excluded.times end,
-    reason = excluded.reason, detail = excluded.detail,
+    reason = excluded.reason, detail = excluded.detail, whole = excluded.whole,
     last_at = greatest(d.last_at, excluded.last_at),
     replayed_at = coalesce(excluded.replayed_at, d.replayed_at)
 
@@ -106,7 +107,7 @@ select clock_timestamp()
 -- name: page_by_arrival
 -- The next letters that fit, those that came first before the others, but none that was replayed
 -- since a time, nor what only came a minute after it: a replay ends, whatever comes meanwhile.
-select d.hash, d.index, d.city, d.gateway, d.reason, d.first_at
+select d.hash, d.index, d.whole, d.first_at
 from dead_letter d
 where ($1::text is null or d.city = $1) and ($2::text is null or d.gateway = $2)
   and ($3::text is null or d.reason = $3)

@@ -34,9 +34,15 @@ PACK = json.dumps(
 
 
 def rejection(
-    index: int, topic: str = TOPIC, payload: bytes = PACK, reason: Reason = Reason.NOT_ALLOWED
+    index: int,
+    topic: str = TOPIC,
+    payload: bytes = PACK,
+    reason: Reason = Reason.NOT_ALLOWED,
+    *,
+    whole: bool = False,
 ) -> Rejection:
-    return Rejection(topic, payload, index, CITY, "gw", reason, "why", BEGIN_US + 9_000_000)
+    came_us = BEGIN_US + 9_000_000
+    return Rejection(topic, payload, index, CITY, "gw", reason, "why", came_us, whole=whole)
 
 
 async def keep(pool: Pool, *rejected: Rejection) -> None:
@@ -214,11 +220,41 @@ def test_a_letter_that_fails_again_is_tried_once_a_replay(database: DatabaseSett
 
     async def main() -> None:
         async with opened(database) as pool:
-            await keep(pool, rejection(0, payload=mixed, reason=Reason.UNDECODABLE))
+            await keep(pool, rejection(0, payload=mixed, reason=Reason.UNSUPPORTED, whole=True))
             done = await replay(configured(database), Wanted())
             assert (done.letters, done.counts[Outcome.STORED]) == (1, 1)
             assert done.reasons == {Reason.UNKNOWN_QUANTITY: 2}
             assert await ledger(pool) == (4, 1, 0, 0, 3)
             assert [row["index"] for row in await list_letters(pool, Wanted(), 10)] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_of_a_message_that_was_read_the_first_reading_is_replayed_alone(
+    database: DatabaseSettings,
+) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(0, reason=Reason.UNKNOWN_SCHEMA))
+            done = await replay(configured(database), Wanted())
+            assert done.counts.total() == 1
+            assert await ledger(pool) == (2, 1, 0, 0, 1)
+
+    asyncio.run(main())
+
+
+def test_letters_of_a_message_that_is_too_large_by_now_stay(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(1), rejection(3))
+            small = Settings(database=database, ingest=IngestSettings(payload_bytes=64))
+            done = await replay(small, Wanted())
+            assert done.reasons == {Reason.TOO_LARGE: 2}
+            rows = await pool.fetch("select index, reason, whole from dead_letter order by 1")
+            assert [tuple(row) for row in rows] == [
+                (1, "too_large", False),
+                (3, "too_large", False),
+            ]
+            assert (await replay(configured(database), Wanted())).counts[Outcome.STORED] == 2
 
     asyncio.run(main())
