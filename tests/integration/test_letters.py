@@ -176,23 +176,31 @@ def test_who_lost_the_lane_removes_no_letter(database: DatabaseSettings) -> None
 
 
 def test_letters_of_older_builds_are_moved(database: DatabaseSettings) -> None:
-    first, second = (one.sql for one in shipped()[:2])
+    sql = {one.version: one.sql for one in shipped()}
+    first, second, fifth = sql[1], sql[2], sql[5]
+    insert = (
+        "insert into dead_letter (hash, index, topic, payload, city, gateway, reason, detail, "
+        "first_at, last_at) select $1, i, 't', 'bytes', '', '', $2, '', now(), now() "
+        "from generate_series(0, $3::integer) as i"
+    )
 
     async def main() -> None:
         async with open_pool(database, "tests") as pool, pool.acquire() as connection:
             # In a schema of its own, since the database is of this build already.
             await connection.execute("create schema older; set search_path to older")
             await connection.execute(first)
-            await connection.execute(
-                "insert into dead_letter (hash, index, topic, payload, city, gateway, reason, "
-                "detail, first_at, last_at) select 'hash', i, 't', 'bytes', '', '', 'sealed', "
-                "'', now(), now() from generate_series(0, 2) as i"
-            )
+            await connection.execute(insert, b"hash", "unknown_schema", 2)
+            await connection.execute(insert, b"one", "undecodable", 0)
             await connection.execute(second)
+            await connection.execute(fifth)
             rows = await connection.fetch(
-                "select index, topic, payload from dead_letter join dead_message using (hash)"
+                "select index, topic, payload, whole "
+                "from dead_letter join dead_message using (hash) order by hash, index"
             )
-            assert sorted(tuple(row) for row in rows) == [(i, "t", b"bytes") for i in range(3)]
+            assert [tuple(row) for row in rows] == [
+                *((index, "t", b"bytes", False) for index in range(3)),
+                (0, "t", b"bytes", True),
+            ]
 
     asyncio.run(main())
 
