@@ -28,6 +28,7 @@ def read_instant(given: Any) -> int:
 
 _SHORTEST: Final = len("2026-11-23T10:15:00Z")
 _LONGEST: Final = len("2026-11-23T10:15:00.123456Z")
+_UNMARKED: Final = str.maketrans("", "", "-T:.Z")
 _MARKS: Final = ((4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"))
 
 
@@ -43,6 +44,11 @@ def read_instants(texts: Sequence[str]) -> list[int] | None:
         return None
     marks = (*_MARKS, (width - 1, "Z"), *([] if width == _SHORTEST else [(_SHORTEST - 1, ".")]))
     if any(joined[place::width] != mark * count for place, mark in marks):
+        return None
+    # All else must be digits: of signs, colons or dots there numpy would make something.
+    if len(digits := joined.translate(_UNMARKED)) != count * (width - len(marks)):
+        return None
+    if not digits.isdecimal():
         return None
     wide = np.frombuffer(joined.encode(), f"S{width}")
     try:
