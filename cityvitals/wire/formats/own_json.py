@@ -139,7 +139,8 @@ def _columns(readings: list[Row]) -> Pack:
     if len(readings) > MOST_READINGS:
         raise MalformedPayload(Reason.TOO_LARGE, f"more than {MOST_READINGS} readings")
     quantities, units = [r.q for r in readings], [r.u for r in readings]
-    if max(map(len, quantities + units), default=0) > LONGEST_TEXT:
+    names = {*quantities, *units}  # few, and so nearly always short even together
+    if len("".join(names)) > LONGEST_TEXT and max(map(len, names)) > LONGEST_TEXT:
         raise MalformedPayload(Reason.UNKNOWN_SCHEMA, f"text of over {LONGEST_TEXT} characters")
     channels = [r.ch for r in readings]
     if any(channels):

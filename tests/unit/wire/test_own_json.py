@@ -13,7 +13,7 @@ from cityvitals.wire.formats.own_json import decode, encode
 from cityvitals.wire.instant import read_instant, read_instants
 from cityvitals.wire.pack import Pack, Reading
 from cityvitals.wire.rows import MOST_READINGS
-from tests.unit.wire.messages import check_total, readings_of
+from tests.unit.wire.messages import check_total, readings_of, reasons_of
 
 TIMES = st.integers(EARLIEST_US, LATEST_US)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
@@ -154,6 +154,19 @@ def test_the_fast_way_of_reading_times_agrees_with_the_plain_one(
     texts = [moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for moment in moments]
     assert read_instants(texts) == [read_instant(text) for text in texts]
     assert precision != "microseconds" or read_instants(texts) == [to_us(m) for m in moments]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23T10:15:00.+05Z", "2026-11-23T10:15:00.12ZZ",
+        "+026-11-23T10:15:00Z", " 026-11-23T10:15:00Z", "2026-11-23T10:15:+5Z",
+        "2\x0026-11-23T10:15:00Z", "20\x006-11-23T10:15:00.123456Z", "2026-11-23T10:15:00.1\x00Z",
+    ],
+)  # fmt: skip
+def test_what_numpy_would_take_for_a_time_is_left_to_the_plain_way(text: str) -> None:
+    assert read_instants(["2026-11-23T10:15:00.123456Z"[: len(text) - 1] + "Z", text]) is None
+    assert reasons_of(only([{"t": text, "q": "no2", "v": 1}])) == [(0, "no_time")]
 
 
 ODD_TAILS = st.text(alphabet="0123456789-:TZ. +e_", max_size=7)
