@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="What was rejected, with reason and bytes.")
 
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
-_SPAN: Final = re.compile(r"(\d{1,6})([mhd])\Z")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SPAN: Final = re.compile(r"(\d{1,6})([smhd])\Z")
 City = Annotated[str | None, typer.Option(help="Only of this city.")]
 Gateway = Annotated[str | None, typer.Option(help="Only of this gateway.")]
 Reason = Annotated[str | None, typer.Option(help="Only with this reason, such as not_allowed.")]
@@ -55,7 +55,8 @@ def show(
         typer.echo(json.dumps(shown))
         return
     for field, value in shown.items():
-        typer.echo(f"{field}: {value}")
+        said = str(value) if field == "payload" else _plain(str(value))
+        typer.echo(f"{field}: {said}")
 
 
 @app.command()
@@ -83,13 +84,18 @@ def purge(
     city: City = None,
     gateway: Gateway = None,
     reason: Reason = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else only say what.")] = False,  # noqa: FBT002
 ) -> None:
     """Throw dead letters away for good."""
-    if not yes:
-        typer.confirm("Throw these dead letters away for good?", abort=True)
+    if not (ids or older_than or city or gateway or reason):
+        raise typer.BadParameter(
+            "say which: ids, --older-than, --city, --gateway or --reason; --older-than 0s is all"
+        )
     wanted = _wanted(city, gateway, reason, None, older_than, ids)
-    typer.echo(f"purged {asyncio.run(_purge(load_settings(), wanted))}")
+    if yes:
+        typer.echo(f"purged {asyncio.run(_purge(load_settings(), wanted))}")
+        return
+    typer.echo(f"would purge {asyncio.run(_count(load_settings(), wanted))}: --yes does it")
 
 
 def _wanted(
@@ -146,6 +152,14 @@ async def _show(settings: Settings, name: str) -> "tuple[Row, bytes]":
         return await read_letter(pool, name)
 
 
+async def _count(settings: Settings, wanted: "Wanted") -> str:
+    from cityvitals.store.letter_box import count_letters  # noqa: PLC0415
+    from cityvitals.store.pool import open_pool  # noqa: PLC0415
+
+    async with open_pool(settings.database, "cityvitals deadletters") as pool:
+        return f"{await count_letters(pool, wanted)} dead letters"
+
+
 async def _purge(settings: Settings, wanted: "Wanted") -> str:
     from cityvitals.store.letter_box import purge as throw_away  # noqa: PLC0415
     from cityvitals.store.pool import open_pool  # noqa: PLC0415
@@ -168,9 +182,13 @@ def _fields(row: "Row") -> dict[str, Any]:
 def _line(shown: dict[str, Any]) -> str:
     who = f"{shown['city'] or '-'}/{shown['gateway'] or '-'}"
     when = f"{shown['first_at']} .. {shown['last_at']}"
-    # What a gateway sent may hold control characters, which a terminal would obey.
-    detail = "".join(one if one.isprintable() else "?" for one in shown["detail"])
-    return f"{shown['id']}  {who}  {shown['reason']}  {shown['times']}x  {when}  {detail}"
+    line = f"{shown['id']}  {who}  {shown['reason']}  {shown['times']}x  {when}  {shown['detail']}"
+    return _plain(line)
+
+
+def _plain(text: str) -> str:
+    """What a gateway sent may hold control characters, which a terminal would obey."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _payload(payload: bytes) -> dict[str, str]:
@@ -178,5 +196,5 @@ def _payload(payload: bytes) -> dict[str, str]:
         text = payload.decode()
     except UnicodeDecodeError:
         return {"payload_hex": payload.hex()}
-    printable = all(one.isprintable() or one in "\n\t\r" for one in text)
+    printable = all(one.isprintable() or one in "\n\t" for one in text)
     return {"payload": text} if printable else {"payload_hex": payload.hex()}

@@ -31,6 +31,7 @@ class Part:
         rejected: what was turned away, as (index, reason, detail).
         seq: by index, the running numbers of readings that have one.
         message: position of the message in its batch.
+        whole: the message was turned away as one.
     """
 
     arrival: Arrival
@@ -42,12 +43,13 @@ class Part:
     slots: list[int] | None = None
     rejected: list[tuple[int, Reason, str]] = field(default_factory=list)
     message: int = 0
+    whole: bool = False
     seq: dict[int, int] = field(default_factory=dict)
 
     def reject_message(self, reason: Reason, detail: str) -> None:
         """Turn the whole message away, as one."""
         self.pack, self.slots = Pack(), []
-        self.rejected = [(0, reason, detail)]
+        self.rejected, self.whole = [(0, reason, detail)], True
 
     def reject_readings(self, reason: Reason, detail: str) -> None:
         """Turn every reading away."""

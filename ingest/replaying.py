@@ -18,9 +18,9 @@ from cityvitals.domain.times import to_us
 from cityvitals.errors import BadTopic
 from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Batch
-from cityvitals.store.dead_letters import letter_hash
+from cityvitals.store.dead_letters import letter_hash, letter_keys
 from cityvitals.store.lanes import take_lane
-from cityvitals.store.letter_box import Row, Wanted, pages, read_messages
+from cityvitals.store.letter_box import Row, Wanted, pages_by_arrival, read_messages
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Pool, open_pool, require_durable
 from cityvitals.store.writer import ReadingWriter
@@ -35,10 +35,6 @@ from ingest.screen import screen, tolerance_of
 
 LANE: Final = "replay"
 GATEWAY: Final = "replay"
-_OF_MESSAGES: Final = frozenset(
-    {Reason.UNDECODABLE, Reason.UNKNOWN_SCHEMA, Reason.BAD_TOPIC, Reason.TOO_LARGE}
-)
-"""Why a message is turned away as a whole, before anything of it is read."""
 DECLARATION: Final = "a declaration: have its sender publish it again"
 
 
@@ -98,7 +94,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool = False) -
     done = Replayed()
     async with open_pool(settings.database, "cityvitals replay") as pool:
         runner = None if dry_run else await _runner(pool, settings.ingest)
-        async for letters in pages(pool, wanted):
+        async for letters in pages_by_arrival(pool, wanted):
             messages = await _messages(pool, letters, done)
             if runner is not None and messages:
                 await runner.commit(messages, done)
@@ -154,15 +150,19 @@ async def _messages(pool: Pool, letters: Sequence[Row], done: Replayed) -> list[
         by_hash.setdefault(letter["hash"], []).append(letter)
     done.letters += len(letters)
     found = []
-    for row in await read_messages(pool, list(by_hash)):
-        mine = by_hash[row["hash"]]
+    messages = {row["hash"]: row for row in await read_messages(pool, list(by_hash))}
+    # As they came, so that what came last wins; one that was purged meanwhile is left out.
+    for key, mine in by_hash.items():
+        row = messages.get(key)
+        if row is None:
+            continue
         if _declares(row["topic"]):
             done.left[DECLARATION] += len(mine)
             continue
         first_us = min(to_us(one["first_at"]) for one in mine)
         arrival = Arrival(row["topic"], row["payload"], first_us, 0, 0, 0)
         wanted = frozenset(one["index"] for one in mine)
-        whole = len(mine) == 1 and mine[0]["index"] == 0 and mine[0]["reason"] in _OF_MESSAGES
+        whole = any(one["whole"] for one in mine)
         found.append(_Message(arrival, wanted, whole))
     return found
 
@@ -180,10 +180,20 @@ def _parts(messages: Sequence[_Message], largest_bytes: int) -> Iterator[Part]:
         for part in read_parts(message.arrival, largest_bytes):
             part.message = place
             if not message.whole:
-                rows = [row for row, at in enumerate(part.pack.index) if at in message.wanted]
-                part.keep(rows)
-                part.rejected = [one for one in part.rejected if one[0] in message.wanted]
-            yield part
+                _narrow(part, message.wanted)
+            # A device that has no letter here is none to be found, or even registered.
+            if part.rejected or part.pack.t_us:
+                yield part
+
+
+def _narrow(part: Part, wanted: frozenset[int]) -> None:
+    """Leave of a part only what is a letter: the rest was taken when it came."""
+    if part.whole:  # now, for instance because the largest message allowed became smaller
+        ((_, reason, detail),) = part.rejected
+        part.rejected = [(at, reason, detail) for at in sorted(wanted)]
+        part.whole = False
+    part.keep([row for row, at in enumerate(part.pack.index) if at in wanted])
+    part.rejected = [one for one in part.rejected if one[0] in wanted]
 
 
 def _indices(messages: Sequence[_Message], parts: Sequence[Part]) -> set[tuple[bytes, int]]:
@@ -198,6 +208,5 @@ def _indices(messages: Sequence[_Message], parts: Sequence[Part]) -> set[tuple[b
 
 def _settle(batch: Batch, tried: set[tuple[bytes, int]]) -> None:
     """Have the writer remove the letters that are good now, and book all as replayed."""
-    again = {(letter_hash(one.topic, one.payload), one.index) for one in batch.rejected}
-    batch.settled = sorted(tried - again)
+    batch.settled = sorted(tried - set(letter_keys(batch.rejected)))
     batch.book_as = GATEWAY

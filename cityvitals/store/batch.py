@@ -35,6 +35,7 @@ class Rejection:
         seq: the gateway's running number of it, or -1.
         city: "" where the topic tells none; so is gateway.
         at_us: arrival, microseconds since 1970 UTC.
+        whole: the message was turned away as one, so nobody looked at its readings.
     """
 
     topic: str
@@ -46,6 +47,7 @@ class Rejection:
     detail: str
     at_us: int
     seq: int = -1
+    whole: bool = False
 
 
 @dataclass(slots=True)

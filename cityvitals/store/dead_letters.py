@@ -17,6 +17,18 @@ def letter_hash(topic: str, payload: bytes) -> bytes:
     return sha256(topic.encode() + b"\0" + payload).digest()
 
 
+def letter_keys(rejected: Iterable[Rejection]) -> list[tuple[bytes, int]]:
+    """Hash and index of each rejection; a message of many is hashed once."""
+    hashes: dict[tuple[str, bytes], bytes] = {}
+    keys = []
+    for one in rejected:
+        message = one.topic, one.payload
+        if message not in hashes:
+            hashes[message] = letter_hash(*message)
+        keys.append((hashes[message], one.index))
+    return keys
+
+
 async def keep_dead_letters(
     connection: Connection, rejected: Iterable[Rejection], *, again: bool = False
 ) -> None:
@@ -31,8 +43,9 @@ async def keep_dead_letters(
         StoreUnavailable: the server is away.
     """
     grouped: dict[tuple[bytes, int], list[Rejection]] = {}
-    for one in rejected:
-        grouped.setdefault((letter_hash(one.topic, one.payload), one.index), []).append(one)
+    rejected = list(rejected)
+    for key, one in zip(letter_keys(rejected), rejected, strict=True):
+        grouped.setdefault(key, []).append(one)
     if not grouped:
         return
     # In the order of the key, so that two workers with the same poison never deadlock.
@@ -58,6 +71,7 @@ async def keep_dead_letters(
             [first.at_us for *_, first in rows],
             [last.at_us for _, last, *_ in rows],
             again,
+            [last.whole for _, last, *_ in rows],
         )
 
 
@@ -78,7 +92,7 @@ async def settle_dead_letters(
         return
     keys = sorted(settled)
     hashes = sorted({key[0] for key in keys})
-    held = set(hashes) | {letter_hash(one.topic, one.payload) for one in rejected}
+    held = set(hashes) | {key[0] for key in letter_keys(rejected)}
     found = queries("dead_letters")
     with translated(f"settling {len(keys)} dead letters"):
         await connection.execute(found["hold"], sorted(held))

@@ -19,6 +19,9 @@ _SHORT: Final = 12
 _DIGITS: Final = 64
 _MESSAGES: Final = 50
 """Messages a transaction: each has at most 64 KiB, and so a few thousand letters."""
+_REPLAYED_MESSAGES: Final = 200
+_REPLAYED_LETTERS: Final = 5_000
+"""So many at most that a replay commits together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,17 @@ async def list_letters(pool: Pool, wanted: Wanted, limit: int) -> Sequence[Row]:
     return found
 
 
+async def count_letters(pool: Pool, wanted: Wanted) -> int:
+    """How many letters fit.
+
+    Raises:
+        NotFound: an id is none.
+        StoreUnavailable: the server is away.
+    """
+    with translated("counting dead letters"):
+        return int(await pool.fetchval(queries("dead_letters")["count"], *wanted.arguments))
+
+
 async def read_letter(pool: Pool, name: str) -> tuple[Row, bytes]:
     """One letter, and its message's payload.
 
@@ -133,6 +147,40 @@ async def pages(pool: Pool, wanted: Wanted) -> AsyncIterator[Sequence[Row]]:
             return
         yield rows
         after = rows[-1]["hash"]
+
+
+async def pages_by_arrival(pool: Pool, wanted: Wanted) -> AsyncIterator[Sequence[Row]]:
+    """All letters that fit, some messages at a time, in the order in which they first came.
+
+    For replays: none comes twice, though it is rejected again meanwhile.
+
+    Raises:
+        NotFound: an id is none.
+        StoreUnavailable: the server is away.
+    """
+    found = queries("dead_letters")
+    after = (datetime.min.replace(tzinfo=UTC), b"", -1)
+    with translated("beginning to page through dead letters"):
+        begun = await pool.fetchval(found["now"])
+    while True:
+        with translated("paging through dead letters"):
+            rows: Any = await pool.fetch(
+                found["page_by_arrival"], *wanted.arguments, *after, begun, _REPLAYED_LETTERS
+            )
+        if not rows:
+            return
+        page = _of_whole_messages(rows)
+        yield page
+        after = (page[-1]["first_at"], page[-1]["hash"], page[-1]["index"])
+
+
+def _of_whole_messages(rows: Sequence[Row]) -> Sequence[Row]:
+    """The first rows, without a message that may have more letters than these."""
+    hashes = list(dict.fromkeys(row["hash"] for row in rows))
+    is_full = len(rows) == _REPLAYED_LETTERS and len(hashes) > 1
+    taken = set(hashes[:-1] if is_full else hashes) & set(hashes[:_REPLAYED_MESSAGES])
+    end = next((at for at, row in enumerate(rows) if row["hash"] not in taken), len(rows))
+    return rows[:end]
 
 
 async def purge(pool: Pool, wanted: Wanted) -> Purged:

@@ -1,5 +1,6 @@
 """Ports of the loopback: free, or told plainly by whom they are taken and what changes them."""
 
+import random
 import socket
 from typing import Final
 
@@ -8,6 +9,8 @@ import psutil
 from cityvitals.errors import SettingsError
 
 LOOPBACK: Final = "127.0.0.1"
+_PORTS: Final = range(10_000, 32_000)
+_untried: Final = iter(random.sample(_PORTS, len(_PORTS)))
 
 
 def require_free(port: int, purpose: str, setting: str) -> None:
@@ -33,10 +36,19 @@ def require_free(port: int, purpose: str, setting: str) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at the moment.
+
+    None of those that systems lend to outgoing connections: one lent before it is bound would be
+    taken then. Each port is tried once in a process, so that two servers never get the same one.
+    """
+    for port in _untried:
+        with socket.socket() as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise SettingsError(f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free")
 
 
 def listens(port: int) -> bool:

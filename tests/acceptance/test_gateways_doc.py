@@ -1,5 +1,6 @@
 """What docs/gateways.md tells a vendor works: its program is run against the shipped broker."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.store.pool import open_pool
 from cityvitals.wire import meta, payload
 from deploy.local.broker import find_mosquitto
+from tests.integration.test_ingest import configured, has_stored, published, running
+from tests.integration.test_ingest import until as until_true
 from tests.servers import Background
 from tests.tls_broker import GATEWAYS, Peer, SecureBroker, until
 
@@ -83,6 +88,29 @@ def test_a_message_of_the_page_can_be_taken(topic: str, message: str) -> None:
     assert not pack.bad
 
 
-def test_the_page_has_examples() -> None:
+def test_ingest_stores_what_the_page_sends(
+    database: DatabaseSettings, broker: BrokerSettings, city: str
+) -> None:
+    settings = configured(database, broker, city)
+    messages = [(topic, message.encode()) for topic, message in SHELL]
+
+    async def main() -> None:
+        async with open_pool(database, "tests") as pool, running(settings):
+            await published(settings, messages)
+            await until_true(lambda: has_stored(pool, 4))
+            rows = await pool.fetch(
+                "select s.sensor, r.value, r.flags from reading r join series s on s.id = series_id"
+            )
+            assert sorted(tuple(row) for row in rows) == [
+                ("d1", 23.4, 0),
+                ("d1", 23.4, 0),
+                ("d1", 23.4, 0),
+                ("d2", 19.8, 0),
+            ]
+
+    asyncio.run(main())
+
+
+def test_the_page_has_examples_in_three_payloads() -> None:
     assert PROGRAMS
-    assert SHELL
+    assert len(SHELL) == 3

@@ -166,7 +166,10 @@ def all_is_stored(ingest: Ingest, sent: int) -> None:
     assert books["revised"] == books["rejected"] == 0
 
 
-@pytest.mark.parametrize(("workers", "ending"), [(3, signal.SIGKILL), (2, signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("workers", "ending"),
+    [(3, signal.SIGKILL), pytest.param(2, signal.SIGTERM, marks=pytest.mark.soak)],
+)
 def test_from_several_workers_to_one_strands_nothing(
     ingest: Ingest, publisher: Publisher, workers: int, ending: signal.Signals
 ) -> None:

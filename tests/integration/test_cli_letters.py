@@ -32,13 +32,23 @@ def test_commands(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -
     shown = [json.loads(cityvitals("deadletters", "show", one, "--json")) for one in found]
     assert [one["payload_hex"] for one in shown if "payload_hex" in one] == ["ff00"]
     assert "not_allowed" in cityvitals("deadletters", "list", "--since", "3650d")
+    spoilt = next(each["id"] for each in shown if "payload_hex" in each)
     one = next(each["id"] for each in shown if each["id"].endswith(":1"))
     assert "1 dead letters: 1 stored" not in cityvitals("deadletters", "replay", one, "--dry-run")
     assert "1 dead letters: 1 stored" in cityvitals("deadletters", "replay", one)
     assert "1 rejected" in cityvitals("deadletters", "replay", "--reason", "not_allowed")
-    assert "purged 1 dead letters" in cityvitals("deadletters", "purge", "--yes")
+    assert "payload_hex: ff00" in cityvitals("deadletters", "show", spoilt)
+    every = ("deadletters", "purge", "--older-than", "0s")
+    assert cityvitals(*every) == "would purge 1 dead letters: --yes does it\n"
+    assert "purged 1 dead letters" in cityvitals(*every, "--yes")
     assert "it adds up" in cityvitals("ledger")
     assert json.loads(cityvitals("ledger", "--json"))["total"]["rejected"] == 4
+
+
+def test_nothing_is_purged_without_saying_what() -> None:
+    answer = CliRunner().invoke(app, ["deadletters", "purge", "--yes"])
+    assert answer.exit_code == 2
+    assert "--older-than 0s is all" in " ".join(answer.output.replace("│", "").split())
 
 
 def test_a_time_that_is_none_is_refused() -> None:

@@ -34,9 +34,15 @@ PACK = json.dumps(
 
 
 def rejection(
-    index: int, topic: str = TOPIC, payload: bytes = PACK, reason: Reason = Reason.NOT_ALLOWED
+    index: int,
+    topic: str = TOPIC,
+    payload: bytes = PACK,
+    reason: Reason = Reason.NOT_ALLOWED,
+    *,
+    whole: bool = False,
 ) -> Rejection:
-    return Rejection(topic, payload, index, CITY, "gw", reason, "why", BEGIN_US + 9_000_000)
+    came_us = BEGIN_US + 9_000_000
+    return Rejection(topic, payload, index, CITY, "gw", reason, "why", came_us, whole=whole)
 
 
 async def keep(pool: Pool, *rejected: Rejection) -> None:
@@ -170,22 +176,93 @@ def test_who_lost_the_lane_removes_no_letter(database: DatabaseSettings) -> None
 
 
 def test_letters_of_older_builds_are_moved(database: DatabaseSettings) -> None:
-    first, second = (one.sql for one in shipped()[:2])
+    sql = {one.version: one.sql for one in shipped()}
+    first, second, fifth = sql[1], sql[2], sql[5]
+    insert = (
+        "insert into dead_letter (hash, index, topic, payload, city, gateway, reason, detail, "
+        "first_at, last_at) select $1, i, 't', 'bytes', '', '', $2, '', now(), now() "
+        "from generate_series(0, $3::integer) as i"
+    )
 
     async def main() -> None:
         async with open_pool(database, "tests") as pool, pool.acquire() as connection:
             # In a schema of its own, since the database is of this build already.
             await connection.execute("create schema older; set search_path to older")
             await connection.execute(first)
-            await connection.execute(
-                "insert into dead_letter (hash, index, topic, payload, city, gateway, reason, "
-                "detail, first_at, last_at) select 'hash', i, 't', 'bytes', '', '', 'sealed', "
-                "'', now(), now() from generate_series(0, 2) as i"
-            )
+            await connection.execute(insert, b"hash", "unknown_schema", 2)
+            await connection.execute(insert, b"one", "undecodable", 0)
             await connection.execute(second)
+            await connection.execute(fifth)
             rows = await connection.fetch(
-                "select index, topic, payload from dead_letter join dead_message using (hash)"
+                "select index, topic, payload, whole "
+                "from dead_letter join dead_message using (hash) order by hash, index"
             )
-            assert sorted(tuple(row) for row in rows) == [(i, "t", b"bytes") for i in range(3)]
+            assert [tuple(row) for row in rows] == [
+                *((index, "t", b"bytes", False) for index in range(3)),
+                (0, "t", b"bytes", True),
+            ]
+
+    asyncio.run(main())
+
+
+def test_what_came_last_wins_in_a_replay_too(database: DatabaseSettings) -> None:
+    def said(value: int) -> Rejection:
+        pack = json.dumps({"t": BEGIN_US / 1e6, "q": "no2", "v": float(value)}).encode()
+        came_us = BEGIN_US + value * 1_000_000
+        return Rejection(TOPIC, pack, 0, CITY, "gw", Reason.NOT_ALLOWED, "why", came_us)
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, *map(said, range(120)))
+            done = await replay(configured(database), Wanted())
+            assert (done.counts[Outcome.STORED], done.counts[Outcome.REVISED]) == (1, 119)
+            assert [row[2] for row in await current(pool)] == [119.0]
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_fails_again_is_tried_once_a_replay(database: DatabaseSettings) -> None:
+    """Of a message rejected as a whole, readings that fail are letters of their own."""
+    bad = {"t": BEGIN_US / 1e6, "q": "phlogiston", "v": 1.0}
+    mixed = json.dumps([json.loads(PACK)[0], bad, bad]).encode()
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(0, payload=mixed, reason=Reason.UNSUPPORTED, whole=True))
+            done = await replay(configured(database), Wanted())
+            assert (done.letters, done.counts[Outcome.STORED]) == (1, 1)
+            assert done.reasons == {Reason.UNKNOWN_QUANTITY: 2}
+            assert await ledger(pool) == (4, 1, 0, 0, 3)
+            assert [row["index"] for row in await list_letters(pool, Wanted(), 10)] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_of_a_message_that_was_read_the_first_reading_is_replayed_alone(
+    database: DatabaseSettings,
+) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(0, reason=Reason.UNKNOWN_SCHEMA))
+            done = await replay(configured(database), Wanted())
+            assert done.counts.total() == 1
+            assert await ledger(pool) == (2, 1, 0, 0, 1)
+
+    asyncio.run(main())
+
+
+def test_letters_of_a_message_that_is_too_large_by_now_stay(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            await keep(pool, rejection(1), rejection(3))
+            small = Settings(database=database, ingest=IngestSettings(payload_bytes=64))
+            done = await replay(small, Wanted())
+            assert done.reasons == {Reason.TOO_LARGE: 2}
+            rows = await pool.fetch("select index, reason, whole from dead_letter order by 1")
+            assert [tuple(row) for row in rows] == [
+                (1, "too_large", False),
+                (3, "too_large", False),
+            ]
+            assert (await replay(configured(database), Wanted())).counts[Outcome.STORED] == 2
 
     asyncio.run(main())
