@@ -33,9 +33,11 @@ async def measure(stack: Stack, results: Results, rounds: int) -> None:
     say(f"  {rounds} batches of {_READINGS:,} by the writer and by bare COPY")
     async with stack.database("bench_write") as pool, pool.acquire() as connection:
         await connection.execute("create table bare (like reading)")
+        await connection.execute("create table keyed (like reading)")
+        await connection.execute("create unique index on keyed (observed_at, series_id)")
         lane = await take_lane(connection, "bench")
         writer = ReadingWriter(pool, lane)
-        ours, bare, encoded = [], [], []
+        ours, bare, keyed, encoded = [], [], [], []
         base_us = time.time_ns() // 1000 // STEP_US * STEP_US - 24 * 3600 * US
         for number in range(rounds + _WARM_UP):
             batch = _batch(base_us, number)
@@ -44,8 +46,12 @@ async def measure(stack: Stack, results: Results, rounds: int) -> None:
             pair = await _pair(connection, writer, batch, ours_first=number % 2 == 0)
             ours.append(pair[0])
             bare.append(pair[1])
+            # What the key costs by itself: rows sorted as ours, nothing else written.
+            rows = batch.readings[np.lexsort((batch.readings["series"], batch.readings["t"]))]
+            keyed.append(await _copy(connection, READINGS.encode(rows), "keyed"))
         await _check(pool, (rounds + _WARM_UP) * _READINGS)
     ours, bare, encoded = ours[_WARM_UP:], bare[_WARM_UP:], encoded[_WARM_UP:]
+    results.ceilings["keyed_copy_rows_per_s"] = _READINGS / float(np.median(keyed[_WARM_UP:]))
     _put(results, np.array(ours), np.array(bare), np.array(encoded))
 
 
@@ -98,11 +104,11 @@ async def _commit(writer: ReadingWriter, batch: Batch) -> float:
     return taken_s
 
 
-async def _copy(connection: Connection, stream: bytes) -> float:
+async def _copy(connection: Connection, stream: bytes, table: str = "bare") -> float:
     """One COPY, which is one transaction, of bytes that are encoded already."""
     begun_s = time.perf_counter()
     await connection.copy_to_table(
-        "bare", source=_pieces(stream), columns=READINGS.names, format="binary"
+        table, source=_pieces(stream), columns=READINGS.names, format="binary"
     )
     return time.perf_counter() - begun_s
 
@@ -145,7 +151,7 @@ def _batch(base_us: int, number: int) -> Batch:
 
 async def _check(pool: Pool, expected: int) -> None:
     async with pool.acquire() as connection:
-        for table in ("reading", "bare"):
+        for table in ("reading", "bare", "keyed"):
             stored = await connection.fetchval(f"select count(*) from {table}")  # noqa: S608
             if stored != expected:
                 raise Invalid(f"{table} holds {stored} rows instead of {expected}")
