@@ -64,7 +64,7 @@ class Loop:
         wait = 0.2
         while not stop.is_set():
             try:
-                await self._session(stop)
+                await self._apart(stop)
             except* (StoreUnavailable, StoreConflict) as group:
                 reason = str(group.exceptions[0])
                 self._health.set_ready("store", ok=False, reason=reason)
@@ -74,6 +74,21 @@ class Loop:
                 wait = min(_LONGEST_WAIT, wait * 2)
             else:
                 wait = 0.2
+
+    async def _apart(self, stop: asyncio.Event) -> None:
+        """A session in a task of its own.
+
+        Before Python 3.13 a task group whose tasks fail at the same moment may leave a cancellation
+        behind in the task that it was opened in; here it would end the process.
+        """
+        session = asyncio.create_task(self._session(stop), name="session")
+        try:
+            await session
+        except asyncio.CancelledError:
+            ours = asyncio.current_task()
+            if ours is None or ours.cancelling():
+                raise
+            raise StoreUnavailable("the session with the store was cut short") from None
 
     async def _session(self, stop: asyncio.Event) -> None:
         """Work while the store answers."""
