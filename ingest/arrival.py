@@ -4,6 +4,7 @@ import itertools
 from typing import Final, NamedTuple
 
 _MOST_TOPICS: Final = 100_000
+_LONGEST_TOPIC: Final = 512
 _generations = itertools.count(1)
 
 
@@ -35,7 +36,7 @@ class Arrival(NamedTuple):
 class Topics:
     """Topics as text; the same topic is the same object each time, which look-ups are faster by.
 
-    Bounded by forgetting all past 100,000.
+    Bounded by forgetting all past 100,000, and not keeping longer ones than any that is ours.
     """
 
     def __init__(self) -> None:
@@ -45,8 +46,14 @@ class Topics:
         """The topic's text, total: what is no UTF-8, and NUL, which no table takes, is replaced."""
         found = self._texts.get(topic)
         if found is None:
+            if len(topic) > _LONGEST_TOPIC:
+                return _decoded(topic)
             if len(self._texts) >= _MOST_TOPICS:
                 self._texts.clear()
-            found = topic.decode("utf-8", "replace").replace("\0", "\ufffd")
+            found = _decoded(topic)
             self._texts[topic] = found
         return found
+
+
+def _decoded(topic: bytes) -> str:
+    return topic.decode("utf-8", "replace").replace("\0", "\ufffd")

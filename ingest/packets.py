@@ -78,7 +78,8 @@ def _publish(data: bytes, at: int, body: int, end: int, *, properties: bool) -> 
         length = data[after]
         after += 1
         if length & _LONG:
-            length, after = _variable(data, after - 1)
+            length, after = _variable(data[:end], after - 1)
+            after = after or end + 1
         after += length
     if after > end or (qos and not mid):
         raise MalformedPacket(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 from cityvitals.catalogue.load import Catalogue
@@ -75,14 +76,14 @@ class Declarer:
         return rejected, changed
 
     def _is_known(self, statement: Statement) -> bool:
-        return self._said.get(statement.arrival.topic) == statement.arrival.payload
+        return self._said.get(statement.arrival.topic) == _digest(statement)
 
     def _remember(self, statements: Sequence[Statement]) -> None:
         if len(self._said) > _MOST_REMEMBERED:
             self._said.clear()
         for one in statements:
             if not one.rejected and not isinstance(one.declared, DeclaredStatus):
-                self._said[one.arrival.topic] = one.arrival.payload
+                self._said[one.arrival.topic] = _digest(one)
 
     async def _attempt(self, statements: Sequence[Statement]) -> tuple[list[Refusal], bool]:
         with translated("committing declarations"):
@@ -153,3 +154,8 @@ def _new_things(one: Statement, known: Mapping[DeviceKey, Device]) -> int:
     if device is None:
         return 1 + len(one.declared.defaults)
     return len(one.declared.defaults.keys() - device.series.keys())
+
+
+def _digest(statement: Statement) -> bytes:
+    """What stands for a payload: payloads themselves may be large."""
+    return sha256(statement.arrival.payload).digest()

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cityvitals.domain.names import LogKind
 from cityvitals.errors import Fenced
@@ -43,15 +44,22 @@ async def take_lane(connection: Connection, name: str) -> Lane:
 async def has_committed(connection: Connection, lane: Lane, numbers: Mapping[int, int]) -> bool:
     """Whether a transaction that took these numbers, and whose answer was lost, went through.
 
+    Waits where the server is still at it.
+
     Raises:
         Fenced: another process has taken the lane.
         StoreUnavailable: the server is away.
     """
+    rows = await _positions(connection, lane, "settled_positions")
+    return any(row["next_seq"] > numbers.get(row["shard"], row["next_seq"]) for row in rows)
+
+
+async def _positions(connection: Connection, lane: Lane, query: str) -> list[Any]:
     with translated(f"reading the position of lane {lane.name}"):
-        rows = await connection.fetch(queries("lanes")["positions"], lane.name, lane.epoch)
+        rows = await connection.fetch(queries("lanes")[query], lane.name, lane.epoch)
     if not rows:
         raise _fenced(lane)
-    return any(row["next_seq"] > numbers.get(row["shard"], row["next_seq"]) for row in rows)
+    return list(rows)
 
 
 async def write_log(
@@ -92,7 +100,7 @@ async def require_mine(connection: Connection, lane: Lane) -> None:
         Fenced: it has.
         StoreUnavailable: the server is away.
     """
-    await has_committed(connection, lane, {})
+    await _positions(connection, lane, "positions")
 
 
 def _fenced(lane: Lane) -> Fenced:

@@ -10,6 +10,10 @@ returning epoch
 -- The next numbers of a lane, while it is still mine.
 select shard, next_seq from lane where lane = $1 and epoch = $2
 
+-- name: settled_positions
+-- The same, once no transaction that wrote in the lane is under way any more: one whose connection is lost may still commit.
+select shard, next_seq from lane where lane = $1 and epoch = $2 order by shard for update
+
 -- name: append
 -- Write entries under the next numbers of the lane, while it is still mine, and wake who follows.
 -- The row locks keep the order of numbers and of commits the same.

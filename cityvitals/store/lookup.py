@@ -46,17 +46,18 @@ async def find_current(connection: Connection, keys: Records) -> tuple[Records, 
     return stored, known
 
 
-async def find_earlier(connection: Connection, keys: Records) -> dict[Key, Said]:
-    """What was said about some keys before and is not current.
+async def find_earlier(connection: Connection, arrivals: Records) -> dict[Key, Said]:
+    """Which of some readings were said before and are not current, by key.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    if not len(keys):
+    if not len(arrivals):
         return {}
-    with translated(f"looking up earlier values of {len(keys)} readings"):
+    with translated(f"looking up earlier values of {len(arrivals)} readings"):
         rows = await connection.fetch(
-            queries("writer")["earlier"], keys["t"].tolist(), keys["series"].tolist()
+            queries("writer")["earlier"],
+            *[arrivals[name].tolist() for name in ("t", "series", "rev", "v")],
         )
     found: dict[Key, Said] = {}
     for row in rows:

@@ -64,6 +64,11 @@ def key_starts(ordered: Records) -> NDArray[np.intp]:
     return np.flatnonzero(fresh)
 
 
+def key_sizes(ordered: Records) -> NDArray[np.intp]:
+    """How many readings each key has, in readings sorted by (t, series)."""
+    return np.diff(np.append(key_starts(ordered), len(ordered)))
+
+
 def undecided(ordered: Records, stored: Records, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Per key, whether earlier revisions must be looked at before it can be decided.
 

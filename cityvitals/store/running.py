@@ -12,6 +12,9 @@ MOST_RANGES: Final = 1000
 LARGEST: Final = 2**53
 """Larger numbers count nothing: no gateway sends so many, and a bad one must not fill the books."""
 _MOST_LOST: Final = 2**60
+REACH: Final = 1000
+"""A known number nearer to the top is one that is sent again, say of a reading rejected first."""
+
 Range = tuple[int, int]
 """From the first number up to, but without, the second."""
 
@@ -40,6 +43,11 @@ class Numbers:
             for (_, before), (after, _) in zip(self.ranges, self.ranges[1:], strict=False)
         )
 
+    @property
+    def top(self) -> int:
+        """The number after the highest."""
+        return self.ranges[-1][1] if self.ranges else 0
+
     def has(self, numbers: Ints) -> NDArray[np.bool_]:
         """Whether numbers have arrived."""
         if not self.ranges or (len(numbers) and numbers.min() >= self.ranges[-1][1]):
@@ -53,8 +61,8 @@ class Numbers:
 def arrived(known: Numbers, numbers: Ints, is_new: NDArray[np.bool_]) -> Numbers:
     """Take note of numbers in order of arrival.
 
-    A reading that is new to the store under a number that had arrived before tells of a gateway
-    that counts anew; it and what follows it belong to the new count.
+    A reading that is new to the store under a number that had arrived before, far below the
+    highest, tells of a gateway that counts anew; it and what follows it belong to the new count.
 
     Args:
         known: so far.
@@ -63,7 +71,8 @@ def arrived(known: Numbers, numbers: Ints, is_new: NDArray[np.bool_]) -> Numbers
     """
     fit = (numbers >= known.floor) & (numbers <= LARGEST)
     numbers, is_new = numbers[fit], is_new[fit]
-    again = np.flatnonzero(is_new & known.has(numbers))
+    far_below = numbers < known.top - REACH
+    again = np.flatnonzero(is_new & far_below & known.has(numbers))
     if not len(again):
         return _grown(known, numbers)
     grown = _grown(known, numbers[: again[0]])

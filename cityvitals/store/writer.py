@@ -39,7 +39,14 @@ from cityvitals.store.partitions import Partitions
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.recent import Recent, repeats
-from cityvitals.store.resolution import Became, Resolution, key_starts, resolve, undecided
+from cityvitals.store.resolution import (
+    Became,
+    Resolution,
+    key_sizes,
+    key_starts,
+    resolve,
+    undecided,
+)
 
 _MARK: Final = LogEntry(0, LogKind.READINGS, encode_readings(empty(LOG_SEEN), empty(LOG_READING)))
 """An entry that tells nothing but that its transaction went through."""
@@ -211,5 +218,6 @@ async def _resolve(connection: Connection, ordered: Records) -> Resolution:
     """Look up what the store knows of readings sorted by key, and resolve them."""
     keys = ordered[key_starts(ordered)]
     stored, known = await find_current(connection, keys)
-    earlier = await find_earlier(connection, keys[undecided(ordered, stored, known)])
+    open_keys = np.repeat(undecided(ordered, stored, known), key_sizes(ordered))
+    earlier = await find_earlier(connection, ordered[open_keys])
     return resolve(ordered, stored, known, earlier)

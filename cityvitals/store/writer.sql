@@ -16,11 +16,11 @@ where r.observed_at between timestamptz 'epoch' + $3::bigint * interval '1 micro
                         and timestamptz 'epoch' + $4::bigint * interval '1 microsecond'
 
 -- name: earlier
--- What was said about some keys and is not current.
+-- Which of some readings were said before and are not current: asked for each by its whole key, since a key may have any number of revisions.
 select k.t, k.series, v.rev, v.value
-from unnest($1::bigint[], $2::integer[]) as k (t, series)
+from unnest($1::bigint[], $2::integer[], $3::bigint[], $4::float8[]) as k (t, series, rev, value)
 join reading_revision v on v.observed_at = timestamptz 'epoch' + k.t * interval '1 microsecond'
-                       and v.series_id = k.series
+                       and v.series_id = k.series and v.rev = k.rev and v.value = k.value
 
 -- name: change
 -- Put new current values in the place of old ones.

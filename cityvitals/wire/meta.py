@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -151,7 +151,7 @@ def encode_status(status: GatewayStatus | str) -> bytes:
     return msgspec.json.encode({"status": GatewayStatus(status)})
 
 
-@cache
+@lru_cache(1024)
 def is_time_zone(name: str) -> bool:
     """Whether the time-zone database knows a name."""
     try:

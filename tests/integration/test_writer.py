@@ -32,6 +32,7 @@ from tests.integration.readings import (
     taken,
     writer,
 )
+from tests.integration.test_ingest import until
 
 
 def test_every_reading_ends_as_one_outcome(database: DatabaseSettings) -> None:
@@ -142,14 +143,22 @@ def test_a_commit_whose_answer_was_lost_is_found_again(database: DatabaseSetting
                 entries = [LogEntry(shard, LogKind.RULES, b"") for shard in (SHARD, 1, SHARD)]
                 numbers = await write_log(connection, lane, entries)
                 async with pool.acquire() as other:
-                    assert not await has_committed(other, lane, numbers)
-                await transaction.commit()
-                assert await has_committed(connection, lane, numbers)
+                    # It may still commit: whoever asks waits for its end.
+                    asking = asyncio.create_task(has_committed(other, lane, numbers))
+                    await until(lambda: is_waiting(pool))
+                    await transaction.commit()
+                    assert await asking
+                assert not await has_committed(connection, lane, {SHARD: numbers[SHARD] + 2})
                 await taken(pool)
                 with pytest.raises(Fenced):
                     await has_committed(connection, lane, numbers)
 
     asyncio.run(main())
+
+
+async def is_waiting(pool: Pool) -> bool:
+    query = "select count(*) from pg_locks where not granted"
+    return bool(await pool.fetchval(query))
 
 
 class LosesAnswer:

@@ -6,6 +6,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from ingest.arrival import Topics
 from ingest.packets import MalformedPacket, Published, packet_end, read_publishes
 
 PINGRESP = b"\xd0\x00"
@@ -99,3 +100,18 @@ def test_a_head_that_is_not_all_there_has_no_end() -> None:
     assert packet_end(b"") == packet_end(b"\x30") == packet_end(b"\x30\x80") == -1
     with pytest.raises(MalformedPacket):
         packet_end(b"\x30\xff\xff\xff\xff\x01")
+
+
+def test_a_property_length_that_is_cut_off_is_malformed() -> None:
+    body = b"\x00\x01t\x00\x01\xff"
+    with pytest.raises(MalformedPacket):
+        read_publishes(bytes([0x32, len(body)]) + body, properties=True)
+
+
+def test_topics_are_kept_unless_they_cannot_be_ours() -> None:
+    topics = Topics()
+    name = b"city/v1/town/air/gw/dev/obs"
+    assert topics.text(name) is topics.text(name)
+    long = b"x" * 60_000
+    assert topics.text(long) is not topics.text(long)
+    assert topics.text(b"a\x00\xff") == "a\ufffd\ufffd"

@@ -36,10 +36,18 @@ def test_order_splits_and_duplicates_change_nothing(
 def test_a_count_that_begins_anew_closes_the_old_one() -> None:
     known = arrived(Numbers(), [(one, True) for one in (1, 2, 4, 5)])
     assert known.missing == 1
-    known = arrived(known, [(6, True), (1, True), (2, True), (4, True)])
+    known = arrived(known, [(one, True) for one in range(6, 2000)])
+    known = arrived(known, [(2000, True), (1, True), (2, True), (4, True)])
     assert (known.missing, known.lost, known.resets) == (1, 1, 1)
     # The same again, as duplicates, is no new count.
     assert arrived(known, [(1, False), (4, False)]) == known
+
+
+def test_what_was_rejected_and_is_sent_again_is_no_new_count() -> None:
+    known = arrived(Numbers(), [(one, one not in {5, 6, 7}) for one in range(1, 11)])
+    known = arrived(known, [(one, True) for one in (5, 6, 7)])
+    known = arrived(known, [(11, True)])
+    assert (known.missing, known.lost, known.resets) == (0, 0, 0)
 
 
 def test_too_many_holes_are_given_up_from_the_lowest() -> None:
