@@ -71,7 +71,9 @@ async def change_current(connection: Connection, rows: Records) -> None:
     Raises:
         StoreUnavailable: the server is away.
     """
-    await _run(connection, "change", rows)
+    if len(rows):
+        # The range spares the server all partitions that none of them lies in.
+        await _run(connection, "change", rows, int(rows["t"].min()), int(rows["t"].max()))
 
 
 async def keep_beside(connection: Connection, rows: Records) -> None:
@@ -83,10 +85,10 @@ async def keep_beside(connection: Connection, rows: Records) -> None:
     await _run(connection, "keep_beside", rows)
 
 
-async def _run(connection: Connection, query: str, rows: Records) -> None:
+async def _run(connection: Connection, query: str, rows: Records, *more: int) -> None:
     if len(rows):
         fields = ("t", "series", "v", "rev", "flags", "received")
         with translated(f"writing {len(rows)} revisions"):
             await connection.execute(
-                queries("writer")[query], *[rows[field].tolist() for field in fields]
+                queries("writer")[query], *[rows[field].tolist() for field in fields], *more
             )

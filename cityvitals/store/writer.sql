@@ -30,6 +30,8 @@ from unnest($1::bigint[], $2::integer[], $3::float8[], $4::bigint[], $5::integer
      as k (t, series, value, rev, flags, received)
 where r.observed_at = timestamptz 'epoch' + k.t * interval '1 microsecond'
   and r.series_id = k.series
+  and r.observed_at between timestamptz 'epoch' + $7::bigint * interval '1 microsecond'
+                        and timestamptz 'epoch' + $8::bigint * interval '1 microsecond'
 
 -- name: keep_beside
 -- Keep what is not current beside it.
