@@ -1,6 +1,6 @@
 """The ledger: received = stored + duplicate + revised + rejected, in the batch's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from cityvitals.domain.outcome import Outcome
 from cityvitals.store.failures import translated
@@ -11,8 +11,16 @@ Books = Mapping[tuple[str, str], Mapping[Outcome, int]]
 """By city and gateway, how many readings became what."""
 
 
-async def book(connection: Connection, lane: str, books: Books) -> None:
+async def book(
+    connection: Connection, lane: str, books: Books, known: Container[tuple[str, str]]
+) -> None:
     """Add a batch's counts to the ledger.
+
+    Args:
+        connection: in the batch's transaction.
+        lane: whose row it is.
+        books: by city and gateway, as topics name them.
+        known: those of them that are surely registered.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -29,4 +37,5 @@ async def book(connection: Connection, lane: str, books: Books) -> None:
             [city for city, _ in keys],
             [gateway for _, gateway in keys],
             *columns,
+            [key in known for key in keys],
         )

@@ -1,12 +1,23 @@
 -- The ledger: what became of everything received, by lane and gateway.
 
 -- name: book
--- Add a batch's counts; the table's check keeps the sum closed.
+-- Add a batch's counts; the table's check keeps the sum closed. Gateways and cities that nobody
+-- registered share the row '', or whoever makes up names could fill the table.
 insert into ledger as l (lane, city, gateway, received, stored, duplicate, revised, rejected)
-select $1, k.city, k.gateway, k.stored + k.duplicate + k.revised + k.rejected,
-       k.stored, k.duplicate, k.revised, k.rejected
-from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-     as k (city, gateway, stored, duplicate, revised, rejected)
+select $1, k.city, k.gateway, sum(k.stored + k.duplicate + k.revised + k.rejected),
+       sum(k.stored), sum(k.duplicate), sum(k.revised), sum(k.rejected)
+from (
+    select case when u.known then u.city else coalesce(c.id, '') end as city,
+           case when u.known then u.gateway else coalesce(g.name, '') end as gateway,
+           u.stored, u.duplicate, u.revised, u.rejected
+    from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::boolean[])
+         as u (city, gateway, stored, duplicate, revised, rejected, known)
+    left join city c on not u.known and c.id = u.city
+    left join gateway g on not u.known and g.city = u.city and g.name = u.gateway
+) as k
+group by k.city, k.gateway
+order by k.city, k.gateway
 on conflict (lane, city, gateway) do update set
     received = l.received + excluded.received,
     stored = l.stored + excluded.stored,

@@ -196,7 +196,12 @@ class ReadingWriter:
         batch, written = made.batch, made.written
         await settle_dead_letters(connection, batch.settled, batch.rejected)
         await keep_dead_letters(connection, batch.rejected, again=bool(batch.book_as))
-        await book(connection, self._lane.name, made.ledger)
+        known = (
+            set(made.ledger)
+            if batch.book_as
+            else {(one.city, one.gateway) for one in batch.senders}
+        )
+        await book(connection, self._lane.name, made.ledger, known)
         await count_numbers(connection, batch, written.became == Became.STORED)
         # A batch without readings leaves a mark too, or a lost answer would have it booked twice.
         numbers = await write_log(connection, self._lane, made.entries or [_MARK])
