@@ -14,7 +14,7 @@ from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreUnava
 from cityvitals.settings import Settings
 from cityvitals.store import shards, tail
 from cityvitals.store.listen import listening
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import Connection, Pool, acquired
 from cityvitals.telemetry import Health
 from kpi_rules.model import Rule
 
@@ -106,7 +106,7 @@ class Loop:
 
     async def _work(self, stop: asyncio.Event, over: asyncio.Event) -> None:
         try:
-            async with self._pool.acquire() as connection:
+            async with acquired(self._pool) as connection:
                 while not stop.is_set():
                     begun = time.monotonic()
                     self._wake.clear()
@@ -168,7 +168,7 @@ class Loop:
         return self._workers[number]
 
     async def _claim(self) -> None:
-        async with self._pool.acquire() as connection:
+        async with acquired(self._pool) as connection:
             lease = self._settings.aggregator.lease_seconds
             for found in await shards.claim(connection, self._owner, lease):
                 self._claims[found.shard] = found
@@ -179,7 +179,7 @@ class Loop:
         lease = self._settings.aggregator.lease_seconds
         while not over.is_set():
             held = {number: claim.epoch for number, claim in self._claims.items()}
-            async with self._pool.acquire() as connection:
+            async with acquired(self._pool) as connection:
                 kept = await shards.renew(connection, self._owner, held, lease)
             for number in held.keys() - kept:
                 if number in self._claims and self._claims[number].epoch == held[number]:

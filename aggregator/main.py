@@ -16,7 +16,7 @@ from cityvitals.service import run_service
 from cityvitals.settings import Settings
 from cityvitals.store import derived
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Pool, open_pool, require_durable
+from cityvitals.store.pool import Pool, acquired, open_pool, require_durable
 from cityvitals.telemetry import Health, configure_logging, serve_health
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
@@ -55,7 +55,7 @@ async def _connect(
             pool = await stack.enter_async_context(
                 open_pool(settings.database, "cityvitals aggregate")
             )
-            async with pool.acquire() as connection:
+            async with acquired(pool) as connection:
                 await require_durable(connection)
                 await require_current(connection)
         except StoreUnavailable as error:
@@ -77,7 +77,7 @@ async def _agree_on_rules(pool: Pool, rules: tuple[Rule, ...]) -> None:
     Raises:
         BadRule: a rule says something else than under the same revision before.
     """
-    async with pool.acquire() as connection:
+    async with acquired(pool) as connection:
         known = await derived.read_rule_digests(connection)
         for rule in rules:
             if known.get((rule.id, rule.revision), rule.digest) != rule.digest:

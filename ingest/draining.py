@@ -23,7 +23,7 @@ from cityvitals.store.lane_workers import (
     other_workers,
     remove_worker,
 )
-from cityvitals.store.pool import Pool
+from cityvitals.store.pool import Pool, acquired
 from ingest.arrival import Arrival, Topics, next_generation
 from ingest.link import Link
 from ingest.orphans import Orphans
@@ -49,7 +49,7 @@ async def beat_on(
         await asyncio.sleep(every_s)
         try:
             async with asyncio.timeout(max(every_s, _LEAST_PATIENCE_S)):
-                async with pool.acquire() as connection:
+                async with acquired(pool) as connection:
                     await beat(connection, worker, in_flight())
         except (StoreUnavailable, OSError) as away:  # the next beat tells as much
             _log.info("beat_missed", reason=str(away)[:200])

@@ -107,6 +107,18 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
             pool.terminate()
 
 
+@asynccontextmanager
+async def acquired(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool, given back on leaving.
+
+    Raises:
+        StoreUnavailable: the server is away or starting, whether noticed at once or meanwhile.
+    """
+    with translated("reaching the database"):
+        async with pool.acquire() as connection:
+            yield connection
+
+
 async def require_durable(connection: Connection) -> None:
     """Refuse a server that may forget a committed transaction.
 
