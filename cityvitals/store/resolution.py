@@ -78,7 +78,7 @@ def undecided(ordered: Records, stored: Records, known: NDArray[np.bool_]) -> ND
         known: per key, whether the store has it.
     """
     starts = key_starts(ordered)
-    sizes = np.diff(np.append(starts, len(ordered)))
+    sizes = key_sizes(ordered)
     open_keys: NDArray[np.bool_] = known & ~((sizes == 1) & _equal(ordered[starts], stored))
     return open_keys
 
@@ -95,7 +95,7 @@ def resolve(
         earlier: what was said before and is not current, for the keys that are `undecided`.
     """
     starts = key_starts(ordered)
-    sizes = np.diff(np.append(starts, len(ordered)))
+    sizes = key_sizes(ordered)
     single = sizes == 1
     became = np.full(len(ordered), Became.STORED, np.int8)
     plain_new = single & ~known

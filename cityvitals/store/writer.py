@@ -149,8 +149,7 @@ class ReadingWriter:
         """Which readings have to be looked up before they are written."""
         if self._wary:
             return np.ones(len(ordered), np.bool_)
-        starts = key_starts(ordered)
-        sizes = np.diff(np.append(starts, len(ordered)))
+        sizes = key_sizes(ordered)
         repeated: NDArray[np.bool_] = np.repeat(sizes > 1, sizes)
         return repeated | ~self._high.is_newer(ordered["t"], ordered["series"])
 
