@@ -13,7 +13,7 @@ than others in means over hours.
 
 A month begins with its first date, a year with its first month. Running windows overlap, and end
 where their step does (`spans`): hours for those of some hours, which are real hours whatever the
-clock shows, and months for the running twelve months.
+clock shows, and days, months or years for those of dates.
 
 Standard time is what the tz database calls so: in Ireland and Morocco that is the summer's clock.
 """
@@ -35,8 +35,13 @@ DAY_US: Final = 24 * HOUR_US
 _STEP: Final = {"quarter_hour": BUCKET_US, "hour": HOUR_US, "day": DAY_US}
 _LONGEST: Final = {"month": 32 * DAY_US, "year": 367 * DAY_US}
 _RUNNING: Final = {f"running_{hours}h": hours * HOUR_US for hours in (3, 8, 12, 24)}
-_YEAR_OF_MONTHS: Final = "running_12_months"
-LENGTHS: Final = frozenset({*_STEP, *_LONGEST, *_RUNNING, _YEAR_OF_MONTHS})
+_RUNNING_DATES: Final = {
+    "running_7_days": ("day", 7, 10 * DAY_US),
+    "running_12_months": ("month", 12, 367 * DAY_US),
+    "running_3_years": ("year", 3, 3 * 367 * DAY_US),
+}
+"""Of what, of how many of them, and at most how long."""
+LENGTHS: Final = frozenset({*_STEP, *_LONGEST, *_RUNNING, *_RUNNING_DATES})
 """Lengths of windows."""
 _PROBE: Final = timedelta(hours=6)
 """Offsets are looked up this often to find where they change; no zone changes twice in it."""
@@ -102,10 +107,10 @@ def spans(
     if length in _RUNNING:
         ends = edges("hour", clock, time_zone, lo_us, hi_us + _RUNNING[length])
         begins = ends - _RUNNING[length]
-    elif length == _YEAR_OF_MONTHS:
-        year_us = _LONGEST["year"]
-        months = edges("month", clock, time_zone, lo_us - year_us, hi_us + year_us)
-        begins, ends = months[:-12], months[12:]
+    elif length in _RUNNING_DATES:
+        step, count, most_us = _RUNNING_DATES[length]
+        found = edges(step, clock, time_zone, lo_us - most_us, hi_us + most_us)
+        begins, ends = found[:-count], found[count:]
     else:
         found = edges(length, clock, time_zone, lo_us, hi_us)
         return found[:-1], found[1:]

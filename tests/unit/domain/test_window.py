@@ -239,14 +239,19 @@ def test_running_hours_end_with_every_hour_and_are_real_hours(
     assert ends[0] - HOUR_US <= lo < ends[0]
 
 
-@given(CLOCKS, st.sampled_from(ZONES), INSTANTS)
-def test_the_running_twelve_months_are_twelve_months(clock: str, zone: str, at: int) -> None:
-    begins, ends = spans("running_12_months", clock, zone, at, at)
-    assert len(begins) == 12
-    months = edges("month", clock, zone, int(begins[0]), int(ends[-1]))
-    where = np.searchsorted(months, begins)
-    assert months[where].tolist() == begins.tolist()
-    assert months[where + 12].tolist() == ends.tolist()
+DATES = {"running_7_days": ("day", 7), "running_12_months": ("month", 12)}
+DATES |= {"running_3_years": ("year", 3)}
+
+
+@given(st.sampled_from(sorted(DATES)), CLOCKS, st.sampled_from(ZONES), INSTANTS)
+def test_running_dates_are_so_many_of_them(length: str, clock: str, zone: str, at: int) -> None:
+    step, count = DATES[length]
+    begins, ends = spans(length, clock, zone, at, at)
+    assert len(begins) == count
+    parts = edges(step, clock, zone, int(begins[0]), int(ends[-1]))
+    where = np.searchsorted(parts, begins)
+    assert parts[where].tolist() == begins.tolist()
+    assert parts[where + count].tolist() == ends.tolist()
 
 
 @given(LENGTHS, CLOCKS, st.sampled_from(ZONES), INSTANTS, st.integers(0, 40 * DAY_US))
