@@ -264,7 +264,8 @@ def _reason(
         if joined[one.name].used[w, g] == 0 and not one.optional:
             return f"no station covers {one.min_coverage:g} of the window with {one.quantity}"
     for fact in plan.rule.facts:
-        if np.isnan(names[fact.name][w, g]):
-            place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
-            return f"no {fact.name} is declared for {place}"
+        if np.isnan(names[fact.name][w, g]) and not fact.optional:
+            zone = "" if fact.of_city else plan.groups[g]
+            place = f"zone {zone}" if zone else "the city"
+            return f"no {fact.name} in {fact.unit} is declared for {place}"
     return "the expression has no finite value"

@@ -59,8 +59,6 @@ def _unbuilt(rule: Rule) -> Iterator[str]:  # noqa: C901 (a list)
         yield f'space.order: "{rule.space.order}" is not built yet'
     if rule.space.min_stations > 1:
         yield "space.min_stations: is not built yet"
-    if any(fact.of_city or fact.optional for fact in rule.facts):
-        yield "fact: of_city and optional are not built yet"
     if rule.valid_from or rule.valid_to:
         yield "valid_from and valid_to: are not built yet"
 

@@ -98,13 +98,25 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A dated figure of a zone, or of the city ('')."""
+    """A dated figure of a zone, or of the city (''), as it is stated now."""
 
     zone: str
     name: str
     value: float
     unit: str
     from_us: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantRow:
+    """The facts that the newest revision of a window names; None: made before they were."""
+
+    zone: str
+    revision: int
+    facts: list[int] | None
+    begin_us: int
+    end_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +183,10 @@ class Audit:
     async def facts(self, city: str) -> list[FigureRow]:
         """A city's figures, in no order."""
         return await self._rows("facts", FigureRow, city)
+
+    async def warrants(self, city: str, rule: str) -> list[WarrantRow]:
+        """The facts that each window of a rule names, by zone and window."""
+        return await self._rows("warrants", WarrantRow, city, rule)
 
     async def readings(self, series: Sequence[int]) -> Records:
         """Readings of series (READING), by series and time."""

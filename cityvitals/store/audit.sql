@@ -39,9 +39,23 @@ from placement p join sensor d on d.id = p.sensor where d.city = $1
 
 -- name: facts
 -- A city's dated figures.
-select zone, name, value, unit,
+select zone, name, value, unit, id,
        (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
-from fact where city = $1
+from fact where city = $1 and withdrawn_at is null
+
+-- name: warrants
+-- The facts that the newest revision of each of one rule's windows in a city names.
+select distinct on (zone, window_begin) zone, revision, facts,
+       (extract(epoch from window_begin) * 1000000)::bigint as begin_us,
+       (extract(epoch from window_end) * 1000000)::bigint as end_us
+from (
+    select zone, window_begin, window_end, revision, facts from indicator
+    where city = $1 and rule = $2
+    union all
+    select zone, window_begin, window_end, revision, facts from indicator_latest
+    where city = $1 and rule = $2
+) as w
+order by zone, window_begin, revision desc
 
 -- name: readings
 -- Stored readings of some series, and the one below the seal that each keeps.

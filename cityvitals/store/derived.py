@@ -33,7 +33,11 @@ _CELLS: Final = Layout(
 
 @dataclass(frozen=True, slots=True)
 class IndicatorRow:
-    """One revision of an indicator, in the order of the tables' columns."""
+    """One revision of an indicator, in the order of the tables' columns.
+
+    Attributes:
+        facts: ids of the facts in force at the window's end; None where the rule uses none.
+    """
 
     city: str
     rule: str
@@ -56,6 +60,7 @@ class IndicatorRow:
     watermark: datetime | None
     computed_at: datetime
     change_number: int
+    facts: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

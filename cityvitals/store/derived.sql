@@ -48,7 +48,8 @@ from reading where series_id = any($1::integer[]) group by series_id
 -- The newest revision of each of some windows.
 select distinct on (i.city, i.rule, i.zone, i.window_begin)
        i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
-       i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.computed_at
+       i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.facts,
+       i.computed_at
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
 join indicator i using (city, rule, zone, window_begin)
 order by i.city, i.rule, i.zone, i.window_begin, i.revision desc
@@ -72,7 +73,7 @@ on conflict (city, rule, zone) do update set
     coverage = excluded.coverage, observed = excluded.observed, flagged = excluded.flagged,
     reason = excluded.reason, stations = excluded.stations, silent = excluded.silent,
     watermark = excluded.watermark, computed_at = excluded.computed_at,
-    change_number = excluded.change_number
+    change_number = excluded.change_number, facts = excluded.facts
 where l.window_begin <= excluded.window_begin
 
 -- name: number_changes

@@ -3,7 +3,7 @@
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from cityvitals.store.audit import (
 )
 from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.edges import Windows, windows_holding
+from cityvitals.verify.figures import figures_of, verify_warrants
 from cityvitals.verify.fold import fold, open_from, span
 from cityvitals.verify.report import Findings
 from cityvitals.verify.stations import feeds, keep, stretches_by_zone, zones_of
@@ -78,7 +79,9 @@ async def verify_city(
     zones = sorted({"", *await audit.zones(city.id), *_zones(model)})
     for rule in rules:
         _progress(f"{city.id}: {rule.id}")
-        await _verify_rule(audit, model, rule, zones, out, settled=settled)
+        seen = replace(model, facts=figures_of(rule, model.facts, zones))
+        await _verify_rule(audit, seen, rule, zones, out, settled=settled)
+        await verify_warrants(audit, city, rule, model.facts, out)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
     if gone:
         out.notes.append(f"{city.id}: no such rules any more, not checked: {', '.join(gone)}")
