@@ -25,6 +25,7 @@ class Rederive:
 
     def add(self, city: str, rule: str, begin: int = -_ALL, end: int = _ALL) -> None:
         """Have windows of a rule in a city derived again: those that end in (begin, end]."""
+        begin, end = bucket_of(begin), ceil_bucket(end)
         low, high = self._left.get((city, rule), (begin, end))
         self._left[city, rule] = (min(low, begin), max(high, end))
 
@@ -38,8 +39,8 @@ class Rederive:
             key, (low, high) = next(iter(self._left.items()))
             first, last = extents.get(key[0], (0, NONE))
             # A window that ends behind the last bucket holds it.
-            low = max(first, min(bucket_of(low), last - BUCKET_US))
-            end = min(ceil_bucket(high), last)
+            low = max(first, min(low, last - BUCKET_US))
+            end = min(high, last)
             if end <= low:
                 del self._left[key]
                 continue

@@ -8,6 +8,7 @@ import typer
 from cityvitals import __version__
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
+from cityvitals.cli_registry import app as registry_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -19,7 +20,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
 app.command()(ledger)
@@ -99,24 +99,6 @@ async def _migrate(settings: Settings) -> list[str]:
 
     async with open_pool(settings.database, "cityvitals migrate") as pool, pool.acquire() as one:
         return [f"{found.version:04d} {found.name}" for found in await apply(one)]
-
-
-@registry_app.command("apply")
-def registry_apply(
-    file: Annotated[Path, typer.Argument(help="TOML: city, zones, sensors, facts.")],
-) -> None:
-    """Apply a registry file; doing it again changes nothing."""
-    import asyncio  # noqa: PLC0415
-
-    typer.echo(asyncio.run(_registry_apply(load_settings(), file)))
-
-
-async def _registry_apply(settings: Settings, file: Path) -> str:
-    from cityvitals.store.pool import open_pool  # noqa: PLC0415
-    from cityvitals.store.registry_file import apply_registry  # noqa: PLC0415
-
-    async with open_pool(settings.database, "cityvitals registry") as pool:
-        return str(await apply_registry(pool, file))
 
 
 @app.command()
