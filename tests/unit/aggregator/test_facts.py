@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aggregator.facts import Facts
@@ -20,6 +20,7 @@ from kpi_rules.words import Combine
 from tests.unit.aggregator.small_city import rule
 
 ZONES = ("", "north", "south")
+SHELL = rule("energy.electricity_per_capita.day")
 UNITS = ("km", "m", "mm", "W")
 FACTORS = {"km": 1000.0, "m": 1.0, "mm": 0.001}
 
@@ -50,8 +51,7 @@ STATED = st.lists(
 
 def planned(uses: list[FactUse], combine: Combine = Combine.SUM) -> RulePlan:
     """A plan of which only what facts need is there."""
-    shell = rule("energy.electricity_per_capita.day")
-    made = replace(shell, facts=tuple(uses), space=replace(shell.space, city=combine))
+    made = replace(SHELL, facts=tuple(uses), space=replace(SHELL.space, city=combine))
     city = CityRow("c", "UTC", "replay", 0, EARLIEST_US)
     found: Any = SimpleNamespace(rule=made, city=city, groups=ZONES)
     plan: RulePlan = found
@@ -79,6 +79,7 @@ def number(row: FactRow | None, use: FactUse) -> float:
     return row.value * FACTORS[row.unit] / FACTORS[use.unit]
 
 
+@settings(deadline=None)
 @given(USES, STATED, st.integers(-4, 13))
 @example([FactUse("a", "km")], [("", "a", 5, 1.0, "m"), ("", "a", 4, 2.0, "m")], 5)
 def test_the_figure_in_force_counts_in_the_rules_unit(
@@ -99,6 +100,7 @@ def test_the_figure_in_force_counts_in_the_rules_unit(
             )
 
 
+@settings(deadline=None)
 @given(USES, STATED, st.integers(-4, 13), st.sampled_from([Combine.SUM, Combine.MEAN]))
 def test_the_warrant_names_just_those_and_verify_agrees(
     uses: list[FactUse],
@@ -140,6 +142,7 @@ def seen(held: list[FactRow]) -> list[FigureRow]:
     return [FigureRow(row.zone, row.name, row.value, row.unit, row.from_us, row.id) for row in held]
 
 
+@settings(deadline=None)
 @given(USES, STATED)
 def test_verify_and_aggregator_see_the_same_figures(
     uses: list[FactUse], stated: list[tuple[str, str, int, float, str]]

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpi_rules.facts import in_unit, uses_of, wanted_units
@@ -24,6 +24,7 @@ def test_a_figure_is_converted(value: float, unit: str, wanted: str, expected: f
     assert in_unit(value, unit, wanted) == expected
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_it_is_rounded_once(value: float) -> None:
     assert in_unit(value, "m", "km") == float(Fraction(value) / 1000)
