@@ -81,7 +81,8 @@ def _completed(rule: Rule, known: dict[str, Value], series: set[str]) -> dict[st
     lengths = [len(each) for each in known.values() if not isinstance(each, float)]
     length = max(lengths, default=0)
     nothing: dict[str, Value] = {name: [math.nan] * length for name in series}
-    nothing |= {one.name: math.nan for one in (*rule.inputs, *rule.facts) if one.name not in series}
+    nothing |= {one.name: math.nan for one in rule.inputs if one.name not in series}
+    nothing |= {fact.name: math.nan for fact in rule.facts}
     for tree in (rule.tree, *(part.tree for part in rule.parts)):
         for node in walk(tree):
             if isinstance(node, Clocked):

@@ -1,7 +1,7 @@
 """One reference case against the rules, by the interpreter and by the compiled expression."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -45,18 +45,27 @@ def judge(case: Case, mappings: Mappings, rules: Mapping[str, Rule]) -> Judgemen
     if lacking:
         return Judgement(Verdict.UNCOVERED, f"nothing gives {', '.join(sorted(lacking))}")
     try:
-        results = _CHECKS[found.entry.check](rules[found.rule], found, case)
+        wrong = list(_wrong(found, case, rules))
     except CannotGive as error:
         return Judgement(Verdict.UNCOVERED, f"{found.rule}: {error}")
-    wrong = [
-        f"{key}: {said} by {how}, expected {case['expected'][key]}"
-        for how, one in results.items()
-        for key in case["expected"]
-        if key in found.expected and not matches(case, key, said := _look(one, found.expected[key]))
-    ]
     if wrong:
         return Judgement(Verdict.FAIL, f"{found.rule}: {'; '.join(wrong)}")
     return Judgement(Verdict.PASS)
+
+
+def _wrong(found: Found, case: Case, rules: Mapping[str, Rule]) -> Iterator[str]:
+    """What a case expects and does not get."""
+    check = _CHECKS[found.entry.check]
+    for key, expected in case["expected"].items():
+        if key not in found.expected:
+            continue
+        wanted, rule = found.expected[key], found.rule
+        if isinstance(wanted, dict) and "rule" in wanted:
+            wanted, rule = wanted["is"], wanted["rule"]
+        for how, results in check(rules[rule], found, case).items():
+            said = _look(results, wanted)
+            if not matches(case, key, said):
+                yield f"{key}: {said} by {how}, expected {expected}"
 
 
 def matches(case: Case, key: str, found: Any) -> bool:
@@ -69,7 +78,7 @@ def matches(case: Case, key: str, found: Any) -> bool:
     if isinstance(expected, str) or not isinstance(found, int | float):
         return bool(found == expected)
     tolerance = case.get("tolerance", {}).get(key, 1e-9 * max(1.0, abs(expected)))
-    return abs(found - expected) <= tolerance
+    return bool(abs(found - expected) <= tolerance)
 
 
 def _look(results: Results, wanted: Any) -> Any:
