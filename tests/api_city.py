@@ -19,6 +19,7 @@ from cityvitals.store.derived import (
 )
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
+from kpi_rules.built import sift
 from kpi_rules.load import load_rules
 from kpi_rules.present import present
 
@@ -115,7 +116,10 @@ async def make_city(
         await connection.execute("insert into zone values ($1, $2, $3)", city, zone, title)
     await remember_rules(
         connection,
-        [(rule.id, rule.revision, rule.digest, rule.body()) for rule in load_rules()],
+        [
+            (rule.id, rule.revision, rule.digest, rule.body(), rule.definition)
+            for rule in sift(load_rules())[0]
+        ],
     )
 
 
