@@ -16,7 +16,7 @@ from kpi_rules.load import load_rules
     [
         (1234.5, "m", "km", 1.2345),
         (0.1, "{inhabitant}", "{inhabitant}", 0.1),
-        (3.0, "km2", "ha", 300.0),
+        (3.0, "km2", "har", 300.0),
         (20.0, "Cel", "K", 293.15),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_line_is_a_fact() -> None:
 def test_columns_stand_in_any_order_and_some_may_be_left_out() -> None:
     header = "\ufeffquality , name,unit,source,value"
     (fact,) = read("surveyed,floor_area,ha,x,7", "", " , ,,,", header=header)
-    assert fact == Fact("floor_area", "", EARLIEST_US, 7.0, "ha", "x", Quality.SURVEYED)
+    assert fact == Fact("floor_area", "", EARLIEST_US, 7.0, "har", "x", Quality.SURVEYED)
 
 
 @pytest.mark.parametrize(
