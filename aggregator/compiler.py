@@ -1,101 +1,400 @@
-"""Rules' expressions compiled to functions over arrays, equal to the plain interpreter."""
+"""Rules' expressions compiled to programs of the machine, equal to the plain interpreter."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpi_rules.expression import Binary, Call, Function, Name, Node, Number, Operator, Unary
-from kpi_rules.model import Rule
+from aggregator.kernels import codes
+from aggregator.kernels.machine import run
+from kpi_rules.evaluate import candidates, is_division
+from kpi_rules.expression import (
+    SIGNATURES,
+    Binary,
+    Call,
+    Choice,
+    Clocked,
+    Function,
+    Lookup,
+    Name,
+    Node,
+    Not,
+    Number,
+    Operator,
+    Sort,
+    Unary,
+    UnitOf,
+)
+from kpi_rules.model import Rounding, Rule
+from kpi_rules.rounding import Mode
+from kpi_rules.tables import Beyond, Edge, Table
 
-Floats = NDArray[np.float64]
-Names = Mapping[str, Floats]
-Evaluate = Callable[[Names], Floats]
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+
+class SeriesOf(NamedTuple):
+    """A series for each cell.
+
+    Attributes:
+        values: in order of time [..., n].
+        lengths: how many places of each are there [...].
+    """
+
+    values: Floats
+    lengths: Ints
+
+
+Names: TypeAlias = Mapping[str, "Floats | SeriesOf"]
+"""Numbers [...] and series by name, all of shapes that broadcast together."""
+
+_BINARY: Final = {
+    Operator.ADD: codes.ADD,
+    Operator.SUBTRACT: codes.SUBTRACT,
+    Operator.MULTIPLY: codes.MULTIPLY,
+    Operator.DIVIDE: codes.DIVIDE,
+    Operator.POWER: codes.POWER,
+    Operator.LESS: codes.LESS,
+    Operator.AT_MOST: codes.AT_MOST,
+    Operator.MORE: codes.MORE,
+    Operator.AT_LEAST: codes.AT_LEAST,
+    Operator.EQUAL: codes.EQUAL,
+    Operator.UNEQUAL: codes.UNEQUAL,
+    Operator.AND: codes.AND,
+    Operator.OR: codes.OR,
+}
+_ROUNDING: Final = {
+    Mode.TRUNCATE: codes.TRUNCATE,
+    Mode.HALF_UP: codes.ROUND_HALF_UP,
+    Mode.HALF_EVEN: codes.ROUND_HALF_EVEN,
+    Mode.UP: codes.ROUND_UP,
+    Mode.DOWN: codes.ROUND_DOWN,
+}
+_FOLDS: Final = {Function.MIN: codes.SMALLEST, Function.MAX: codes.LARGEST}
+"""Functions that have another code where they fold a series."""
+_EDGES: Final = {Edge.FROM: codes.EDGE_FROM, Edge.TO: codes.EDGE_TO}
+_BEYOND: Final = {
+    Beyond.EXTEND: codes.BEYOND_EXTEND,
+    Beyond.HOLD: codes.BEYOND_HOLD,
+    Beyond.MISSING: codes.BEYOND_MISSING,
+}
+
+
+def _code(function: Function) -> int:
+    """The machine's code of a function: it has the same name there."""
+    found: int = getattr(codes, function.name)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Code of the machine, and what it works on.
+
+    Attributes:
+        scalars, series: names, in the order in which the machine is given their values.
+        outputs: how many numbers come out.
+    """
+
+    code: Ints
+    constants: Floats
+    tables: Ints
+    rows: Floats
+    scalars: tuple[str, ...]
+    series: tuple[str, ...]
+    depth: int
+    locals_: int
+    outputs: int
+
+    def __call__(self, names: Names) -> Floats:
+        """What comes out [outputs, ...].
+
+        Raises:
+            KeyError: a name is lacking. ValueError: shapes do not fit together.
+        """
+        shape = np.broadcast_shapes(*(_shape(one) for one in names.values()))
+        cells = int(np.prod(shape, dtype=np.int64))
+        scalars = np.empty((len(self.scalars), cells))
+        for at, name in enumerate(self.scalars):
+            scalars[at] = np.broadcast_to(_numbers(names[name]), shape).reshape(-1)
+        values, lengths = _series([_series_of(names[name]) for name in self.series], shape)
+        out = np.empty((self.outputs, cells))
+        run(
+            self.code, self.constants, self.tables, self.rows, scalars, values, lengths,
+            self.depth, self.locals_, out,
+        )  # fmt: skip
+        return out.reshape(self.outputs, *shape)
+
+
+def _shape(one: Floats | SeriesOf) -> tuple[int, ...]:
+    return one.lengths.shape if isinstance(one, SeriesOf) else one.shape
+
+
+def _numbers(one: Floats | SeriesOf) -> Floats:
+    if isinstance(one, SeriesOf):
+        raise ValueError("a series where a number was expected")  # noqa: TRY004 (as shapes)
+    return one
+
+
+def _series_of(one: Floats | SeriesOf) -> SeriesOf:
+    if not isinstance(one, SeriesOf):
+        raise ValueError("a number where a series was expected")  # noqa: TRY004
+    return one
+
+
+def _series(found: Sequence[SeriesOf], shape: tuple[int, ...]) -> tuple[Floats, Ints]:
+    """Series as the machine takes them: [s, cells, n], and their lengths [s, cells]."""
+    cells = int(np.prod(shape, dtype=np.int64))
+    width = max((one.values.shape[-1] for one in found), default=0)
+    values = np.full((len(found), cells, width), np.nan)
+    lengths = np.zeros((len(found), cells), np.int64)
+    for at, one in enumerate(found):
+        size = one.values.shape[-1]
+        values[at, :, :size] = np.broadcast_to(one.values, (*shape, size)).reshape(cells, size)
+        lengths[at] = np.broadcast_to(one.lengths, shape).reshape(-1)
+        if (lengths[at] > size).any() or (lengths[at] < 0).any():
+            raise ValueError("a series is shorter than it is said to be")
+    return values, lengths
+
+
+class _Writer:
+    """Writes a program, tree by tree."""
+
+    def __init__(self, tables: Mapping[str, Table], series: frozenset[str]) -> None:
+        self._tables = list(tables.values())
+        self._is_series = series
+        self._code: list[tuple[int, int, int]] = []
+        self._constants: list[float] = []
+        self._scalars: dict[str, int] = {}
+        self._series: dict[str, int] = {}
+        self._locals: dict[str, int] = {}
+        self._held = self._depth = self._outputs = 0
+
+    def store(self, name: str) -> None:
+        """Take the value away under a name that may be used from now on."""
+        at = self._locals.setdefault(name, len(self._locals))
+        self._emit(codes.STORE, at, change=-1)
+
+    def put_out(self) -> None:
+        """Make the value the next output."""
+        self._emit(codes.OUTPUT, self._outputs, change=-1)
+        self._outputs += 1
+
+    def scale(self, factor: float) -> None:
+        """Multiply the value."""
+        self.tree(Number(factor))
+        self._emit(codes.MULTIPLY, change=-1)
+
+    def round(self, rounding: Rounding | None) -> None:
+        """Round the value, if it is to be rounded."""
+        if rounding is not None:
+            self._round(_ROUNDING[rounding.mode], rounding.digits)
+
+    def tree(self, node: Node) -> None:  # noqa: C901 (a case for each node)
+        """Write what leaves the value of a tree on the stack."""
+        match node:
+            case Number(value):
+                self._emit(codes.CONSTANT, self._constant(value), change=1)
+            case UnitOf():
+                self._emit(codes.CONSTANT, self._constant(1.0), change=1)
+            case Name(name):
+                self._name(name)
+            case Clocked():
+                self._emit(codes.SERIES, _at(self._series, node.key), change=1)
+            case Unary(operand):
+                self._after([operand], codes.NEGATE)
+            case Not(operand):
+                self._after([operand], codes.NOT)
+            case Binary(operator, left, right):
+                self._after([left, right], _BINARY[operator])
+            case Choice(condition, then, other):
+                self._after([condition, then, other], codes.CHOOSE)
+            case Lookup(table, operand):
+                names = [each.name for each in self._tables]
+                self._after([operand], codes.LOOKUP, names.index(table))
+            case Call():
+                self._call(node)
+
+    def _name(self, name: str) -> None:
+        if name in self._locals:
+            self._emit(codes.LOCAL, self._locals[name], change=1)
+        elif name in self._is_series:
+            self._emit(codes.SERIES, _at(self._series, name), change=1)
+        else:
+            self._emit(codes.SCALAR, _at(self._scalars, name), change=1)
+
+    def _call(self, node: Call) -> None:
+        function, arguments = node.function, node.arguments
+        signature = SIGNATURES[function]
+        if signature.constant:
+            self._call_with_constant(node)
+        elif signature.sort is Sort.EITHER and len(arguments) == 1:
+            self._after(arguments, _FOLDS[function])
+        elif signature.most == 1:
+            self._after(arguments, _code(function))
+        else:
+            self._after(arguments, _code(function), len(arguments))
+
+    def _call_with_constant(self, node: Call) -> None:
+        value = _written_out(node.arguments[-1])
+        code = _code(node.function)
+        if node.function in {Function.NEWEST, Function.RUNNING_MEAN}:
+            self._after(node.arguments[:-1], code, int(value))
+        elif SIGNATURES[node.function].sort is Sort.FOLD:
+            self._after(node.arguments[:-1], code, self._constant(value))
+        else:
+            self.tree(node.arguments[0])
+            self._round(code, int(value))
+
+    def _round(self, code: int, digits: int) -> None:
+        self._emit(code, digits, self._constant(10.0 ** abs(digits)))
+
+    def _after(self, operands: Sequence[Node], code: int, first: int = 0) -> None:
+        for each in operands:
+            self.tree(each)
+        self._emit(code, first, change=1 - len(operands))
+
+    def _emit(self, code: int, first: int = 0, second: int = 0, change: int = 0) -> None:
+        self._code.append((code, first, second))
+        self._held += change
+        self._depth = max(self._depth, self._held)
+
+    def _constant(self, value: float) -> int:
+        self._constants.append(value)
+        return len(self._constants) - 1
+
+    def program(self) -> Program:
+        """All that was written."""
+        meta: list[tuple[int, int, int, int, int]] = []
+        rows: list[tuple[float, float, float, float]] = []
+        for each in self._tables:
+            codes_of = (_EDGES[each.edge], _BEYOND[each.below], _BEYOND[each.above])
+            meta.append((len(rows), len(rows) + len(each.rows), *codes_of))
+            rows += each.rows
+        return Program(
+            np.array(self._code, np.int64).reshape(-1, 3),
+            np.array(self._constants, np.float64),
+            np.array(meta, np.int64).reshape(-1, 5),
+            np.array(rows, np.float64).reshape(-1, 4),
+            tuple(self._scalars),
+            tuple(self._series),
+            self._depth,
+            len(self._locals),
+            self._outputs,
+        )
+
+
+def _at(places: dict[str, int], name: str) -> int:
+    return places.setdefault(name, len(places))
+
+
+def _written_out(node: Node) -> float:
+    match node:
+        case Number(value):
+            return value
+        case Unary(Number(value)):
+            return -value
+        case _:
+            raise ValueError("a number was to be written out")
+
+
+def compile_tree(
+    node: Node, series: frozenset[str], tables: Mapping[str, Table] | None = None
+) -> Program:
+    """The program of one expression that comes to a number; its only output is that.
+
+    Args:
+        node: the tree.
+        series: names in it that are series.
+        tables: those that it looks up.
+    """
+    writer = _Writer(tables or {}, series)
+    writer.tree(node)
+    writer.put_out()
+    return writer.program()
+
+
+class Evaluated(NamedTuple):
+    """What a rule comes to, cell by cell, in its unit.
+
+    Attributes:
+        value: rounded as the rule says.
+        unrounded: before that.
+        numerator, denominator: where the expression is a division, else nan; the numerator carries
+            the scale, so that their quotient is the unrounded value.
+        dominant: which of the candidates of `highest` it was, from 0; nan where there is none.
+        parts: the named steps that are numbers.
+    """
+
+    value: Floats
+    unrounded: Floats
+    numerator: Floats
+    denominator: Floats
+    dominant: Floats
+    parts: dict[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A rule's expression, ready for arrays.
+    """A rule, ready for arrays.
 
     Attributes:
-        value: the value in the rule's unit.
-        fraction: numerator and denominator where the expression is a division, else None; the
-            numerator carries the scale, so that their quotient is the value.
+        shown: the parts that come out, in order.
+        divides: whether its expression is a division.
     """
 
-    value: Evaluate
-    fraction: Callable[[Names], tuple[Floats, Floats] | None]
+    program: Program
+    shown: tuple[str, ...]
+    divides: bool
+
+    def __call__(self, names: Names) -> Evaluated:
+        """Evaluate it; see `Program`."""
+        found = self.program(names)
+        parts = dict(zip(self.shown, found[5:], strict=True))
+        value, unrounded, above, below, dominant = found[:5]
+        return Evaluated(value, unrounded, above, below, dominant, parts)
 
 
 def compile_rule(rule: Rule) -> Compiled:
-    """Compile a rule's expression once."""
-    evaluate = compile_node(rule.tree)
-
-    def value(names: Names) -> Floats:
-        return evaluate(names) * rule.scale
-
-    if not (isinstance(rule.tree, Binary) and rule.tree.operator == Operator.DIVIDE):
-        return Compiled(value, lambda _names: None)
-    above, below = compile_node(rule.tree.left), compile_node(rule.tree.right)
-    return Compiled(value, lambda names: (above(names) * rule.scale, below(names)))
-
-
-def compile_node(node: Node) -> Evaluate:
-    """The function of a tree, from arrays by name to an array of their shape."""
-    match node:
-        case Number(value):
-            return lambda names: _like(names, value)
-        case Name(name):
-            return lambda names: names[name]
-        case Unary(operand):
-            inner = compile_node(operand)
-            return lambda names: -inner(names)
-        case Binary(operator, left, right):
-            return _binary(operator, compile_node(left), compile_node(right))
-        case Call(function, arguments):
-            return _call(function, [compile_node(each) for each in arguments])
+    """Compile a rule once."""
+    writer = _Writer(rule.tables, frozenset(one.name for one in rule.inputs if one.is_series))
+    for part in rule.parts:
+        writer.tree(part.tree)
+        writer.store(part.name)
+    for rounding in (rule.rounding, None):
+        writer.tree(rule.tree)
+        writer.scale(rule.scale)
+        writer.round(rounding)
+        writer.put_out()
+    _write_fraction(writer, rule)
+    _write_dominant(writer, rule)
+    shown = [part for part in rule.parts if not part.is_series]
+    for part in shown:
+        writer.tree(Name(part.name))
+        writer.put_out()
+    return Compiled(writer.program(), tuple(part.name for part in shown), is_division(rule.tree))
 
 
-def _like(names: Names, value: float) -> Floats:
-    shape = np.broadcast_shapes(*(array.shape for array in names.values()))
-    return np.full(shape, value)
+def _write_fraction(writer: _Writer, rule: Rule) -> None:
+    above: Node = Number(math.nan)
+    below: Node = Number(math.nan)
+    match rule.tree:
+        case Binary(Operator.DIVIDE, left, right):
+            above, below = left, right
+    writer.tree(above)
+    writer.scale(rule.scale)
+    writer.put_out()
+    writer.tree(below)
+    writer.put_out()
 
 
-def _binary(operator: Operator, left: Evaluate, right: Evaluate) -> Evaluate:
-    def divide(names: Names) -> Floats:
-        above, below = left(names), right(names)
-        nothing = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
-        np.divide(above, below, out=nothing, where=below != 0.0)
-        return nothing
-
-    match operator:
-        case Operator.ADD:
-            return lambda names: left(names) + right(names)
-        case Operator.SUBTRACT:
-            return lambda names: left(names) - right(names)
-        case Operator.MULTIPLY:
-            return lambda names: left(names) * right(names)
-        case Operator.DIVIDE:
-            return divide
+def _write_dominant(writer: _Writer, rule: Rule) -> None:
+    found = candidates(rule)
+    writer.tree(_which(found) if found else Number(math.nan))
+    writer.put_out()
 
 
-def _call(function: Function, arguments: list[Evaluate]) -> Evaluate:
-    match function:
-        case Function.ABS:
-            return lambda names: np.abs(arguments[0](names))
-        case Function.MIN:
-            return lambda names: reduce(_smaller, [one(names) for one in arguments])
-        case Function.MAX:
-            return lambda names: reduce(_larger, [one(names) for one in arguments])
-
-
-def _smaller(left: Floats, right: Floats) -> Floats:
-    """As Python's min, but nan where either is (numpy's own differs in the sign of zero)."""
-    return np.where(np.isnan(left) | np.isnan(right), np.nan, np.where(right < left, right, left))
-
-
-def _larger(left: Floats, right: Floats) -> Floats:
-    """As Python's max, but nan where either is."""
-    return np.where(np.isnan(left) | np.isnan(right), np.nan, np.where(right > left, right, left))
+def _which(found: Sequence[str]) -> Node:
+    return Call(Function.WHICH_HIGHEST, tuple(Name(each) for each in found))

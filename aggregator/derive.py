@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.compiler import Evaluated
 from aggregator.kernels.windows import fold_windows, join_stations
 from aggregator.plan import Members, RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US
-from kpi_rules.model import Combine, Input, Statistic
+from kpi_rules.model import Input
+from kpi_rules.words import Combine, Statistic
 
 Floats = NDArray[np.float64]
 
@@ -102,11 +104,14 @@ def derive(
         one.name: _join(plan, one, members, begins, ends, judged, source)
         for one, members in zip(plan.rule.inputs, plan.members, strict=True)
     }
-    coverage = np.minimum.reduce([one.coverage for one in joined.values()])
-    names: dict[str, Floats] = {name: one.value for name, one in joined.items()}
+    coverage = _coverage(plan, joined)
+    names: dict[str, Floats] = {
+        one.name: joined[one.name].value * (one.scale or 1.0) for one in plan.rule.inputs
+    }
     names |= {fact.name: _facts(plan, fact.name, ends, facts) for fact in plan.rule.facts}
-    value = plan.compiled.value(names)
-    numerator, denominator = _fraction(plan, joined, names)
+    evaluated = plan.compiled(names)
+    value = evaluated.value
+    numerator, denominator = _fraction(plan, joined, evaluated)
     reasons = _reasons(plan, joined, coverage, names, value)
     lacking = np.array([[reason != "" for reason in row] for row in reasons], np.bool_)
     lacking = lacking.reshape(value.shape)
@@ -124,6 +129,16 @@ def derive(
         valid=tuple(one.valid for one in joined.values()),
         reasons=reasons,
     )
+
+
+def _coverage(plan: RulePlan, joined: Mapping[str, _Joined]) -> Floats:
+    """Of the input that is covered least; of those that may be absent, where all are, the most."""
+    needed = [joined[one.name].coverage for one in plan.rule.inputs if not one.optional]
+    if needed:
+        found: Floats = np.minimum.reduce(needed)
+    else:
+        found = np.maximum.reduce([one.coverage for one in joined.values()])
+    return found
 
 
 def _join(
@@ -198,13 +213,15 @@ def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts) -> Floats:
 
 
 def _fraction(
-    plan: RulePlan, joined: Mapping[str, _Joined], names: Mapping[str, Floats]
+    plan: RulePlan, joined: Mapping[str, _Joined], evaluated: Evaluated
 ) -> tuple[Floats, Floats]:
-    """Numerator and denominator: the operands of a division, or a mean's sum and its stations."""
-    operands = plan.compiled.fraction(names)
-    if operands is not None:
-        return operands
-    value = plan.compiled.value(names)
+    """Numerator and denominator, of the value before rounding.
+
+    The operands of a division, or a mean's sum and its stations, or the value alone.
+    """
+    if plan.compiled.divides:
+        return evaluated.numerator, evaluated.denominator
+    value = evaluated.unrounded
     if len(joined) > 1:
         return value, np.full_like(value, np.nan)
     (only,) = joined.values()
@@ -244,7 +261,7 @@ def _reason(
     if coverage < least(plan.rule.space.min_coverage):
         return f"coverage {coverage:.3f}, {plan.rule.space.min_coverage:g} needed"
     for one in plan.rule.inputs:
-        if joined[one.name].used[w, g] == 0:
+        if joined[one.name].used[w, g] == 0 and not one.optional:
             return f"no station covers {one.min_coverage:g} of the window with {one.quantity}"
     for fact in plan.rule.facts:
         if np.isnan(names[fact.name][w, g]):

@@ -18,6 +18,7 @@ from cityvitals.store import derived
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Pool, acquired, open_pool, require_durable
 from cityvitals.telemetry import Health, configure_logging, serve_health
+from kpi_rules.built import sift
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
 
@@ -32,7 +33,7 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
     health, metrics = Health("kernels", "store"), Metrics()
     port = settings.aggregator.health_port
     async with serve_health("127.0.0.1", port, health, metrics.registry):
-        rules = load_rules(settings.aggregator.rules)
+        rules, _refused = sift(load_rules(settings.aggregator.rules))
         await asyncio.to_thread(warm_up)
         health.set_ready("kernels", ok=True)
         async with AsyncExitStack() as stack:

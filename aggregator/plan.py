@@ -13,7 +13,8 @@ from aggregator.series_table import Ints, SeriesTable
 from cityvitals.domain.names import Kind
 from cityvitals.domain.times import BUCKET_US, ceil_bucket
 from cityvitals.store.model import CityRow, SeriesRow, ShardModel
-from kpi_rules.model import Input, Rule, Statistic
+from kpi_rules.model import Input, Rule
+from kpi_rules.words import Statistic
 
 _FOR_EVER: Final = 2**40
 """A bucket number after all others."""

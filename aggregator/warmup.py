@@ -3,10 +3,12 @@
 import numpy as np
 
 from aggregator.columns import CELL, fresh_state
+from aggregator.compiler import compile_tree
 from aggregator.kernels.fold import NONE, fold_stream, order_by_row
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
 from aggregator.kernels.windows import fold_windows, join_stations, put_cells
 from cityvitals.domain.arrays import ROLLUP
+from kpi_rules.parse import parse
 
 
 def warm_up() -> None:
@@ -33,3 +35,4 @@ def warm_up() -> None:
     valid = np.zeros((1, 1), np.bool_)
     joined = np.zeros((1, 1, 6))
     join_stations(folded, span, one.reshape(1, 1), valid, 0.5, True, False, joined, valid.copy())  # noqa: FBT003
+    compile_tree(parse("x"), frozenset())({"x": v})

@@ -7,7 +7,8 @@ format has in mind but nobody evaluates yet are refused as such, never approxima
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,15 @@ def _shown(found: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's worth
 
 
+def _is_finite(found: object) -> bool:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return False
+    try:
+        return math.isfinite(found)
+    except OverflowError:
+        return False
+
+
 def parse_toml(text: str, name: str, error: type[CityVitalsError]) -> dict[str, Any]:
     """The tables of a TOML text; its syntax errors become `error`, naming the file."""
     try:
@@ -31,10 +41,21 @@ def parse_toml(text: str, name: str, error: type[CityVitalsError]) -> dict[str, 
 
 
 class Entry:
-    """One TOML table being read; `finish` refuses the keys that nobody asked for."""
+    """One TOML table being read; `finish` refuses the keys that nobody asked for.
+
+    Args:
+        table: as `tomllib` gives it.
+        where: file and entry for messages, or what says that for the path of a key.
+        error: what to raise.
+        path: of the table inside the entry, ending in a dot.
+    """
 
     def __init__(
-        self, table: Mapping[str, Any], where: str, error: type[CityVitalsError], path: str = ""
+        self,
+        table: Mapping[str, Any],
+        where: str | Callable[[str], str],
+        error: type[CityVitalsError],
+        path: str = "",
     ) -> None:
         self._table = table
         self._where = where
@@ -44,7 +65,13 @@ class Entry:
 
     def fail(self, key: str, problem: str) -> CityVitalsError:
         """The error to raise about a key of this table."""
-        return self._error(f"{self._where}: {self._path}{key}: {problem}")
+        path = f"{self._path}{key}"
+        where = self._where if isinstance(self._where, str) else self._where(path)
+        return self._error(f"{where}: {path}: {problem}")
+
+    def has(self, key: str) -> bool:
+        """Whether a key is there."""
+        return key in self._table
 
     def _take(self, key: str, default: object) -> Any:
         self._asked.add(key)
@@ -82,19 +109,15 @@ class Entry:
         found = self._take(key, default)
         if found is None:
             return None
-        if (
-            isinstance(found, bool)
-            or not isinstance(found, int | float)
-            or not math.isfinite(found)
-        ):
+        if not _is_finite(found):
             raise self.fail(key, f"expected a finite number, got {_shown(found)}")
         if not low <= found <= high:
             raise self.fail(key, f"expected a number from {low:g} to {high:g}, got {found:g}")
         return float(found)
 
-    def whole(self, key: str, low: int, high: int) -> int:
+    def whole(self, key: str, low: int, high: int, default: object = _REQUIRED) -> int:
         """A whole number in [low, high]."""
-        found = self._take(key, _REQUIRED)
+        found = self._take(key, default)
         if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
             raise self.fail(
                 key, f"expected a whole number from {low} to {high}, got {_shown(found)}"
@@ -128,12 +151,38 @@ class Entry:
     def numbers(self, key: str) -> tuple[float, ...]:
         """A list of finite numbers, empty where the key is absent."""
         found = self._take(key, [])
-        if not isinstance(found, list) or not all(
-            isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
-            for each in found
-        ):
+        if not isinstance(found, list) or not all(_is_finite(each) for each in found):
             raise self.fail(key, f"expected a list of numbers, got {_shown(found)}")
         return tuple(float(each) for each in found)
+
+    def number_rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
+        """A list of lists of `width` finite numbers each, empty where the key is absent."""
+        found = self._take(key, [])
+        if not isinstance(found, list) or not all(
+            isinstance(row, list) and len(row) == width and all(_is_finite(one) for one in row)
+            for row in found
+        ):
+            raise self.fail(key, f"expected rows of {width} numbers, got {_shown(found)}")
+        return tuple(tuple(float(one) for one in row) for row in found)
+
+    def truth(self, key: str, *, default: bool) -> bool:
+        """One of the words true and false."""
+        found = self._take(key, default)
+        if not isinstance(found, bool):
+            raise self.fail(key, f"expected true or false, got {_shown(found)}")
+        return found
+
+    def optional_date(self, key: str) -> date | None:
+        """A date, also as ISO 8601 text; None where the key is absent."""
+        found = self._take(key, None)
+        if isinstance(found, str):
+            try:
+                found = date.fromisoformat(found)
+            except ValueError:
+                raise self.fail(key, f"expected a date, got {_shown(found)}") from None
+        if found is not None and (not isinstance(found, date) or isinstance(found, datetime)):
+            raise self.fail(key, f"expected a date such as 2024-05-06, got {_shown(found)}")
+        return found
 
     def table(self, key: str) -> "Entry":
         """A table inside this one."""

@@ -13,6 +13,7 @@ from cityvitals.store.pool import Pool, open_pool
 from cityvitals.verify import books
 from cityvitals.verify.city import verify_city
 from cityvitals.verify.report import Findings
+from kpi_rules.built import sift
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
 
@@ -40,7 +41,7 @@ def run(
         0 if clean, 1 if anything differs, 2 if it could not be found out.
     """
     try:
-        rules = load_rules(settings.aggregator.rules)
+        rules, _ = sift(load_rules(settings.aggregator.rules))
         found = asyncio.run(verify(settings.database, rules, city, settled=settled))
     except CityVitalsError as error:
         sys.stderr.write(f"verify: {error}\n")

@@ -13,7 +13,8 @@ from cityvitals.domain.names import Kind
 from cityvitals.store.audit import AuditSeries, DeclaredRow, PlacedRow
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.fold import QUARTER, Floats, Ints, in_force
-from kpi_rules.model import Combine, Input, Statistic
+from kpi_rules.model import Input
+from kpi_rules.words import Combine, Statistic
 
 ALWAYS: Final = (-(2**62), 2**62)
 

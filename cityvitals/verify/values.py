@@ -12,9 +12,9 @@ from cityvitals.store.audit import FigureRow
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.fold import Floats, Ints
 from cityvitals.verify.stations import Joined, Station, join
-from kpi_rules.expression import Binary, Operator
-from kpi_rules.interpret import evaluate
-from kpi_rules.model import Combine, Rule
+from kpi_rules.evaluate import evaluate_rule, is_division
+from kpi_rules.model import Rule
+from kpi_rules.words import Combine
 
 EXPECTED: Final = np.dtype(
     [
@@ -63,12 +63,12 @@ def expect(
         for one in rule.inputs
     }
     figures = [row for row in facts if row.zone == zone]
-    names = {name: one.value for name, one in joined.items()}
+    names = {one.name: joined[one.name].value * (one.scale or 1.0) for one in rule.inputs}
     names |= {use.name: _figure(figures, use.name, windows) for use in rule.facts}
     out = np.zeros(len(windows.begins), EXPECTED)
     out["begin"], out["end"] = windows
     _evaluate(rule, combine, joined, names, out)
-    out["coverage"] = np.min([one.coverage for one in joined.values()], axis=0)
+    out["coverage"] = _coverage(rule, joined)
     out["observed"] = sum(one.observed for one in joined.values())
     out["flagged"] = sum(one.flagged for one in joined.values())
     out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
@@ -78,6 +78,14 @@ def expect(
     for field in ("value", "numerator", "denominator"):
         out[field][lacking] = np.nan
     return out
+
+
+def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
+    """Of the input that is covered least; of those that may be absent, where all are, the most."""
+    needed = [joined[one.name].coverage for one in rule.inputs if not one.optional]
+    every = [one.coverage for one in joined.values()]
+    found: Floats = np.min(needed, axis=0) if needed else np.max(every, axis=0)
+    return found
 
 
 def _figure(figures: Iterable[FigureRow], name: str, windows: Windows) -> Floats:
@@ -97,17 +105,15 @@ def _evaluate(
     out: Records,
 ) -> None:
     """Value, numerator and denominator, window by window."""
-    tree = rule.tree
     for w in range(len(out)):
-        row = {name: float(values[w]) for name, values in names.items()}
-        value = evaluate(tree, row) * rule.scale
-        above, below = value, math.nan
-        if isinstance(tree, Binary) and tree.operator == Operator.DIVIDE:
-            above, below = evaluate(tree.left, row) * rule.scale, evaluate(tree.right, row)
+        found = evaluate_rule(rule, {name: float(values[w]) for name, values in names.items()})
+        above, below = found.unrounded, math.nan
+        if is_division(rule.tree):
+            above, below = found.numerator, found.denominator
         elif combine == Combine.MEAN and len(joined) == 1:
             (only,) = joined.values()
-            above, below = value * float(only.used[w]), float(only.used[w])
-        out["value"][w], out["numerator"][w], out["denominator"][w] = value, above, below
+            above, below = found.unrounded * float(only.used[w]), float(only.used[w])
+        out["value"][w], out["numerator"][w], out["denominator"][w] = found.value, above, below
 
 
 def _count_stations(joined: Mapping[str, Joined], out: Records) -> None:

@@ -4,89 +4,179 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aggregator.compiler import compile_node, compile_rule
-from kpi_rules.expression import Binary, Call, Function, Name, Node, Number, Operator, Unary, parse
-from kpi_rules.interpret import evaluate
+from aggregator.compiler import Names, SeriesOf, compile_rule, compile_tree
+from kpi_rules.evaluate import evaluate_rule
+from kpi_rules.expression import Node
+from kpi_rules.interpret import compute
+from kpi_rules.load import read_rules
+from kpi_rules.parse import parse
 from tests.unit.aggregator.small_city import rule
+from tests.unit.kpi_rules.trees import SERIES, TABLES, VALUES, trees
 
-VALUES = st.one_of(
-    st.floats(-1e300, 1e300),
-    st.integers(-3, 3).map(float),
-    st.sampled_from([math.nan, 0.0, -0.0, 1e-320, math.inf, -math.inf]),
-)
-LEAVES: st.SearchStrategy[Node] = st.one_of(
-    st.builds(Number, st.one_of(st.floats(0, 1e6), st.integers(0, 9).map(float))),
-    st.builds(Name, st.sampled_from(["x", "y", "z"])),
-)
+PLACES = 7
 
 
-def _larger(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
-    return st.one_of(
-        st.builds(Unary, inner),
-        st.builds(Binary, st.sampled_from(list(Operator)), inner, inner),
-        st.builds(Call, st.just(Function.ABS), st.tuples(inner)),
-        st.builds(
-            Call,
-            st.sampled_from([Function.MIN, Function.MAX]),
-            st.lists(inner, min_size=2, max_size=4).map(tuple),
-        ),
-    )
-
-
-TREES = st.recursive(LEAVES, _larger, max_leaves=12)
+@pytest.fixture(autouse=True, scope="module")
+def _machine() -> None:
+    """Compiling the machine takes longer than hypothesis allows an example."""
+    compile_tree(parse("x"), frozenset())({"x": np.zeros(1)})
 
 
 def bits(value: float) -> bytes:
     return b"nan" if math.isnan(value) else np.float64(value).tobytes()
 
 
-@example(parse("1 / min(x, -x)"), [(math.inf, 0.0, 0.0)])
-@given(TREES, st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1, max_size=6))
-def test_arrays_come_to_what_the_interpreter_says(
-    tree: Node, rows: list[tuple[float, float, float]]
-) -> None:
-    columns = np.array(rows).T.copy()
-    names = {name: columns[place].reshape(-1, 1) for place, name in enumerate("xyz")}
-    with np.errstate(all="ignore"):
-        found = compile_node(tree)(names)
-        expected = [evaluate(tree, dict(zip("xyz", row, strict=True))) for row in rows]
-    assert found.shape == (len(rows), 1)
-    assert [bits(one) for one in found[:, 0]] == [bits(one) for one in expected]
+Row = tuple[list[float], list[float], list[float]]
+"""x, y and z; then s and t, of one length."""
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Row:
+    places = draw(st.integers(0, PLACES))
+    series = st.lists(VALUES, min_size=places, max_size=places)
+    return draw(st.lists(VALUES, min_size=3, max_size=3)), draw(series), draw(series)
+
+
+def as_arrays(found: list[Row]) -> Names:
+    names: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]] | SeriesOf] = {
+        name: np.array([row[0][at] for row in found]).reshape(-1, 1)
+        for at, name in enumerate("xyz")
+    }
+    lengths = np.array([len(row[1]) for row in found]).reshape(-1, 1)
+    for at, name in enumerate(SERIES, 1):
+        padded = [[*row[at], *[9.75] * (PLACES - len(row[at]))] for row in found]
+        names[name] = SeriesOf(np.array(padded).reshape(-1, 1, PLACES), lengths)
+    return names
+
+
+def as_values(row: Row) -> dict[str, float | list[float]]:
+    return dict(zip("xyz", row[0], strict=True)) | dict(zip(SERIES, row[1:], strict=True))
+
+
+@example(parse("1 / min(x, -x)"), [([math.inf, 0.0, 0.0], [], [])])
+@example(parse("percentile(s, 50)"), [([0.0] * 3, [0.0, -0.0, math.nan], [1.0] * 3)])
+@example(parse("deviation(s)"), [([0.0] * 3, [math.inf, 1.0, 2.0], [1.0] * 3)])
+@example(parse("x ** y"), [([-10.0, 309.0, 0.0], [], []), ([0.0, -1.0, 0.0], [], [])])
+@example(parse("sum(x + s * t)"), [([1.0, 0.0, 0.0], [1.0, 2.0], [3.0, math.nan])])
+@given(trees(), st.lists(rows(), min_size=1, max_size=4))
+def test_arrays_come_to_what_the_interpreter_says(tree: Node, found: list[Row]) -> None:
+    program = compile_tree(tree, frozenset(SERIES), TABLES)
+    (values,) = program(as_arrays(found))
+    expected = [compute(tree, as_values(row), TABLES) for row in found]
+    assert values.shape == (len(found), 1)
+    assert [bits(one) for one in values[:, 0]] == [
+        bits(one) for one in expected if isinstance(one, float)
+    ]
 
 
 def test_a_division_by_zero_is_nothing() -> None:
-    found = compile_node(parse("x / y"))(
-        {"x": np.array([1.0, 0.0, -1.0]), "y": np.array([0.0, -0.0, 0.0])}
-    )
-    assert np.isnan(found).all()
+    names = {"x": np.array([1.0, 0.0, -1.0]), "y": np.array([0.0, -0.0, 0.0])}
+    assert np.isnan(compile_tree(parse("x / y"), frozenset())(names)).all()
 
 
 def test_nothing_makes_nothing_in_min_and_max_too() -> None:
     names = {"x": np.array([1.0, math.nan]), "y": np.array([math.nan, 2.0])}
     for text in ("min(x, y)", "max(x, y)", "min(x, y, 0)", "x + y", "abs(x * y)"):
-        assert np.isnan(compile_node(parse(text))(names)).all()
+        assert np.isnan(compile_tree(parse(text), frozenset())(names)).all()
 
 
 def test_a_number_has_the_shape_of_the_names() -> None:
-    assert compile_node(parse("2"))({"x": np.zeros((3, 2))}).tolist() == [[2.0, 2.0]] * 3
+    (found,) = compile_tree(parse("2"), frozenset())({"x": np.zeros((3, 2))})
+    assert found.tolist() == [[2.0, 2.0]] * 3
+
+
+def test_what_is_given_in_the_wrong_form_is_refused() -> None:
+    program = compile_tree(parse("x + sum(s)"), frozenset({"s"}))
+    series = SeriesOf(np.zeros((1, 2)), np.array([2]))
+    with pytest.raises(ValueError, match="a number where a series was expected"):
+        program({"x": np.zeros(1), "s": np.zeros(1)})
+    with pytest.raises(ValueError, match="a series where a number was expected"):
+        program({"x": series, "s": series})
+    with pytest.raises(ValueError, match="shorter than it is said to be"):
+        program({"x": np.zeros(1), "s": SeriesOf(np.zeros((1, 2)), np.array([3]))})
 
 
 def test_a_division_has_an_upper_part_in_the_rules_unit() -> None:
     per_head = replace(rule("water.supplied_per_capita.day"), scale=0.001)
-    compiled = compile_rule(per_head)
-    names = {"supplied": np.array([6.0]), "population": np.array([3.0])}
-    fraction = compiled.fraction(names)
-    assert fraction is not None
-    above, below = fraction
-    assert (above.tolist(), below.tolist()) == ([6.0 * per_head.scale], [3.0])
-    assert compiled.value(names).tolist() == [2.0 * per_head.scale]
+    found = compile_rule(per_head)({"supplied": np.array([6.0]), "population": np.array([3.0])})
+    assert (found.numerator.tolist(), found.denominator.tolist()) == ([6.0 * per_head.scale], [3.0])
+    assert found.value.tolist() == [2.0 * per_head.scale]
 
 
 def test_what_is_no_division_has_no_fraction() -> None:
-    one = rule("air.pm2_5.hour")
-    assert compile_rule(one).fraction({"pm2_5": np.zeros(1)}) is None
-    scaled = compile_rule(replace(one, scale=3.0))
-    assert scaled.value({"pm2_5": np.array([2.0])}).tolist() == [6.0]
+    compiled = compile_rule(replace(rule("air.pm2_5.hour"), scale=3.0))
+    found = compiled({"pm2_5": np.array([2.0])})
+    assert not compiled.divides
+    assert np.isnan([found.numerator, found.denominator]).all()
+    assert found.value.tolist() == [6.0]
+
+
+INDEX = """
+[[table]]
+name = "steps"
+unit = "ug/m3"
+rows = [[0, 10, 0, 50], [10.1, 20, 51, 100]]
+above = "extend"
+
+[[rule]]
+id = "test.index"
+revision = 1
+title = "The higher of two"
+domain = "air"
+unit = "1"
+digits = 0
+window = { length = "hour", clock = "local", fold = "buckets" }
+space = { zone = "mean", city = "mean", min_coverage = 0.5 }
+part = [
+  { name = "fine", expression = "lookup(steps, pm2_5)" },
+  { name = "coarse", expression = "lookup(steps, pm10 / 2)" },
+]
+expression = "highest(fine, coarse)"
+rounding = { mode = "half_up", digits = 0 }
+source = "made up"
+verified = "own"
+
+[[rule.input]]
+name = "pm2_5"
+quantity = "pm2_5"
+statistic = "mean"
+min_coverage = 0.75
+floor = 0
+rounding = { mode = "truncate", digits = 1 }
+
+[[rule.input]]
+name = "pm10"
+quantity = "pm10"
+statistic = "mean"
+min_coverage = 0.75
+optional = true
+"""
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=5))
+def test_a_whole_rule_comes_to_what_the_interpreter_says(found: list[tuple[float, float]]) -> None:
+    (index,) = read_rules(INDEX, "test.toml")
+    compiled = compile_rule(index)
+    columns = np.array(found).T.copy()
+    evaluated = compiled({"pm2_5": columns[0], "pm10": columns[1]})
+    for at, (fine, coarse) in enumerate(found):
+        expected = evaluate_rule(index, {"pm2_5": fine, "pm10": coarse})
+        assert bits(evaluated.value[at]) == bits(expected.value)
+        assert bits(evaluated.unrounded[at]) == bits(expected.unrounded)
+        for name in ("fine", "coarse"):
+            said = expected.parts[name]
+            assert isinstance(said, float) and bits(evaluated.parts[name][at]) == bits(said)
+        which = evaluated.dominant[at]
+        assert expected.dominant == ("" if math.isnan(which) else ("fine", "coarse")[int(which)])
+
+
+def test_the_dominant_one_is_the_first_of_the_highest() -> None:
+    (index,) = read_rules(INDEX, "test.toml")
+    assert evaluate_rule(index, {"pm2_5": 10.0, "pm10": 20.0}).dominant == "fine"
+    assert evaluate_rule(index, {"pm2_5": 10.0, "pm10": 30.0}).dominant == "coarse"
+    assert evaluate_rule(index, {"pm2_5": math.nan, "pm10": 1.0}).dominant == "coarse"
+    assert evaluate_rule(index, {"pm2_5": math.nan, "pm10": math.nan}).dominant == ""
