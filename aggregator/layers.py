@@ -6,11 +6,14 @@ from typing import Final
 import numpy as np
 
 from aggregator.series_table import Ints
-from cityvitals.domain.window import HOUR_US, offset_changes, spans
+from cityvitals.domain.window import DAY_US, HOUR_US, offset_changes, spans
+from kpi_rules.expression import Calendar
 from kpi_rules.model import Input, Level, Rule
 from kpi_rules.words import BelongsTo
 
 _MARGIN_US: Final = 26 * HOUR_US
+_THURSDAY: Final = 4
+"""The weekday of 1970-01-01."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +91,37 @@ def _layer(level: Level, clock: str, time_zone: str, begins: Ints, ends: Ints) -
     step = "" if level.step is None else str(level.step)
     inner_begins, inner_ends = spans(str(level.length), clock, time_zone, low, high, step)
     if level.begins is not None:
-        hours = _hours(inner_begins, clock, time_zone)
+        hours = shown_at(Calendar.HOUR, inner_begins, clock, time_zone)
         taken = (hours >= level.begins[0]) & (hours <= level.begins[1])
         inner_begins, inner_ends = inner_begins[taken], inner_ends[taken]
     # Where a window is, is told by its begin or its last instant: both ascend.
     at = inner_begins if level.belongs_to is BelongsTo.BEGIN else inner_ends - 1
     first, last = np.searchsorted(at, begins), np.searchsorted(at, ends)
-    return Layer(inner_begins, inner_ends, first.astype(np.int64), last.astype(np.int64))
+    return _only_held(inner_begins, inner_ends, first, last)
 
 
-def _hours(instants: Ints, clock: str, time_zone: str) -> Ints:
-    """The hour of the day that the clock shows at each."""
-    if not len(instants) or clock == "utc":
-        return instants // HOUR_US % 24
-    begins, offsets = offset_changes(
-        time_zone, clock, int(instants.min()) - _MARGIN_US, int(instants.max()) + _MARGIN_US
-    )
-    shown = instants + offsets[np.searchsorted(begins, instants, side="right") - 1]
-    return shown // HOUR_US % 24
+def _only_held(begins: Ints, ends: Ints, first: Ints, last: Ints) -> Layer:
+    """Without the windows that no longer one holds: those asked for may lie years apart."""
+    edges = np.zeros(len(begins) + 1, np.int64)
+    np.add.at(edges, first, 1)
+    np.add.at(edges, last, -1)
+    held = np.cumsum(edges)[:-1] > 0
+    before = np.concatenate([[0], np.cumsum(held)]).astype(np.int64)
+    return Layer(begins[held], ends[held], before[first], before[last])
+
+
+def shown_at(calendar: Calendar, instants: Ints, clock: str, time_zone: str) -> Ints:
+    """What a clock shows at instants: the hour from 0, the weekday from 1 for Monday, the month."""
+    shown = instants
+    if len(instants) and clock != "utc":
+        low, high = int(instants.min()) - _MARGIN_US, int(instants.max()) + _MARGIN_US
+        begins, offsets = offset_changes(time_zone, clock, low, high)
+        shown = instants + offsets[np.searchsorted(begins, instants, side="right") - 1]
+    match calendar:
+        case Calendar.HOUR:
+            return shown // HOUR_US % 24
+        case Calendar.WEEKDAY:
+            return (shown // DAY_US + _THURSDAY - 1) % 7 + 1
+        case Calendar.MONTH:
+            months = (shown // DAY_US).astype("datetime64[D]").astype("datetime64[M]")
+            return months.astype(np.int64) % 12 + 1

@@ -44,7 +44,11 @@ def reach_of(rule: Rule) -> Reach:
 
 def _back(rule: Rule, one: Input) -> int:
     """Its own longer window ends with the rule's; levels may begin before what they belong to."""
-    own = longest_us(str(one.length)) - BUCKET_US if one.length not in {None, rule.window.length} else 0
+    own = (
+        longest_us(str(one.length)) - BUCKET_US
+        if one.length not in {None, rule.window.length}
+        else 0
+    )
     return own + sum(
         overlap_us(str(level.length), str(level.step or ""))
         for level in one.levels

@@ -210,12 +210,12 @@ class ShardWorker:
         emitter.learn(await derived.read_newest(connection, dated))
         recent, older = sources.divide(self.shard, self._extents, windows)
         for chunk in older:
-            source = await sources.from_store(connection, self.shard, chunk)
-            for one in chunk.windows:
-                await asyncio.to_thread(judge.derive, one, source, out)
-        source = sources.ring(self.shard)
+            for part, stored in await sources.from_store(connection, self.shard, judge, chunk):
+                await asyncio.to_thread(judge.derive, part, stored, out)
+        held = sources.ring(self.shard)
         for one in recent:
-            await asyncio.to_thread(judge.derive, one, source, out)
+            for part in judge.parts(one):
+                await asyncio.to_thread(judge.derive, part, held, out)
 
     async def _write(self, connection: Connection, out: Outputs) -> None:
         await derived.write_indicators(connection, out.kept, list(out.latest.values()))

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from aggregator.kernels.numbers import rounded
+
 MEAN, TOTAL, MIN, MAX, COUNT, FIRST, LAST, ENERGY_MEAN = range(8)
 """Statistics of `fold_level`, by number."""
 
 
 @njit(cache=True, nogil=True)
-def lowest_values(folded: Any, due: Any, minimum: float, mean: bool, out: Any) -> None:
+def lowest_values(folded: Any, due: Any, minimum: Any, mean: bool, out: Any) -> None:
     """What members' partials come to over the shortest windows.
 
     Args:
         folded: what `fold_windows` gave [n, m, 4]: integral, covered microseconds, …
         due: microseconds of each window that have passed for each member [n, m].
-        minimum: share of those that must be covered.
+        minimum: share of those that must be covered, for each member [m].
         mean: whether the value is the time mean (else the integral).
         out: float64 [n, m]; nan where there is no value.
     """
@@ -30,7 +32,7 @@ def lowest_values(folded: Any, due: Any, minimum: float, mean: bool, out: Any) -
             out[n, m] = math.nan
             if covered <= 0.0 or due[n, m] <= 0:
                 continue
-            if min(1.0, covered / due[n, m]) < minimum:
+            if min(1.0, covered / due[n, m]) < minimum[m]:
                 continue
             if mean:
                 out[n, m] = folded[n, m, 0] / (covered * 1e-6)
@@ -48,7 +50,6 @@ def fold_level(
     least: int,
     statistic: int,
     out: Any,
-    share: Any,
 ) -> None:
     """Fold values of shorter windows, in order of time, over longer ones.
 
@@ -60,7 +61,6 @@ def fold_level(
         least: how many must have one.
         statistic: one of the numbers above.
         out: float64 [k, m]; nan where there is no value.
-        share: float64 [k, m]: of the places that are due, how many have a value; 0 where none is.
     """
     for k in range(first.shape[0]):
         for m in range(values.shape[1]):
@@ -69,9 +69,8 @@ def fold_level(
             for n in range(first[k], first[k] + places):
                 if not math.isnan(values[n, m]):
                     count += 1
-            share[k, m] = count / places if places > 0 else 0.0
             out[k, m] = math.nan
-            if count > 0 and count >= least and share[k, m] >= minimum:
+            if count > 0 and count >= least and count / places >= minimum:
                 out[k, m] = _statistic(values, m, first[k], first[k] + places, count, statistic)
 
 
@@ -106,6 +105,13 @@ def _statistic(values: Any, m: int, first: int, last: int, count: int, statistic
     if statistic == LAST:
         return newest
     return 10.0 * math.log10(total / count)
+
+
+@njit(cache=True, nogil=True)
+def round_all(values: Any, code: int, digits: int, ten: float, out: Any) -> None:
+    """Round numbers [n] as `kernels.numbers.rounded` does; what is missing stays so."""
+    for n in range(values.shape[0]):
+        out[n] = rounded(code, values[n], digits, ten)
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ clock shows, and days, months or years for those of dates.
 Standard time is what the tz database calls so: in Ireland and Morocco that is the summer's clock.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -121,6 +121,19 @@ def spans(
     begins, ends = begins[held], ends[held]
     begins.flags.writeable = ends.flags.writeable = False
     return begins, ends
+
+
+def day_begin(day: date, clock: str, time_zone: str) -> int:
+    """When a date begins on a clock, microseconds since 1970 UTC.
+
+    Raises:
+        ZoneInfoNotFoundError: if nobody knows the time zone.
+    """
+    noon = to_us(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+    if clock != "utc":  # an offset of an hour more or less is noon of the same date, too
+        begins, offsets = offset_changes(time_zone, clock, noon - DAY_US, noon + DAY_US)
+        noon -= int(offsets[np.searchsorted(begins, noon, side="right") - 1])
+    return int(edges("day", clock, time_zone, noon, noon)[0])
 
 
 def longest_us(length: str) -> int:
