@@ -1,6 +1,7 @@
 """From stations to zones and the city: one input's numbers, or series, together. Pure."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -118,7 +119,7 @@ def _combined(
 def _medians(values: Floats, offsets: Ints) -> Floats:
     """The middle value of each group, or the mean of the two in the middle."""
     found = np.full((len(values), len(offsets) - 1), np.nan)
-    for g, (low, high) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for g, (low, high) in enumerate(pairwise(offsets.tolist())):
         for w, row in enumerate(values[:, low:high]):
             known = np.sort(row[~np.isnan(row)])
             if len(known):

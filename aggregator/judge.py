@@ -20,7 +20,7 @@ from cityvitals.domain.window import DAY_US
 _CELLS: Final = 1_000_000
 """Stations times shortest windows that are evaluated at once."""
 _SLOWLY: Final = ((3 * DAY_US, 0), (40 * DAY_US, 300 * US), (2**62, 1800 * US))
-"""How long windows are at most, and how often such open ones are derived: long ones are read whole."""
+"""How long windows are at most, and how often such open ones are derived: they are read whole."""
 
 
 class Judge:

@@ -59,7 +59,8 @@ def layers_of(rule: Rule, one: Input, time_zone: str, begins: Ints, ends: Ints) 
         rule: says the clock where the input does not.
         one: the input.
         time_zone: IANA name of the city's.
-        begins, ends: windows of the rule [w], ascending.
+        begins: of windows of the rule [w], ascending.
+        ends: their ends.
     """
     clock = str(one.clock or rule.window.clock)
     if one.length is not None:

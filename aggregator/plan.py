@@ -209,7 +209,7 @@ def _clocked(rule: Rule) -> tuple[tuple[str, Calendar], ...]:
 
 
 def _stations(members: Sequence[Members], table: SeriesTable, groups: int) -> Stations:
-    """Sensors of each group in natural-key order; the first of several series of one stands for it."""
+    """Sensors of each group in natural-key order; of several series the first stands for one."""
     found: list[tuple[int, str]] = sorted(
         {
             (int(group), table.series[row].key.sensor)

@@ -32,9 +32,7 @@ def ring(shard: Shard) -> Cells:
     return Cells(shard.buckets.cells, np.arange(len(shard.table), dtype=np.int64))
 
 
-def divide(
-    shard: Shard, extents: Extents, windows: list[Windows]
-) -> tuple[list[Windows], list[Chunk]]:
+def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], list[Chunk]]:
     """Windows that the ring holds whole, and chunks of those that it does not."""
     recent: list[Windows] = []
     older: list[Windows] = []

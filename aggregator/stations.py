@@ -112,8 +112,7 @@ class Said:
     def valid(self) -> NDArray[np.bool_]:
         """Which members take part."""
         if isinstance(self.values, SeriesOf):
-            found: NDArray[np.bool_] = ~np.isnan(self.values.values).all(axis=-1)
-            return found
+            return np.any(~np.isnan(self.values.values), axis=-1)
         return ~np.isnan(self.values)
 
 
@@ -130,7 +129,7 @@ def said(
         judged: microseconds of its own windows against which coverage counts [w, g].
         until: up to when windows count as begun, per group [g].
     """
-    one, members = plan.rule.inputs[index], plan.members[index]
+    members = plan.members[index]
     group = members.group
     covered = folds.whole[..., 1]
     passed = judged[:, group]
@@ -164,8 +163,9 @@ def _values(
     begins, ends = layers.lowest
     due = np.maximum(np.minimum(ends[:, None], until[None, :]) - begins[:, None], 0)
     lowest = one.levels[0] if one.levels else one
-    values = np.empty(folds.lowest.shape[:2])
-    minimum = np.full(values.shape[1], least(lowest.min_coverage))
+    stations = len(plan.members[index].rows)
+    values = np.empty((len(begins), stations))
+    minimum = np.full(stations, least(lowest.min_coverage))
     if not one.levels:  # a sum takes in every station, however little of it there is
         minimum[_summed(plan)[plan.members[index].group]] = 0.0
     mean = lowest.statistic is Statistic.MEAN

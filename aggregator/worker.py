@@ -208,7 +208,7 @@ class ShardWorker:
         keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
         dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
         emitter.learn(await derived.read_newest(connection, dated))
-        recent, older = sources.divide(self.shard, self._extents, windows)
+        recent, older = sources.divide(self._extents, windows)
         for chunk in older:
             for part, stored in await sources.from_store(connection, self.shard, judge, chunk):
                 await asyncio.to_thread(judge.derive, part, stored, out)
