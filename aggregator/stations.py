@@ -111,9 +111,9 @@ class Said:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Which members take part."""
-        if isinstance(self.values, SeriesOf):
-            return np.any(~np.isnan(self.values.values), axis=-1)
-        return ~np.isnan(self.values)
+        given = self.values.values if isinstance(self.values, SeriesOf) else self.values[..., None]
+        found: NDArray[np.bool_] = (~np.isnan(given)).max(axis=-1, initial=False)
+        return found
 
 
 def said(

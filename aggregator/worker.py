@@ -174,7 +174,10 @@ class ShardWorker:
 
     def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
         """Everything to derive in this cycle."""
-        again = self.shard.rederive.take(self._extents)
+        lengths = {
+            (plan.city.id, plan.rule.id): plan.reach.length for plan in self.shard.plan.rules
+        }
+        again = self.shard.rederive.take(self._extents, lengths)
         touch = Touch(rows, buckets)
         found = []
         for plan in self.shard.plan.rules:
