@@ -121,7 +121,8 @@ def edges_around(unit: str, clock: str, time_zone: str, low: int, high: int) -> 
     quarters, ahead = _clock(clock, time_zone, low - margin, high + margin)
     shown = _shown(unit, quarters, ahead)
     # One begins wherever the clock shows another than a quarter hour before.
-    return quarters[1:][(shown[1:] != shown[:-1]).any(axis=1)]
+    found: Ints = quarters[1:][(shown[1:] != shown[:-1]).any(axis=1)]
+    return found
 
 
 def _clock(clock: str, time_zone: str, low: int, high: int) -> tuple[Ints, Ints]:

@@ -43,7 +43,7 @@ def scale_of(one: Input, declared: Sequence[DeclaredRow]) -> float:
 
 
 def _mass_of_a_mole(quantity: str, state: ReferenceState | None) -> float:
-    """kg/m3 of a gas that is all there is; for particles, of which only ratios matter, as if of 1 g/mol."""
+    """kg/m3 in one mole per mole; of what is no gas, where only ratios matter, as if of 1 g/mol."""
     if state is None:
         return math.nan
     kilograms = MOLAR_MASS.get(quantity, 1.0) / 1000
