@@ -1,6 +1,6 @@
 """Windows inside windows: what each input of a rule folds, window by window. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -124,6 +124,13 @@ def windows_of(rule: Rule, time_zone: str, instants: Ints) -> Windows:
     if rule.valid_to:
         valid &= found.begins < date_begins(rule.valid_to, rule.window.clock, time_zone)
     return found.those(valid)
+
+
+def frames(rule: Rule, windows: Windows, time_zone: str, at_once: int) -> Iterator[Frame]:
+    """Whole windows of a rule, so many at once."""
+    for first in range(0, len(windows.begins), at_once):
+        some = Windows(*(each[first : first + at_once] for each in windows))
+        yield frame(rule, some, time_zone)
 
 
 def frame(rule: Rule, windows: Windows, time_zone: str, mark: int = EVER) -> Frame:

@@ -33,7 +33,7 @@ class Said:
     """
 
     station: Station
-    values: list[Value]
+    values: "Numbers | Series"
     valid: list[bool]
     share: Floats
     here: NDArray[np.bool_]
@@ -41,6 +41,32 @@ class Said:
     flagged: Ints
     spoken: NDArray[np.bool_]
     reached: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A number for each window."""
+
+    numbers: Floats
+
+    def at(self, w: int) -> Value:
+        """The number of a window; nan for none."""
+        return float(self.numbers[w])
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series for each window, cut out of the layer below when it is asked for: they overlap."""
+
+    layer: Layer
+    below: Floats
+
+    def at(self, w: int) -> Value:
+        """The series of a window, all nan if too little of it is there."""
+        series = _held(self.layer, w, self.below)
+        if not _enough(self.layer, w, _known(series)):
+            return [math.nan] * len(series)
+        return [_rounded(each, self.layer.rounding) for each in series]
 
 
 def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bool) -> Said:
@@ -55,11 +81,9 @@ def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bo
     """
     folded, top = station.folded, cut.layers[-1]
     numbers = _lowest(one, cut.layers[0], station, takes_all=takes_all and not one.levels)
-    for layer in cut.layers[1:-1]:
+    for layer in cut.layers[1:] if not one.is_series else cut.layers[1:-1]:
         numbers = np.array([_fold(layer, w, numbers) for w in range(len(layer.passed))], float)
-    values: list[Value] = numbers.tolist()
-    if len(cut.layers) > 1:
-        values = [_highest(top, w, numbers) for w in range(len(top.passed))]
+    values = Series(top, numbers) if one.is_series else Numbers(numbers)
     sums = add_up(folded, top.windows)
     bucket = folded["bucket"]
     lows, highs = (np.searchsorted(bucket, edge) for edge in cut.reached)
@@ -67,7 +91,7 @@ def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bo
     return Said(
         station=station,
         values=values,
-        valid=[is_known(each) for each in values],
+        valid=[_is_known(values.at(w)) for w in range(len(ruled))],
         share=_share(sums, top),
         here=_here(station, cut),
         observed=sums.count,
@@ -77,7 +101,7 @@ def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bo
     )
 
 
-def is_known(value: Value) -> bool:
+def _is_known(value: Value) -> bool:
     """Whether a number, or anything of a series, is there."""
     return any(not math.isnan(each) for each in ([value] if isinstance(value, float) else value))
 
@@ -113,16 +137,6 @@ def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> F
 
 def _rounded(value: float, rounding: Rounding | None) -> float:
     return value if rounding is None else rounded(value, rounding.mode, rounding.digits)
-
-
-def _highest(layer: Layer, w: int, below: Floats) -> Value:
-    """The input's own value for a window."""
-    if layer.statistic is not Statistic.VALUES:
-        return _fold(layer, w, below)
-    series = _held(layer, w, below)
-    if not _enough(layer, w, _known(series)):
-        return [math.nan] * len(series)
-    return [_rounded(each, layer.rounding) for each in series]
 
 
 def _fold(layer: Layer, w: int, below: Floats) -> float:

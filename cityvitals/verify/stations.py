@@ -26,11 +26,12 @@ KEPT: Final = np.dtype(
 )
 """What windows need of a partial; a third of it."""
 
-_FITTING: Final = {
+FITTING: Final = {
     Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
     Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
     Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
 }
+"""What can be made of quarter hours, and of which kinds of series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def feeds(one: Input, series: AuditSeries, declared: Sequence[DeclaredRow]) -> b
     if series.quantity != one.quantity or not declared:
         return False
     lowest = one.levels[0].statistic if one.levels else one.statistic
-    return newest_of(declared).kind in _FITTING[lowest]
+    return newest_of(declared).kind in FITTING[lowest]
 
 
 def newest_of(declared: Sequence[DeclaredRow]) -> DeclaredRow:
@@ -107,5 +108,5 @@ def _within(folded: Records, stretches: Iterable[tuple[int, int]]) -> Records:
     stands = np.zeros(len(bucket), np.bool_)
     for since, until in stretches:
         stands |= (bucket >= since) & (bucket < until)
-    found: Records = folded[stands]
+    found: Records = folded if stands.all() else folded[stands]
     return found

@@ -81,15 +81,22 @@ class Found:
     series: frozenset[int] = frozenset()
 
 
-def expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Records:
+def expect(
+    frames: Iterable[Frame], zone: str, stations: Stations, facts: Sequence[FigureRow]
+) -> Records:
     """What a rule gives for a zone (EXPECTED), window by window.
 
     Args:
-        frame: the rule and its windows.
+        frames: the rule and its windows, in portions.
         zone: '' is the city.
         stations: of every input, by zone.
         facts: the city's dated figures.
     """
+    parts = [_expect(frame, zone, stations, facts) for frame in frames]
+    return np.concatenate([np.zeros(0, EXPECTED), *parts])
+
+
+def _expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Records:
     group = _group(frame, zone, stations, facts)
     out = np.zeros(len(frame.windows.begins), EXPECTED)
     out["begin"], out["end"], out["opens"] = frame.windows
@@ -196,7 +203,7 @@ def _input(frame: Frame, group: Group, name: str, w: int) -> Value:
     if group.zones:
         zones = {zone.zone: _input(frame, zone, name, w) for zone in group.zones}
         return by_population(zones, {zone.zone: zone.population(w) for zone in group.zones})
-    values = [said.values[w] for said in group.joined[name].said]
+    values = [said.values.at(w) for said in group.joined[name].said]
     if not values:
         return _nothing(frame, name, w)
     return combined(values, group.combine, frame.rule.space.min_stations)
@@ -250,6 +257,6 @@ def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
         given = dict(common)
         for one in frame.rule.inputs:
             mine = saying.get(one.name)
-            given[one.name] = mine.values[w] if mine else _nothing(frame, one.name, w)
+            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one.name, w)
         series = frozenset(said.station.series for said in saying.values() if said.valid[w])
         yield Found(evaluate_rule(frame.rule, given).unrounded, series=series)
