@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cityvitals.domain.window import edges
-from cityvitals.verify.edges import windows_holding
+from cityvitals.verify.edges import Cutting, windows_holding
 
 HOUR = 3600 * 1_000_000
 
@@ -16,7 +16,7 @@ def us(*when: int) -> int:
 
 
 def one(length: str, clock: str, zone: str, instant: int) -> tuple[int, int]:
-    found = windows_holding(length, clock, zone, np.array([instant], np.int64))
+    found = windows_holding(Cutting(length, clock, zone), np.array([instant], np.int64))
     return int(found.begins[0]), int(found.ends[0])
 
 
@@ -48,7 +48,7 @@ def test_the_doubled_hour_is_two_windows() -> None:
 
 
 def test_nothing_to_hold_needs_no_windows() -> None:
-    found = windows_holding("day", "utc", "UTC", np.empty(0, np.int64))
+    found = windows_holding(Cutting("day", "utc", "UTC"), np.empty(0, np.int64))
     assert not len(found.begins)
 
 
@@ -68,7 +68,7 @@ def test_nothing_to_hold_needs_no_windows() -> None:
 )
 def test_two_ways_to_find_windows_agree(length: str, clock: str, zone: str, around: int) -> None:
     instants = np.arange(around - 30 * HOUR, around + 30 * HOUR, HOUR // 4)
-    found = windows_holding(length, clock, zone, instants)
+    found = windows_holding(Cutting(length, clock, zone), instants)
     other = edges(length, clock, zone, int(instants[0]), int(instants[-1]))
     assert found.begins.tolist() == other[:-1].tolist()
     assert found.ends.tolist() == other[1:].tolist()
