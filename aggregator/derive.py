@@ -54,13 +54,13 @@ class _Found:
     """What a rule's expression comes to in each group [w, g].
 
     Attributes:
-        used: how many stations' values it was combined of; None where the expression came last.
+        took: which stations came to a value [w, s]; None where the expression came last.
     """
 
     value: Floats
     numerator: Floats
     denominator: Floats
-    used: Floats | None = None
+    took: NDArray[np.bool_] | None = None
 
 
 def elapsed(begins: Ints, ends: Ints, watermarks: Ints) -> Ints:
@@ -125,7 +125,7 @@ def derive(
         flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
         present=np.logical_or.reduce([one.stations > 0 for one in joints]),
         spoken=np.logical_or.reduce([one.spoken for one in joints]),
-        valid=tuple(one.valid for one in joints),
+        valid=_valid(plan, joints, result),
         reasons=reasons,
     )
 
@@ -215,7 +215,22 @@ def _by_station(
     used = out[..., 1]
     mean = _is_mean(plan)[None, :]
     numerator = np.where(mean, out[..., 0], total)
-    return _Found(total, numerator, np.where(mean, used, np.nan), used)
+    return _Found(total, numerator, np.where(mean, used, np.nan), np.isfinite(value))
+
+
+def _valid(
+    plan: RulePlan, found: Sequence[Joined], result: _Found
+) -> tuple[NDArray[np.bool_], ...]:
+    """Per input, which members took part: those of stations that came to nothing did not."""
+    if result.took is None:
+        return tuple(one.valid for one in found)
+    valid = []
+    for one, at in zip(found, plan.stations.at, strict=True):
+        took = np.zeros_like(one.valid)
+        there = np.flatnonzero(at >= 0)
+        took[:, at[there]] = result.took[:, there]
+        valid.append(one.valid & took)
+    return tuple(valid)
 
 
 def _at_stations(values: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
