@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.compiler import Evaluated, Floats, Names, SeriesOf
-from aggregator.joining import Joined, combined, join, joined
+from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
-from aggregator.plan import RulePlan
+from aggregator.plan import RulePlan, combines
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, said
 from cityvitals.domain.coverage import least
@@ -97,8 +97,8 @@ def derive(
         found[one.name] = said(plan, index, inner, folds, own, until)
     weights = _weights(plan, ends, facts)
     together = {
-        one.name: join(plan, members, found[one.name], weights)
-        for one, members in zip(plan.rule.inputs, plan.members, strict=True)
+        one.name: join(plan, index, found[one.name], weights)
+        for index, one in enumerate(plan.rule.inputs)
     }
     given: dict[str, Floats | SeriesOf] = {
         fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
@@ -177,7 +177,7 @@ def _by_group(
     (only, *others) = found.values()
     if others or isinstance(only.value, SeriesOf):
         return _Found(evaluated.value, value, nothing)
-    mean = _is_mean(plan)[None, :]
+    mean = _is_mean(plan, plan.rule.inputs[0])[None, :]
     return _Found(
         evaluated.value,
         np.where(mean, value * only.used, value),
@@ -185,11 +185,10 @@ def _by_group(
     )
 
 
-def _is_mean(plan: RulePlan) -> NDArray[np.bool_]:
+def _is_mean(plan: RulePlan, one: Input | None) -> NDArray[np.bool_]:
     """Per group, whether its value is the plain mean of its stations."""
-    space = plan.rule.space
-    modes = [space.city] + [space.zone] * (len(plan.groups) - 1)
-    return np.array([mode is Combine.MEAN for mode in modes], np.bool_)
+    how = combines(plan.rule, one, len(plan.groups))
+    return np.array([each is Combine.MEAN for each in how], np.bool_)
 
 
 def _by_station(
@@ -211,9 +210,11 @@ def _by_station(
     value = np.ascontiguousarray(evaluated.value)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
-    total = combined(plan, plan.stations.offsets, value, placed, weights)
+    how = combines(plan.rule, None, len(plan.groups))
+    join_as = Joining(how, plan.rule.space.min_stations, plan.stations.offsets)
+    total = combined(join_as, value, placed, weights)
     used = out[..., 1]
-    mean = _is_mean(plan)[None, :]
+    mean = _is_mean(plan, None)[None, :]
     numerator = np.where(mean, out[..., 0], total)
     return _Found(total, numerator, np.where(mean, used, np.nan), np.isfinite(value))
 
@@ -256,7 +257,8 @@ def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts, *, of_city: bool
 
 def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
     """Each group's weight in means weighted by zones."""
-    if plan.rule.space.city is Combine.POPULATION_WEIGHTED:
+    asked = {plan.rule.space.city, *(one.combine for one in plan.rule.inputs)}
+    if Combine.POPULATION_WEIGHTED in asked:
         return _facts(plan, _POPULATION, ends, facts, of_city=False)
     return np.full((len(ends), len(plan.groups)), np.nan)
 
@@ -298,7 +300,8 @@ def _reason(
         numbers = given[fact.name]
         if not isinstance(numbers, SeriesOf) and np.isnan(numbers[w, g]) and not fact.optional:
             return f"no {fact.name} is declared for {'the city' if fact.of_city else place}"
-    if space.city is Combine.POPULATION_WEIGHTED and not plan.groups[g]:
+    asked = {space.city, *(one.combine for one in plan.rule.inputs)}
+    if Combine.POPULATION_WEIGHTED in asked and not plan.groups[g]:
         return f"no {_POPULATION} is declared for a zone that has a value"
     return "the expression has no finite value"
 

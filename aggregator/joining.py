@@ -2,20 +2,34 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.compiler import Floats, SeriesOf
 from aggregator.kernels.levels import join_values
-from aggregator.plan import Members, RulePlan
+from aggregator.plan import RulePlan, combines
 from aggregator.series_table import Ints
 from aggregator.stations import Said
 from kpi_rules.words import Combine
 
 _SUM, _USED, _SHARE, _LOW, _HIGH, _HERE = range(6)
 _OUT: Final = 6
+
+
+class Joining(NamedTuple):
+    """How stations are put together.
+
+    Attributes:
+        how: for each group; zones all alike.
+        min_stations: so many that have a value.
+        offsets: where each group's members, or stations, begin [g + 1].
+    """
+
+    how: tuple[Combine, ...]
+    min_stations: int
+    offsets: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +57,27 @@ class Joined:
     valid: NDArray[np.bool_]
 
 
-def join(plan: RulePlan, members: Members, found: Said, weights: Floats) -> Joined:
+def join(plan: RulePlan, index: int, found: Said, weights: Floats) -> Joined:
     """Join one input's stations.
 
     Args:
         plan: the rule in its city.
-        members: of the input.
-        found: what they say.
+        index: of the input.
+        found: what its members say.
         weights: of each group for means weighted by zones [w, g], nan where there is none.
     """
-    valid = found.valid
+    members, valid = plan.members[index], found.valid
+    join_as = Joining(
+        combines(plan.rule, plan.rule.inputs[index], len(plan.groups)),
+        plan.rule.space.min_stations,
+        members.offsets,
+    )
     if isinstance(found.values, SeriesOf):
         numbers = np.where(valid, 1.0, np.nan)
-        value: Floats | SeriesOf = _series(plan, members, found.values, found.placed, weights)
+        value: Floats | SeriesOf = _series(join_as, found.values, found.placed, weights)
     else:
         numbers = found.values
-        value = combined(plan, members.offsets, numbers, found.placed, weights)
+        value = combined(join_as, numbers, found.placed, weights)
     out = joined(numbers, found.share, found.placed, members.offsets)
     return Joined(
         value=value,
@@ -81,18 +100,19 @@ def joined(values: Floats, share: Floats, placed: NDArray[np.bool_], offsets: In
 
 
 def combined(
-    plan: RulePlan, offsets: Ints, values: Floats, placed: NDArray[np.bool_], weights: Floats
+    join_as: Joining, values: Floats, placed: NDArray[np.bool_], weights: Floats
 ) -> Floats:
-    """Each group's value of its members' values [w, m], as the rule combines them: [w, g]."""
+    """Each group's value of its members' values [w, m]: [w, g]."""
+    offsets, (city, *zones) = join_as.offsets, join_as.how
     out = joined(values, np.zeros_like(values), placed, offsets)
     found = np.empty(out.shape[:2])
-    space = plan.rule.space
-    found[:, 1:] = _combined(space.zone, out[:, 1:], values, placed, offsets[1:])
-    if space.city is Combine.POPULATION_WEIGHTED:
+    if zones:
+        found[:, 1:] = _combined(zones[0], out[:, 1:], values, placed, offsets[1:])
+    if city is Combine.POPULATION_WEIGHTED:
         found[:, 0] = _weighted(found[:, 1:], weights[:, 1:])
     else:
-        found[:, :1] = _combined(space.city, out[:, :1], values, placed, offsets[:2])
-    few = out[..., _USED] < space.min_stations
+        found[:, :1] = _combined(city, out[:, :1], values, placed, offsets[:2])
+    few = out[..., _USED] < join_as.min_stations
     return np.where(few, np.nan, found)
 
 
@@ -141,8 +161,7 @@ def _weighted(values: Floats, weights: Floats) -> Floats:
 
 
 def _series(
-    plan: RulePlan,
-    members: Members,
+    join_as: Joining,
     series: SeriesOf,
     placed: NDArray[np.bool_],
     weights: Floats,
@@ -152,7 +171,7 @@ def _series(
     values = np.moveaxis(series.values, 2, 1).reshape(windows * width, -1)
     here = np.repeat(placed, width, axis=0)
     by = np.repeat(weights, width, axis=0)
-    found = combined(plan, members.offsets, values, here, by)
+    found = combined(join_as, values, here, by)
     found = np.moveaxis(found.reshape(windows, width, -1), 1, 2)
     lengths = np.broadcast_to(series.lengths[:, :1], found.shape[:2])
     return SeriesOf(np.ascontiguousarray(found), np.ascontiguousarray(lengths))

@@ -19,7 +19,7 @@ from cityvitals.domain.times import BUCKET_US, ceil_bucket
 from cityvitals.store.model import CityRow, SeriesRow, ShardModel
 from kpi_rules.expression import Calendar, Clocked, walk
 from kpi_rules.model import Input, Rule
-from kpi_rules.words import Statistic
+from kpi_rules.words import Combine, Statistic
 
 _SHARE: Final = "ppb"
 _FOR_EVER: Final = 2**40
@@ -92,6 +92,12 @@ class RulePlan:
     reach: Reach
     clocked: tuple[tuple[str, Calendar], ...]
     feeds: NDArray[np.bool_]
+
+
+def combines(rule: Rule, one: Input | None, groups: int) -> tuple[Combine, ...]:
+    """How the stations of each group are put together, for an input or the rule's own values."""
+    own = None if one is None else one.combine
+    return (own or rule.space.city, *[own or rule.space.zone] * (groups - 1))
 
 
 @dataclass(frozen=True, slots=True)

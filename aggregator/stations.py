@@ -22,7 +22,7 @@ from aggregator.kernels.levels import (
 )
 from aggregator.kernels.windows import fold_windows
 from aggregator.layers import Layer, Layers
-from aggregator.plan import Members, RulePlan
+from aggregator.plan import Members, RulePlan, combines
 from aggregator.series_table import Ints
 from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US
@@ -167,7 +167,9 @@ def _values(
     values = np.empty((len(begins), stations))
     minimum = np.full(stations, least(lowest.min_coverage))
     if not one.levels:  # a sum takes in every station, however little of it there is
-        minimum[_summed(plan)[plan.members[index].group]] = 0.0
+        how = combines(plan.rule, one, len(plan.groups))
+        summed = np.array([each is Combine.SUM for each in how], np.bool_)
+        minimum[summed[plan.members[index].group]] = 0.0
     mean = lowest.statistic is Statistic.MEAN
     lowest_values(folds.lowest, due, minimum, mean, values)
     values = _seen(one, plan.scales[index], values)
@@ -183,13 +185,6 @@ def _values(
         return _rounded(found, one.rounding)
     series = gather(_rounded(values, one.rounding), top)
     return SeriesOf(np.where(np.isnan(found)[..., None], np.nan, series.values), series.lengths)
-
-
-def _summed(plan: RulePlan) -> NDArray[np.bool_]:
-    """Per group, whether its value is the sum of its stations."""
-    space = plan.rule.space
-    modes = [space.city] + [space.zone] * (len(plan.groups) - 1)
-    return np.array([mode is Combine.SUM for mode in modes], np.bool_)
 
 
 def _seen(one: Input, scale: Floats, values: Floats) -> Floats:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from kpi_rules.model import Input, Rule
-from kpi_rules.words import Combine, Statistic
+from kpi_rules.words import Combine, Order, Statistic
 
 OF_TIME: Final = frozenset({Statistic.MEAN, Statistic.TOTAL, Statistic.INTEGRAL})
 """What can be made of quarter hours."""
@@ -48,6 +48,8 @@ def _unbuilt(rule: Rule) -> Iterator[str]:
     for index, one in enumerate(rule.inputs):
         for key in _unbuilt_of(one):
             yield f"input[{index}].{key}"
+        if one.combine and rule.space.order is Order.EVALUATE_FIRST:
+            yield f"input[{index}].combine: with evaluate_first is not built yet"
     if rule.space.zone not in COMBINES - {Combine.POPULATION_WEIGHTED}:
         yield f'space.zone: "{rule.space.zone}" is not built yet'
     if rule.space.city not in COMBINES:
