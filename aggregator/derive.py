@@ -12,7 +12,7 @@ from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.plan import RulePlan, combines
 from aggregator.series_table import Ints
-from aggregator.stations import Said, Source, gather, said
+from aggregator.stations import Said, Source, gather, rounded, said
 from cityvitals.domain.coverage import least
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
@@ -198,7 +198,10 @@ def _by_station(
     shown: Mapping[str, SeriesOf],
     weights: Floats,
 ) -> _Found:
-    """The expression for each station, then stations: an index of each, and their mean or worst."""
+    """The expression for each station, then stations: an index of each, and their mean or worst.
+
+    What comes out is rounded, what goes in is not.
+    """
     names: dict[str, Floats | SeriesOf] = dict(shown)
     for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
         names[one.name] = _at_stations(found[one.name].values, at)
@@ -207,7 +210,7 @@ def _by_station(
             raise TypeError(f"fact {name} is a series")
         names[name] = value[:, plan.stations.group]
     evaluated: Evaluated = plan.compiled(names)
-    value = np.ascontiguousarray(evaluated.value)
+    value = np.ascontiguousarray(evaluated.unrounded)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
     how = combines(plan.rule, None, len(plan.groups))
@@ -216,7 +219,8 @@ def _by_station(
     used = out[..., 1]
     mean = _is_mean(plan, None)[None, :]
     numerator = np.where(mean, out[..., 0], total)
-    return _Found(total, numerator, np.where(mean, used, np.nan), np.isfinite(value))
+    result = rounded(total, plan.rule.rounding)
+    return _Found(result, numerator, np.where(mean, used, np.nan), np.isfinite(value))
 
 
 def _valid(

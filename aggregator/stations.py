@@ -174,16 +174,16 @@ def _values(
     lowest_values(folds.lowest, due, minimum, mean, values)
     values = _seen(one, plan.scales[index], values)
     if not one.levels:
-        return _rounded(values, one.rounding)
-    values = _rounded(values, one.levels[0].rounding)
+        return rounded(values, one.rounding)
+    values = rounded(values, one.levels[0].rounding)
     for shorter, level in zip(layers.levels, one.levels[1:], strict=False):
         values = _fold(values, shorter, until, level.min_coverage, level.min_count, level.statistic)
-        values = _rounded(values, level.rounding)
+        values = rounded(values, level.rounding)
     top = layers.levels[-1]
     found = _fold(values, top, until, one.min_coverage, one.min_count, one.statistic)
     if one.statistic is not Statistic.VALUES:
-        return _rounded(found, one.rounding)
-    series = gather(_rounded(values, one.rounding), top)
+        return rounded(found, one.rounding)
+    series = gather(rounded(values, one.rounding), top)
     return SeriesOf(np.where(np.isnan(found)[..., None], np.nan, series.values), series.lengths)
 
 
@@ -194,7 +194,8 @@ def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
     return values * scale[None, :]
 
 
-def _rounded(values: Floats, rounding: Rounding | None) -> Floats:
+def rounded(values: Floats, rounding: Rounding | None) -> Floats:
+    """Numbers rounded as `kpi_rules.rounding` does."""
     if rounding is None:
         return values
     power = 10.0 ** abs(rounding.digits)

@@ -71,6 +71,7 @@ SHORT: Final = [
         _pm("values", _HOURS),
         '{ zone = "max", city = "median", min_coverage = 0.0, order = "evaluate_first" }',
         "max(missing if hour_of(pm) >= 12 else pm)",
+        'rounding = { mode = "half_up", digits = 1 }',
     ),
     _rule("running_day", _window("running_24h", fold="valid_hours"), _pm("energy_mean")),
     _rule(
