@@ -22,7 +22,7 @@ from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.able import unable
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.fold import fold, open_from, span
-from cityvitals.verify.layers import EVER, frame, frames, overlap, windows_of
+from cityvitals.verify.layers import EVER, frame, frames, overlap, reach_back, windows_of
 from cityvitals.verify.report import Findings
 from cityvitals.verify.scales import scale_of
 from cityvitals.verify.stations import Station, feeds, keep, stretches_by_zone, zones_of
@@ -199,14 +199,14 @@ async def _verify_rule(
     )
     if not len(held):
         return
-    time_zone = model.city.time_zone
+    time_zone, sealed = model.city.time_zone, model.city.sealed_us + reach_back(rule)
     at_once = max(_WINDOWS_AT_ONCE // max(len(model.series), 1), 1)
     windows = windows_of(rule, time_zone, held)
     whole = tuple(frames(rule, windows, time_zone, at_once))
     city_has = expect(whole, "", stations, model.facts)
     city_mark = _watermark(stored[stored["zone"] == zones.index("")], int(held[-1]))
     for number, zone in enumerate(zones):
-        place = indicators.Place(model.city.id, rule.id, rule.revision, zone, model.city.sealed_us)
+        place = indicators.Place(model.city.id, rule.id, rule.revision, zone, sealed)
         mine, newest = stored[stored["zone"] == number], latest[latest["zone"] == number]
         expected = expect(whole, zone, stations, model.facts) if zone else city_has
         # The city waits for all gateways, so no zone is behind it.

@@ -31,7 +31,8 @@ class Place:
     """Whose indicators are compared.
 
     Attributes:
-        sealed_us: windows that begin before this cannot be recomputed.
+        sealed_us: windows that begin before this cannot be recomputed: the seal, and how far the
+            rule reaches before its windows.
     """
 
     city: str

@@ -111,13 +111,17 @@ def _overlap(levels: Sequence[Level], side: BelongsTo) -> int:
     )
 
 
+def reach_back(rule: Rule) -> int:
+    """How far inputs reach before the begin of a rule's window at most, microseconds."""
+    lengths = [one.length for one in rule.inputs if one.length]
+    own = max((Cutting(length, "", "").reach for length in lengths), default=0)
+    return own + overlap(rule, BelongsTo.END)
+
+
 def windows_of(rule: Rule, time_zone: str, instants: Ints) -> Windows:
     """The windows of a rule that instants matter to, within the dates that it is valid for."""
     cutting = cutting_of(rule, time_zone)
-    lengths = [one.length for one in rule.inputs if one.length]
-    ahead = max((Cutting(length, "", "").reach for length in lengths), default=0)
-    ahead += overlap(rule, BelongsTo.END)
-    found = windows_over(cutting, instants - overlap(rule), instants + ahead)
+    found = windows_over(cutting, instants - overlap(rule), instants + reach_back(rule))
     valid = np.ones(len(found.begins), np.bool_)
     if rule.valid_from:
         valid &= found.begins >= date_begins(rule.valid_from, rule.window.clock, time_zone)
