@@ -88,6 +88,8 @@ def derive(
         source: the ring of recent buckets, or those read from the store.
         facts: the city's dated figures.
     """
+    if not plan.members:
+        return _of_facts(plan, begins, ends, facts)
     layers = all_layers(plan, begins, ends)
     until = _until(plan, begins, ends, judged)
     found: dict[str, Said] = {}
@@ -126,6 +128,41 @@ def derive(
         present=np.logical_or.reduce([one.stations > 0 for one in joints]),
         spoken=np.logical_or.reduce([one.spoken for one in joints]),
         valid=_valid(plan, joints, result),
+        reasons=reasons,
+    )
+
+
+def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived:
+    """A rule of facts alone: it says something wherever one of them is in force."""
+    given = {
+        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
+        for fact in plan.rule.facts
+    }
+    own = [~np.isnan(given[fact.name]) for fact in plan.rule.facts if not fact.of_city]
+    known = own or [~np.isnan(one) for one in given.values()]
+    present: NDArray[np.bool_] = np.logical_or.reduce(known)
+    evaluated = plan.compiled(given)
+    divides = plan.compiled.divides
+    value = evaluated.value
+    result = _Found(
+        value,
+        evaluated.numerator if divides else evaluated.unrounded,
+        evaluated.denominator if divides else np.full_like(value, np.nan),
+    )
+    reasons = _reasons(plan, {}, np.ones_like(value), given, result)
+    nothing = np.zeros(value.shape, np.int64)
+    return Derived(
+        begins=begins,
+        ends=ends,
+        value=np.where(np.isfinite(value), value, np.nan),
+        numerator=np.where(np.isfinite(value), result.numerator, np.nan),
+        denominator=np.where(np.isfinite(value), result.denominator, np.nan),
+        coverage=np.ones_like(value),
+        observed=nothing,
+        flagged=nothing,
+        present=present,
+        spoken=present.max(axis=1, initial=False),
+        valid=(),
         reasons=reasons,
     )
 
@@ -292,7 +329,7 @@ def _reason(
     g: int,
 ) -> str:
     space = plan.rule.space
-    if not any(one.spoken[w] for one in found.values()):
+    if found and not any(one.spoken[w] for one in found.values()):
         return "nothing is left of what was observed"  # said only where something was said before
     if coverage < least(space.min_coverage):
         return f"coverage {coverage:.3f}, {space.min_coverage:g} needed"

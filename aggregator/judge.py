@@ -44,7 +44,7 @@ class Judge:
         watchers = self._shard.plan.watchers
         marks = [
             self._shard.gateways.watermark(
-                watchers.get((plan.city.id, zone, plan.rule.domain), ()),
+                watchers.get((plan.city.id, zone, plan.watched), ()),
                 plan.city,
                 self._lateness_us,
             )
@@ -105,7 +105,7 @@ class Judge:
         marks = self.watermarks(plan)
         silent = [
             self._shard.gateways.silent(
-                self._shard.plan.watchers.get((plan.city.id, zone, plan.rule.domain), ())
+                self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
             )
             for zone in plan.groups
         ]

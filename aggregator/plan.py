@@ -21,6 +21,7 @@ from kpi_rules.expression import Calendar, Clocked, walk
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Statistic
 
+EVERY_DOMAIN: Final = ""
 _SHARE: Final = "ppb"
 _FOR_EVER: Final = 2**40
 """A bucket number after all others."""
@@ -78,7 +79,9 @@ class RulePlan:
         stations: sensor by sensor.
         reach: how far the windows' buckets lie beside them.
         clocked: inputs whose places' hour, weekday or month the expression asks for.
-        feeds: per row of the shard, whether its buckets matter to the rule [n].
+        watched: whose gateways' progress counts: a domain, or `EVERY_DOMAIN`.
+        feeds: per row of the shard, whether its buckets matter to the rule [n]; to one of facts
+            alone, those of the whole city, since their time is the city's.
     """
 
     rule: Rule
@@ -91,6 +94,7 @@ class RulePlan:
     stations: Stations
     reach: Reach
     clocked: tuple[tuple[str, Calendar], ...]
+    watched: str
     feeds: NDArray[np.bool_]
 
 
@@ -138,8 +142,12 @@ def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> P
         rows = [row for row in by_key if table.series[row].key.city == city.id]
         for rule in rules:
             feeding = [_eligible(rows, table, one) for one in rule.inputs]
-            if any(feeding):
-                plans.append(_rule_plan(rule, compiled[rule.id], city, feeding, table))
+            if any(feeding) or not rule.inputs:
+                zones = [zone for of, zone in model.zones if of == city.id]
+                made = _rule_plan(rule, compiled[rule.id], city, feeding, table, zones)
+                if not rule.inputs:
+                    made.feeds[rows] = True
+                plans.append(made)
     return Plan(tuple(plans), _watchers(table, rules), _patience(table))
 
 
@@ -155,7 +163,12 @@ def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
 
 
 def _rule_plan(
-    rule: Rule, compiled: Compiled, city: CityRow, feeding: list[list[int]], table: SeriesTable
+    rule: Rule,
+    compiled: Compiled,
+    city: CityRow,
+    feeding: list[list[int]],
+    table: SeriesTable,
+    zones: Sequence[str],
 ) -> RulePlan:
     by_group: list[dict[str, list[tuple[int, int, int]]]] = []
     feeds = np.zeros(len(table), np.bool_)
@@ -167,7 +180,8 @@ def _rule_plan(
             for zone, since, until in placed(table.series[row]):
                 found[zone].append((row, since, until))
         by_group.append(found)
-    groups = tuple(sorted({zone for found in by_group for zone in found}))
+    said = {zone for found in by_group for zone in found}
+    groups = tuple(sorted(said if rule.inputs else {"", *zones}))
     members = tuple(_members([found.get(group, []) for group in groups]) for found in by_group)
     return RulePlan(
         rule=rule,
@@ -183,6 +197,7 @@ def _rule_plan(
         stations=_stations(members, table, len(groups)),
         reach=reach_of(rule),
         clocked=_clocked(rule),
+        watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
         feeds=feeds,
     )
 
@@ -262,7 +277,7 @@ def _watchers(
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for series in table.series:
         zone = series.placements[-1][1] if series.placements else None
-        for domain in {series.domain, *used[series.key.quantity]}:
+        for domain in {series.domain, *used[series.key.quantity], EVERY_DOMAIN}:
             for place in {"", zone or ""}:
                 found[series.key.city, place, domain].add(series.gateway)
     return {key: tuple(sorted(gateways)) for key, gateways in found.items()}

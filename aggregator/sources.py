@@ -74,7 +74,8 @@ async def from_store(
     """
     pieces = [part for one in chunk.windows for part in judge.parts(one)]
     wanted = [_Wanted(piece) for piece in pieces]
-    rows = np.flatnonzero(np.logical_or.reduce([one.plan.feeds for one in pieces]))
+    of_stations = [one.plan.feeds for one in pieces if one.plan.members]
+    rows = np.flatnonzero(np.logical_or.reduce(of_stations)) if of_stations else np.empty(0, int)
     slots = (chunk.end - chunk.begin) // BUCKET
     most = max(1, _BYTES // (CELL.itemsize * slots))
     for first in range(0, len(rows), most):

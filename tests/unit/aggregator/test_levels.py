@@ -262,3 +262,38 @@ def test_a_year_is_folded_of_its_hours() -> None:
     found = derived(plan, hours(plan, {0: drawn.tolist()}, begin, 8784), begin)
     assert value(found) == pytest.approx(drawn.mean(), rel=1e-12)
     assert plan.reach.whole > 360 * DAY
+
+
+def test_a_rule_of_facts_alone_holds_where_they_are_known() -> None:
+    lines = RULE.replace(
+        'input = [{ name = "pm", quantity = "pm2_5", statistic = "mean", min_coverage = 0.5 }]', ""
+    )
+    text = lines.replace('"ug/m3"', '"1"').replace(
+        'expression = "pm"', 'expression = "cars / people"'
+    )
+    text += """
+[[rule.fact]]
+name = "cars"
+unit = "1"
+
+[[rule.fact]]
+name = "people"
+unit = "1"
+"""
+    (rule,) = read_rules(text, "test.toml")
+    rows = [series(1, places=NORTH)]
+    (plan,) = make_plan(model(rows), table(rows), [rule]).rules
+    assert plan.groups == ("", "north", "south")
+    facts: Facts = {
+        ("c", "", "cars"): ([0], [500.0]),
+        ("c", "", "people"): ([0, MIDNIGHT + DAY], [1000.0, 2000.0]),
+        ("c", "north", "cars"): ([0], [100.0]),
+    }
+    begins, ends = windows_of(plan, instants(MIDNIGHT, MIDNIGHT + DAY))
+    judged = np.full((2, 3), DAY)
+    found = derive(plan, begins, ends, judged, Cells(no_cells(1, 4), instants(0)), facts)
+    assert found.value[:, 0].tolist() == [0.5, 0.25]
+    assert (found.numerator[0, 0], found.denominator[0, 0]) == (500.0, 1000.0)
+    north, south = "no people is declared for zone north", "no cars is declared for zone south"
+    assert found.reasons[0] == ["", north, south]
+    assert found.present.tolist() == [[True, True, False]] * 2
