@@ -11,16 +11,16 @@ import structlog
 from aggregator.loop import Loop, pause
 from aggregator.metrics import Metrics
 from aggregator.warmup import warm_up
-from cityvitals.errors import BadRule, StoreUnavailable
+from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
 from cityvitals.settings import Settings
 from cityvitals.store import derived
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Pool, acquired, open_pool, require_durable
 from cityvitals.telemetry import Health, configure_logging, serve_health
-from kpi_rules.built import sift
-from kpi_rules.load import load_rules
+from kpi_rules.load import Loaded, load_all
 from kpi_rules.model import Rule
+from kpi_rules.rulebook import StoredRule, settle
 
 
 def run(settings: Settings) -> int:
@@ -33,14 +33,14 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
     health, metrics = Health("kernels", "store"), Metrics()
     port = settings.aggregator.health_port
     async with serve_health("127.0.0.1", port, health, metrics.registry):
-        rules, _refused = sift(load_rules(settings.aggregator.rules))
+        loaded = load_all(settings.aggregator.rules)
         await asyncio.to_thread(warm_up)
         health.set_ready("kernels", ok=True)
         async with AsyncExitStack() as stack:
             pool = await _connect(stack, settings, stop, health)
             if pool is None:
                 return
-            await _agree_on_rules(pool, rules)
+            rules = await _open_rulebook(pool, loaded, health, metrics)
             owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
             structlog.get_logger().info("aggregating", rules=len(rules), owner=owner)
             loop = Loop(pool, settings, rules, owner, health, metrics, _now_us)
@@ -72,20 +72,22 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-async def _agree_on_rules(pool: Pool, rules: tuple[Rule, ...]) -> None:
-    """Store the rules' revisions.
-
-    Raises:
-        BadRule: a rule says something else than under the same revision before.
-    """
+async def _open_rulebook(
+    pool: Pool, loaded: Loaded, health: Health, metrics: Metrics
+) -> tuple[Rule, ...]:
+    """The rules in force, their revisions stored; what is wrong or not run is named."""
     async with acquired(pool) as connection:
-        known = await derived.read_rule_digests(connection)
-        for rule in rules:
-            if known.get((rule.id, rule.revision), rule.digest) != rule.digest:
-                raise BadRule(
-                    f"rule {rule.id}: its text was changed but its revision is still "
-                    f"{rule.revision}: raise `revision` so that values can name what made them"
-                )
+        stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
+        book = settle(loaded, stored)
         await derived.remember_rules(
-            connection, [(rule.id, rule.revision, rule.digest, rule.body()) for rule in rules]
+            connection,
+            [(one.id, one.revision, one.digest, one.body(), one.definition) for one in book.rules],
         )
+    log = structlog.get_logger()
+    for complaint in book.complaints:
+        log.error("rule is wrong", problem=complaint)
+    for refused in book.refused:
+        log.warning("rule is not run", rule=refused.rule.id, reason=refused.reason)
+    health.warn("rules", book.complaints)
+    metrics.rules(len(book.rules), len(book.refused), len(book.complaints))
+    return book.rules

@@ -44,6 +44,18 @@ class Metrics:
             "cityvitals_aggregator_shards_owned", "Shards held.", registry=self.registry
         )
 
+        self._rules = Gauge(
+            "cityvitals_aggregator_rules",
+            "Rules by state: run, refused (not built yet), wrong (named in the log and /readyz).",
+            ["state"],
+            registry=self.registry,
+        )
+
+    def rules(self, run: int, refused: int, wrong: int) -> None:
+        """Say how many rules are run, refused, and wrong."""
+        for state, count in (("run", run), ("refused", refused), ("wrong", wrong)):
+            self._rules.labels(state).set(count)
+
     def cycle(self, shard: int, done: Cycle, seconds: float) -> None:
         """Count one cycle of one shard."""
         self._readings.inc(done.readings)

@@ -8,6 +8,7 @@ import typer
 from cityvitals import __version__
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
+from cityvitals.cli_rules import app as rules_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -22,6 +23,7 @@ app = typer.Typer(
 registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(rules_app, name="rules")
 app.command()(ledger)
 
 

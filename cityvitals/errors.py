@@ -50,6 +50,10 @@ class BadRule(CityVitalsError):
     """A rule file cannot be loaded: names file, rule, key, and what was expected."""
 
 
+class BadTrial(CityVitalsError):
+    """A rule cannot be tried on a file: names file, line and column, or what is lacking."""
+
+
 class BadRegistry(CityVitalsError):
     """A registry file cannot be applied: names file, entry and key, and what was expected."""
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -78,10 +78,15 @@ class Health:
 
     def __init__(self, *parts: str) -> None:
         self._parts: dict[str, str | None] = dict.fromkeys(parts, "starting")
+        self._warnings: dict[str, tuple[str, ...]] = {}
 
     def set_ready(self, name: str, ok: bool, reason: str = "") -> None:  # noqa: FBT001 (a verdict)
         """Say whether the part `name` is ready, and if not, why."""
         self._parts[name] = None if ok else (reason or "not ready")
+
+    def warn(self, name: str, messages: Iterable[str]) -> None:
+        """Say what is wrong with `name` though the process is ready; nothing to take it back."""
+        self._warnings[name] = tuple(messages)
 
     @property
     def is_ready(self) -> bool:
@@ -97,7 +102,9 @@ class Health:
 
     def report(self) -> dict[str, object]:
         """The body of `/readyz`."""
-        return {"ready": self.is_ready, "reasons": self.reasons}
+        warnings = [f"{name}: {said}" for name, each in self._warnings.items() for said in each]
+        found: dict[str, object] = {"ready": self.is_ready, "reasons": self.reasons}
+        return found | {"warnings": warnings} if warnings else found
 
 
 @asynccontextmanager

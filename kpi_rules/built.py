@@ -74,6 +74,6 @@ def _unbuilt_of(one: Input) -> Iterator[str]:
         yield "window: of an input is not built yet"
     if one.scale is None:
         yield "unit: a reference state is not built yet"
-    for key, said in (("clock", one.clock), ("flags", one.flags), ("min_count", one.min_count)):
-        if said:
+    for key in ("clock", "combine", "flags", "min_count"):
+        if getattr(one, key):
             yield f"{key}: is not built yet"

@@ -82,6 +82,7 @@ class Function(StrEnum):
     MEAN = "mean"
     MEDIAN = "median"
     COUNT = "count"
+    PLACES = "places"
     FIRST = "first"
     LAST = "last"
     PERCENTILE = "percentile"
@@ -157,6 +158,7 @@ SIGNATURES: Final[dict[Function, Signature]] = {
     Function.MEAN: _FOLD,
     Function.MEDIAN: _FOLD,
     Function.COUNT: _FOLD,
+    Function.PLACES: _FOLD,
     Function.FIRST: _FOLD,
     Function.LAST: _FOLD,
     Function.PERCENTILE: _FOLD_BY,

@@ -49,6 +49,11 @@ def count(truths: Series) -> float:
     return float(sum(1 for each in truths if each == 1.0))
 
 
+def places(series: Series) -> float:
+    """How many places there are, known or not."""
+    return float(len(series))
+
+
 def first(series: Series) -> float:
     """The first that is known."""
     return next(iter(_known(series)), math.nan)
@@ -156,6 +161,7 @@ FOLDS: Final[dict[Function, Callable[[Series], float]]] = {
     Function.MAX: largest,
     Function.MEDIAN: median,
     Function.COUNT: count,
+    Function.PLACES: places,
     Function.FIRST: first,
     Function.LAST: last,
     Function.DEVIATION: deviation,

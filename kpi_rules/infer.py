@@ -274,7 +274,7 @@ def _series(node: Call, form: Form) -> str:
 def _folded(node: Call, form: Form) -> Form:
     _series(node, form)
     function, measure = node.function, form.measure
-    if function in _TRUTHS:
+    if function in _TRUTHS or function is Function.PLACES:
         return Form(PLAIN)
     if function is Function.SUM and measure.zero is not None:
         raise UnfitUnits(f"adds up {measure.text} in '{written(node)}'")

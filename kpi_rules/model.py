@@ -95,6 +95,7 @@ class Input:
         floor: what is lower counts as that, before anything else; None for no floor.
         rounding: before the expression.
         optional: whether the expression deals with its absence itself.
+        combine: what its stations become; None where the rule's `space` says it.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Input:
     floor: float | None = None
     rounding: Rounding | None = None
     optional: bool = False
+    combine: Combine | None = None
 
     @property
     def seen_in(self) -> str:

@@ -129,6 +129,7 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
         floor=entry.optional_number("floor"),
         rounding=read_rounding(entry),
         optional=entry.truth("optional", default=False),
+        combine=entry.choice("combine", _COMBINES) if entry.has("combine") else None,
     )
     entry.finish()
     return found

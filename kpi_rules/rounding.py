@@ -1,9 +1,9 @@
 """Rounding of decimal numbers that are kept in binary: what a standard means by it.
 
 Binary numbers miss the decimals they stand for: the mean of 24 times 16.1 may be
-16.099999999999998, and truncated to one digit it must still be 16.1. So a number that is as near to a step as
-arithmetic can tell counts as lying on it. As near: a millionth of a step, or as single precision
-can tell (devices send it), but at most a thousandth of a step.
+16.099999999999998, and truncated to one digit it must still be 16.1. So a number that is as near
+to a step as arithmetic can tell counts as lying on it. As near: a millionth of a step, or as single
+precision can tell (devices send it), but at most a thousandth of a step.
 """
 
 import math

@@ -19,6 +19,7 @@ from cityvitals.store.derived import (
 )
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
+from kpi_rules.built import unbuilt
 from kpi_rules.load import load_rules
 from kpi_rules.present import present
 
@@ -26,8 +27,6 @@ CITY = "ferrara"
 ZONES = {"centro": "Centro storico", "barco": "Barco", "pontelagoscuro": "Pontelagoscuro"}
 NOW = datetime(2026, 11, 23, 9, 32, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-BODIES = {rule.id: rule.body() for rule in load_rules()}
-
 _LEVELS = {
     "air.pm2_5": 24.0,
     "air.pm10": 38.0,
@@ -41,6 +40,11 @@ _LEVELS = {
     "water.supplied_per_capita": 236.0,
     "traffic.speed": 34.2,
 }
+RULES = [
+    rule for rule in load_rules() if rule.id.rpartition(".")[0] in _LEVELS and not unbuilt(rule)
+]
+"""A few that a city without history can have."""
+BODIES = {rule.id: rule.body() for rule in RULES}
 
 
 def window_of(rule: str, now: datetime, back: int = 0) -> tuple[datetime, datetime]:
@@ -115,7 +119,7 @@ async def make_city(
         await connection.execute("insert into zone values ($1, $2, $3)", city, zone, title)
     await remember_rules(
         connection,
-        [(rule.id, rule.revision, rule.digest, rule.body()) for rule in load_rules()],
+        [(rule.id, rule.revision, rule.digest, rule.body(), rule.definition) for rule in RULES],
     )
 
 

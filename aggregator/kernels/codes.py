@@ -22,7 +22,7 @@ MIN, MAX, LOWEST, HIGHEST, WHICH_HIGHEST, FIRST_KNOWN, HOW_MANY = range(60, 67)
 # A series to a number; operand 1 is the constant of a percentage.
 SUM, MEAN, SMALLEST, LARGEST, MEDIAN, COUNT, FIRST, LAST = range(70, 78)
 PERCENTILE, PERCENTILE_HAZEN, PERCENTILE_WEIBULL = range(78, 81)
-DEVIATION, DEVIATION_ALL, LONGEST_RUN = range(81, 84)
+DEVIATION, DEVIATION_ALL, LONGEST_RUN, PLACES = range(81, 85)
 # A series to a series; operand 1 is the number of places.
 AGE, NEWEST, RUNNING_MEAN = range(90, 93)
 

@@ -16,6 +16,8 @@ def fold(code: int, series: Any, percent: float) -> Any:
         return _count(series)
     if code == codes.LONGEST_RUN:
         return _longest_run(series)
+    if code == codes.PLACES:
+        return float(series.shape[0])
     known = series[~np.isnan(series)]
     count = known.shape[0]
     if count == 0:

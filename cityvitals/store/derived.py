@@ -240,9 +240,9 @@ async def prune_changes(connection: Connection, city: str, upto: int) -> None:
 
 
 async def remember_rules(
-    connection: Connection, rules: Sequence[tuple[str, int, str, dict[str, Any]]]
+    connection: Connection, rules: Sequence[tuple[str, int, str, dict[str, Any], str]]
 ) -> set[str]:
-    """Store revisions of rules (id, revision, digest, body); returns ids new to the database.
+    """Store revisions of rules (id, revision, digest, body, definition); returns ids that are new.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -250,20 +250,21 @@ async def remember_rules(
     sql = queries("derived")
     with translated("storing rules"):
         known = {
-            (row["id"], row["revision"]): row["digest"]
+            (row["id"], row["revision"]): row["definition"]
             for row in await connection.fetch(sql["known_rules"])
         }
         fresh = [rule for rule in rules if (rule[0], rule[1]) not in known]
-        await connection.executemany(sql["save_rule"], fresh)
+        bare = [rule for rule in rules if known.get((rule[0], rule[1])) == ""]
+        await connection.executemany(sql["save_rule"], [*fresh, *bare])
     return {rule[0] for rule in fresh}
 
 
-async def read_rule_digests(connection: Connection) -> dict[tuple[str, int], str]:
-    """The digest of every revision of every rule in the database.
+async def read_stored_rules(connection: Connection) -> list[tuple[str, int, str, str]]:
+    """Every revision of every rule in the database: id, revision, digest, definition.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     with translated("reading stored rules"):
         rows = await connection.fetch(queries("derived")["known_rules"])
-    return {(row["id"], row["revision"]): row["digest"] for row in rows}
+    return [(row["id"], row["revision"], row["digest"], row["definition"]) for row in rows]

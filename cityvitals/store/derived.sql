@@ -84,10 +84,11 @@ update city set change_number = $2 where id = $1
 delete from change where city = $1 and number <= $2
 
 -- name: known_rules
--- The digest under which each revision of each rule was loaded.
-select id, revision, digest from rule
+-- Each revision of each rule that was ever loaded.
+select id, revision, digest, definition from rule
 
 -- name: save_rule
--- Remember a revision of a rule.
-insert into rule (id, revision, digest, body) values ($1, $2, $3, $4)
-on conflict (id, revision) do nothing
+-- Remember a revision of a rule; of one known, the definition that an older build did not keep.
+insert into rule (id, revision, digest, body, definition) values ($1, $2, $3, $4, $5)
+on conflict (id, revision) do update set definition = excluded.definition
+where rule.definition = '' and rule.digest = excluded.digest

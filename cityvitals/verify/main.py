@@ -7,15 +7,16 @@ from typing import Final
 
 from cityvitals.errors import CityVitalsError, NotFound
 from cityvitals.settings import DatabaseSettings, Settings
+from cityvitals.store import derived
 from cityvitals.store.audit import Audit, AuditCity, open_audit
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Pool, open_pool
 from cityvitals.verify import books
 from cityvitals.verify.city import verify_city
 from cityvitals.verify.report import Findings
-from kpi_rules.built import sift
-from kpi_rules.load import load_rules
+from kpi_rules.load import load_all
 from kpi_rules.model import Rule
+from kpi_rules.rulebook import StoredRule, settle
 
 CLEAN: Final = 0
 DIFFERENT: Final = 1
@@ -41,13 +42,24 @@ def run(
         0 if clean, 1 if anything differs, 2 if it could not be found out.
     """
     try:
-        rules, _ = sift(load_rules(settings.aggregator.rules))
-        found = asyncio.run(verify(settings.database, rules, city, settled=settled))
+        found = asyncio.run(_run(settings, city, settled=settled))
     except CityVitalsError as error:
         sys.stderr.write(f"verify: {error}\n")
         return CANNOT
     sys.stdout.write(found.as_json() + "\n" if as_json else found.as_text())
     return CLEAN if found.clean else DIFFERENT
+
+
+async def _run(settings: Settings, city: str | None, *, settled: bool) -> Findings:
+    """Verify by the rules that are in force in this database."""
+    async with open_pool(settings.database, "cityvitals-verify") as pool:
+        await _require_current(pool)
+        async with pool.acquire() as connection:
+            stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
+    book = settle(load_all(settings.aggregator.rules), stored)
+    for complaint in book.complaints:
+        sys.stderr.write(f"verify: {complaint}\n")
+    return await verify(settings.database, book.rules, city, settled=settled)
 
 
 async def verify(

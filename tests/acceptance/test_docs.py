@@ -32,7 +32,7 @@ def _targets(more: str = "") -> set[str]:
 def _subcommand(words: list[str]) -> list[str]:
     """The words that name a subcommand: those before the first option or file."""
     named = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    return named if named[:1] in (["registry"], ["deadletters"]) else named[:1]
+    return named if named[:1] in (["registry"], ["deadletters"], ["rules"]) else named[:1]
 
 
 @pytest.mark.parametrize(("page", "line"), _commands())

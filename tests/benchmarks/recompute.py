@@ -10,6 +10,7 @@ from cityvitals.domain.names import shard_of
 from cityvitals.settings import AggregatorSettings
 from cityvitals.store import shards, tail
 from cityvitals.store.pool import Connection, open_pool
+from kpi_rules.built import sift
 from kpi_rules.load import load_rules
 from tests.benchmarks.city import city_id
 from tests.benchmarks.end_to_end import DATABASE
@@ -37,7 +38,9 @@ async def measure(stack: Stack, results: Results) -> None:
         warm_up()
         claims = await shards.claim(connection, "benchmark", _LONGEST_S * 2)
         claim = next(one for one in claims if one.shard == shard_of(_CITY))
-        worker = ShardWorker(pool, replace(claim, rebuild=True), load_rules(), AggregatorSettings())
+        worker = ShardWorker(
+            pool, replace(claim, rebuild=True), sift(load_rules())[0], AggregatorSettings()
+        )
         taken_s = await _recompute(connection, worker, claim.shard)
         if await _derived(connection) != before:
             raise Invalid("the recomputed rollups are not those of the live run")

@@ -15,6 +15,7 @@ from kpi_rules.interpret import compute
 from kpi_rules.load import read_rules
 from kpi_rules.parse import parse
 from tests.unit.aggregator.small_city import rule
+from tests.unit.kpi_rules.texts import INDEX
 from tests.unit.kpi_rules.trees import SERIES, TABLES, VALUES, trees
 
 PLACES = 7
@@ -113,48 +114,6 @@ def test_what_is_no_division_has_no_fraction() -> None:
     assert not compiled.divides
     assert np.isnan([found.numerator, found.denominator]).all()
     assert found.value.tolist() == [6.0]
-
-
-INDEX = """
-[[table]]
-name = "steps"
-unit = "ug/m3"
-rows = [[0, 10, 0, 50], [10.1, 20, 51, 100]]
-above = "extend"
-
-[[rule]]
-id = "test.index"
-revision = 1
-title = "The higher of two"
-domain = "air"
-unit = "1"
-digits = 0
-window = { length = "hour", clock = "local", fold = "buckets" }
-space = { zone = "mean", city = "mean", min_coverage = 0.5 }
-part = [
-  { name = "fine", expression = "lookup(steps, pm2_5)" },
-  { name = "coarse", expression = "lookup(steps, pm10 / 2)" },
-]
-expression = "highest(fine, coarse)"
-rounding = { mode = "half_up", digits = 0 }
-source = "made up"
-verified = "own"
-
-[[rule.input]]
-name = "pm2_5"
-quantity = "pm2_5"
-statistic = "mean"
-min_coverage = 0.75
-floor = 0
-rounding = { mode = "truncate", digits = 1 }
-
-[[rule.input]]
-name = "pm10"
-quantity = "pm10"
-statistic = "mean"
-min_coverage = 0.75
-optional = true
-"""
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=5))

@@ -12,6 +12,7 @@ from cityvitals.domain.arrays import ROLLUP
 from cityvitals.domain.names import Kind
 from cityvitals.domain.series import Declaration, SeriesKey
 from cityvitals.store.model import CityRow, SeriesRow, ShardModel
+from kpi_rules.built import sift
 from kpi_rules.load import load_rules
 
 YEAR = 365 * 96 * BUCKET
@@ -56,6 +57,6 @@ def test_a_rule_waits_for_gateways_of_another_domain_that_feed_it() -> None:
     table.update([series])
     city = CityRow("c", "UTC", "live", 0, 0)
     model = ShardModel((city,), (("c", "z"),), (), (series,), ())
-    plan = make_plan(model, table, load_rules())
+    plan = make_plan(model, table, sift(load_rules())[0])
     for zone in ("", "z"):
         assert plan.watchers["c", zone, "air"] == (7,)

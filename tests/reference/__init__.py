@@ -1,0 +1,1 @@
+"""Reference cases against the shipped rules: `python -m tests.reference CASES.json`."""

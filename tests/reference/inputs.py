@@ -1,0 +1,103 @@
+"""Values for a rule from a reference case: in its units, its order, and of its lengths."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from aggregator.compiler import Floats, SeriesOf
+from cityvitals.catalogue.load import convert, load_catalogue
+from kpi_rules.expression import Clocked, walk
+from kpi_rules.interpret import Value
+from kpi_rules.model import Rule
+from tests.reference.mapping import Case, Found, values_at
+
+
+class CannotGive(Exception):
+    """A case does not say what a rule needs, or says it in a way that nobody maps."""
+
+
+def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
+    """What is known of a rule's inputs, facts and parts; nan for what the case is silent about."""
+    units = {one.name: one.seen_in for one in rule.inputs}
+    units |= {fact.name: fact.unit for fact in rule.facts}
+    series = {one.name for one in rule.inputs if one.is_series}
+    known: dict[str, Value] = {}
+    for name, source in found.given.items():
+        value = _read(case, source)
+        if value is None:
+            continue
+        value = _converted(value, source, case, units.get(name, ""))
+        if name in series and isinstance(value, float):
+            value = [value]
+        known[name] = value
+    if not known:
+        raise CannotGive("none of the inputs that the mapping names is there")
+    return _completed(rule, known, series)
+
+
+def _read(case: Case, source: Mapping[str, Any]) -> Value | None:
+    """The number or numbers that a source names."""
+    if "present" in source:
+        listed = list(values_at(case["inputs"], f"{source['from']}.*"))
+        return 0.0 if source["present"] in listed else math.nan
+    found = list(values_at(case["inputs"], source["from"]))
+    if not found:
+        return None
+    value = found if "*" in source["from"] else found[0]
+    if isinstance(value, list):
+        numbers = [_number(each) for each in value]
+        return numbers[::-1] if source.get("newest_first") else numbers
+    return _number(value)
+
+
+def _number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CannotGive(f"{value!r} is no number")
+    return float(value)
+
+
+def _converted(value: Value, source: Mapping[str, Any], case: Case, wanted: str) -> Value:
+    said = source.get("unit") or case["inputs"].get(source.get("unit_from", ""))
+    if not said or not wanted:
+        return value
+    catalogue = load_catalogue()
+    given, target = catalogue.find_unit(str(said)), catalogue.units[wanted]
+    conversion = None if given is None else convert(given, target)
+    if conversion is None:
+        raise CannotGive(f"{said} is not convertible to {wanted}")
+    if conversion.scale == 1.0 and conversion.offset == 0.0:
+        return value
+    if isinstance(value, float):
+        return value * conversion.scale + conversion.offset
+    return [each * conversion.scale + conversion.offset for each in value]
+
+
+def _completed(rule: Rule, known: dict[str, Value], series: set[str]) -> dict[str, Value]:
+    """With nan for the rest, and hours from midnight where an expression asks the clock."""
+    lengths = [len(each) for each in known.values() if not isinstance(each, float)]
+    length = max(lengths, default=0)
+    nothing: dict[str, Value] = {name: [math.nan] * length for name in series}
+    nothing |= {one.name: math.nan for one in rule.inputs if one.name not in series}
+    nothing |= {fact.name: math.nan for fact in rule.facts}
+    for tree in (rule.tree, *(part.tree for part in rule.parts)):
+        for node in walk(tree):
+            if isinstance(node, Clocked):
+                places = known.get(node.name, nothing[node.name])
+                count = 0 if isinstance(places, float) else len(places)
+                nothing[node.key] = [float(i % 24) for i in range(count)]
+    return nothing | known
+
+
+def as_arrays(values: Mapping[str, Value]) -> dict[str, Floats | SeriesOf]:
+    """The same values for a compiled rule, as one cell."""
+    found: dict[str, Floats | SeriesOf] = {}
+    for name, value in values.items():
+        if isinstance(value, float):
+            found[name] = np.array([value])
+        else:
+            found[name] = SeriesOf(np.array([list(value)], np.float64), np.array([len(value)]))
+    return found

@@ -1,0 +1,132 @@
+"""What the words of reference cases mean to the rules: mapping.toml, read and matched."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+FILE: Final = Path(__file__).with_name("mapping.toml")
+_NAMED: Final = re.compile(r"\{(\w+)\}")
+
+Case = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How cases of one form are judged.
+
+    Attributes:
+        check: the kind of check: rule, level, mean, window.
+        standard, quantity: patterns of the whole text.
+        when: patterns of inputs, by their names.
+        rule: id; names in braces stand for what the patterns caught.
+        given: by the name of a rule's input, fact or part: where its value stands in the case.
+        expected: by a key of the case: what of the outcome it is held against.
+        ignored: keys of the case that are no results.
+        level: the length of the level that is checked.
+        names: translations of its own.
+    """
+
+    check: str
+    standard: re.Pattern[str]
+    quantity: re.Pattern[str]
+    when: Mapping[str, re.Pattern[str]]
+    rule: str
+    given: Mapping[str, Mapping[str, Any]]
+    expected: Mapping[str, Any]
+    ignored: frozenset[str]
+    level: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry that fits a case, its names filled in."""
+
+    entry: Entry
+    rule: str
+    given: Mapping[str, Mapping[str, Any]]
+    expected: Mapping[str, Any]
+
+
+class Mappings:
+    """All entries, in order: the first that fits counts."""
+
+    def __init__(self, text: str) -> None:
+        table = tomllib.loads(text)
+        self._names: dict[str, str] = table["names"]
+        self._entries = [_entry(each) for each in table["map"]]
+
+    def find(self, case: Case, rules: Mapping[str, Any]) -> Found | None:
+        """The first entry that fits a case, and whose rule there is."""
+        for entry in self._entries:
+            caught = _caught(entry, case)
+            if caught is None:
+                continue
+            words = self._names | dict(entry.names)
+            names = {key: words.get(each, each) for key, each in caught.items()}
+            if (rule := _filled(entry.rule, names)) in rules:
+                given = {_filled(key, names): each for key, each in entry.given.items()}
+                expected = {_filled(key, names): each for key, each in entry.expected.items()}
+                return Found(entry, rule, given, expected)
+        return None
+
+
+def load() -> Mappings:
+    """The mapping beside this file."""
+    return Mappings(FILE.read_text("utf-8"))
+
+
+def _entry(table: Mapping[str, Any]) -> Entry:
+    return Entry(
+        check=table.get("check", "rule"),
+        standard=re.compile(table["standard"]),
+        quantity=re.compile(table.get("quantity", ".*")),
+        when={key: re.compile(each) for key, each in table.get("when", {}).items()},
+        rule=table["rule"],
+        given={key: _source(each) for key, each in table.get("given", {}).items()},
+        expected=table["expected"],
+        ignored=frozenset(table.get("ignored", [])),
+        level=table.get("level", ""),
+        names=table.get("names", {}),
+    )
+
+
+def _source(said: Any) -> Mapping[str, Any]:
+    return said if isinstance(said, dict) else {"from": said}
+
+
+def _caught(entry: Entry, case: Case) -> dict[str, str] | None:
+    """What the patterns caught by name; None where one does not fit."""
+    texts = [(entry.standard, case["standard"]), (entry.quantity, case["quantity"])]
+    inputs = case["inputs"]
+    texts += [(pattern, str(inputs.get(key, ""))) for key, pattern in entry.when.items()]
+    found: dict[str, str] = {}
+    for pattern, text in texts:
+        match = pattern.fullmatch(text)
+        if match is None:
+            return None
+        found |= {key: each for key, each in match.groupdict().items() if each is not None}
+    return found
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    return _NAMED.sub(lambda match: names.get(match[1], match[0]), text)
+
+
+def values_at(inputs: Any, path: str) -> Iterator[Any]:
+    """What stands at a path such as `events.*.0`; nothing where it leads nowhere."""
+    head, _, rest = path.partition(".")
+    if head == "*" and isinstance(inputs, list):
+        for each in inputs:
+            yield from values_at(each, rest) if rest else [each]
+        return
+    if isinstance(inputs, dict) and head in inputs:
+        below = inputs[head]
+    elif isinstance(inputs, list) and head.isdigit() and int(head) < len(inputs):
+        below = inputs[int(head)]
+    else:
+        return
+    yield from values_at(below, rest) if rest else [below]
