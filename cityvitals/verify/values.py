@@ -57,6 +57,8 @@ class Group:
 
     Attributes:
         joined: its stations, by input.
+        figures: facts that the rule names, in force at the end of each window [w].
+        people: who live there, likewise.
         zones: those of a city that folds zones; none otherwise.
     """
 
@@ -64,11 +66,8 @@ class Group:
     combine: Combine
     joined: Mapping[str, Joined]
     figures: Mapping[str, Floats]
+    people: Floats
     zones: "tuple[Group, ...]" = ()
-
-    def population(self, w: int) -> float:
-        """How many live there, as known at the end of a window."""
-        return float(self.figures[POPULATION][w])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,8 @@ def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
         figures={
             use.name: _figure(facts, "" if use.of_city else zone, use.name, frame)
             for use in rule.facts
-        }
-        | {POPULATION: _figure(facts, zone, POPULATION, frame)},
+        },
+        people=_figure(facts, zone, POPULATION, frame),
         zones=zones,
     )
 
@@ -202,7 +201,7 @@ def _input(frame: Frame, group: Group, name: str, w: int) -> Value:
     """One input's number or series for a group."""
     if group.zones:
         zones = {zone.zone: _input(frame, zone, name, w) for zone in group.zones}
-        return by_population(zones, {zone.zone: zone.population(w) for zone in group.zones})
+        return by_population(zones, {zone.zone: float(zone.people[w]) for zone in group.zones})
     values = [said.values.at(w) for said in group.joined[name].said]
     if not values:
         return _nothing(frame, name, w)
@@ -234,7 +233,7 @@ def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
     if group.zones:
         zones = {zone.zone: _of_sensors(frame, zone, w) for zone in group.zones}
         values = {name: each.value for name, each in zones.items()}
-        value = by_population(values, {zone.zone: zone.population(w) for zone in group.zones})
+        value = by_population(values, {zone.zone: float(zone.people[w]) for zone in group.zones})
         series = frozenset().union(*(each.series for each in zones.values()))
         return Found(as_number(value), as_number(value), series=series)
     known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]

@@ -1,5 +1,7 @@
 """How stations become zones and cities, worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -387,3 +389,18 @@ def test_levels_of_a_zone_see_only_the_time_that_a_station_stood_there() -> None
     expected = {"": 37 / 4, "north": 1.5, "south": 4.0}
     for zone, value in expected.items():
         assert values(one, {"x": zones}, zone) == {DAY: value}
+
+
+def test_a_zone_that_sees_the_citys_population_is_weighted_by_its_own() -> None:
+    one = rule(
+        space=space("mean", "population_weighted"),
+        expression="x * (population / population)",
+        keys='fact = [{ name = "population", unit = "1", of_city = true }]',
+    )
+    said = TestPopulationWeighted()
+    facts = (*said.FACTS, figure("population", 5000))
+    (row,) = found(one, said.stations(), facts=facts).values()
+    assert row["value"] == (15.0 * 3000 + 39.0 * 1000) / 4000
+    divided = replace(one, tree=one.tree.right, scale=1.0)  # type: ignore[union-attr]
+    (row,) = found(divided, said.stations(), "north", facts=facts).values()
+    assert (row["numerator"], row["denominator"]) == (5000.0, 5000.0)
