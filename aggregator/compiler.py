@@ -66,7 +66,7 @@ _BINARY: Final = {
     Operator.AND: codes.AND,
     Operator.OR: codes.OR,
 }
-_ROUNDING: Final = {
+ROUNDING: Final = {
     Mode.TRUNCATE: codes.TRUNCATE,
     Mode.HALF_UP: codes.ROUND_HALF_UP,
     Mode.HALF_EVEN: codes.ROUND_HALF_EVEN,
@@ -190,7 +190,7 @@ class _Writer:
     def round(self, rounding: Rounding | None) -> None:
         """Round the value, if it is to be rounded."""
         if rounding is not None:
-            self._round(_ROUNDING[rounding.mode], rounding.digits)
+            self._round(ROUNDING[rounding.mode], rounding.digits)
 
     def tree(self, node: Node) -> None:  # noqa: C901 (a case for each node)
         """Write what leaves the value of a tree on the stack."""

@@ -121,13 +121,17 @@ class Emitter:
         """Add what differs from what was said before."""
         for w, begin in enumerate(found.begins.tolist()):
             for g, zone in enumerate(plan.groups):
-                if not found.present[w, g]:
+                if not found.present[w, g] and not self._is_left(plan, zone, begin):
                     continue
-                if around.watermarks[g] <= begin and not around.closing[w, g]:
+                if around.watermarks[g] <= begin + plan.reach.lead and not around.closing[w, g]:
                     continue
                 self._emit_one(
                     (plan.city.id, plan.rule.id, zone, begin), plan, found, around, w, g, out
                 )
+
+    def _is_left(self, plan: RulePlan, zone: str, begin: int) -> bool:
+        """Whether a window said something by facts alone, of which nothing may be left."""
+        return not plan.rule.inputs and (plan.city.id, plan.rule.id, zone, begin) in self._known
 
     def _emit_one(
         self,

@@ -1,5 +1,6 @@
 """Windows to be derived again from buckets that did not change: new facts, places, rules."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aggregator.kernels.fold import NONE
@@ -29,11 +30,15 @@ class Rederive:
         low, high = self._left.get((city, rule), (begin, end))
         self._left[city, rule] = (min(low, begin), max(high, end))
 
-    def take(self, extents: dict[str, tuple[int, int]]) -> dict[tuple[str, str], tuple[int, int]]:
+    def take(
+        self, extents: Mapping[str, tuple[int, int]], lengths: Mapping[tuple[str, str], int]
+    ) -> dict[tuple[str, str], tuple[int, int]]:
         """A stretch [begin, end) of buckets whose windows are to be derived for one rule, or none.
 
         Args:
             extents: begin of the first and end of the last bucket of each city that has any.
+            lengths: how long windows are, by city and rule: no stretch is shorter, since a window
+                is derived for every stretch that it lies in.
         """
         while self._left:
             key, (low, high) = next(iter(self._left.items()))
@@ -44,7 +49,7 @@ class Rederive:
             if end <= low:
                 del self._left[key]
                 continue
-            begin = max(low, end - STEP_US)
+            begin = max(low, end - max(STEP_US, lengths.get(key, 0)))
             self._left[key] = (low, begin)
             return {key: (begin, end)}
         return {}

@@ -19,7 +19,8 @@ def uses_of(rule: Rule) -> tuple[FactUse, ...]:
 
 def weights_by_population(rule: Rule) -> bool:
     """Whether the city's value takes every zone's population."""
-    return rule.space.city is Combine.POPULATION_WEIGHTED
+    words = {rule.space.city, *(one.combine for one in rule.inputs)}
+    return Combine.POPULATION_WEIGHTED in words
 
 
 def wanted_units(rules: Iterable[Rule]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,35 @@
+"""Windows that are too long to be derived with every change: now and then is enough while open."""
+
+from collections import defaultdict
+
+RuleKey = tuple[str, str]
+"""City and rule id."""
+
+
+class Slow:
+    """Changed windows by city and rule, and when those of a rule were last derived.
+
+    Bounded by the windows of such rules that wait to become final: a few each. What is forgotten at
+    a restart is derived with the next change, and at last when it becomes final.
+    """
+
+    def __init__(self) -> None:
+        self._changed: dict[RuleKey, set[int]] = defaultdict(set)
+        self._last_us: dict[RuleKey, int] = {}
+
+    def due(self, key: RuleKey, begins: list[int], now_us: int, every_us: int) -> list[int]:
+        """Take note of changed windows; all changed ones once it is time again, else none.
+
+        Args:
+            key: city and rule.
+            begins: of windows that changed.
+            now_us: the moment.
+            every_us: how long to wait after the last time.
+        """
+        changed = self._changed[key]
+        changed.update(begins)
+        if not changed or now_us - self._last_us.get(key, -every_us) < every_us:
+            return []
+        self._last_us[key] = now_us
+        del self._changed[key]
+        return sorted(changed)
