@@ -10,6 +10,7 @@ from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_rules import app as rules_app
+from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.command()(ledger)
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import State
+from cityvitals.domain.times import from_us
 from cityvitals.store.copy import Column, Layout, copy_out
 from cityvitals.store.failures import translated
-from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.sql import queries
 
@@ -211,6 +212,35 @@ class Audit:
         return await copy_out(
             self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES)
         )
+
+    async def newest_between(
+        self, city: str, rule: str, zones: Sequence[str], begin: int, end: int
+    ) -> Records:
+        """The newest revision (INDICATOR) of windows that begin in [begin, end), by zone."""
+        sql = self._sql["newest_between"]
+        span = (from_us(begin), from_us(end))
+        return await copy_out(
+            self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES), *span
+        )
+
+    async def reach(self, city: str, rule: str, series: Sequence[int]) -> tuple[int, int] | None:
+        """Begins of the first and last stored window of a rule, or bucket of series; None: none."""
+        (row,) = await self._fetch("reach", city, rule, list(series))
+        return None if row["first_us"] is None else (row["first_us"], row["last_us"])
+
+    async def cells(self, series: Sequence[int], begin: int, end: int) -> Records:
+        """What windows need of rollups (ROLLUP) in [begin, end), by series and bucket."""
+        sql, span = self._sql["cells"], (from_us(begin), from_us(end))
+        return await copy_out(self._connection, CELLS, sql, list(series), *span)
+
+    async def series_alone(self, city: str) -> list[AuditSeries]:
+        """A city's series, in no order; nobody counts their readings."""
+        return await self._rows("series_alone", AuditSeries, city)
+
+    async def stored_rules(self) -> list[tuple[str, int, str, dict[str, Any]]]:
+        """Id, revision, digest and body of every revision of every rule."""
+        rows = await self._fetch("stored_rules")
+        return [(row["id"], row["revision"], row["digest"], row["body"]) for row in rows]
 
     async def latest(self, city: str, rule: str, zones: Sequence[str]) -> Records:
         """The newest window of each zone (INDICATOR)."""

@@ -72,6 +72,10 @@ select bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, f
        last_t, last_v, integral, increase, covered
 from rollup where series_id = any($1::integer[]) order by series_id, bucket_begin
 
+-- name: stored_rules
+-- Every revision of every rule that was ever loaded.
+select id, revision, digest, body from rule order by id, revision
+
 -- name: rules
 -- The rules that a city has indicators of, in either table.
 select distinct rule from indicator where city = $1
@@ -91,6 +95,37 @@ select array_position($3::text[], zone) - 1, window_begin, window_end, revision,
        coalesce(watermark, '0001-01-01Z'), change_number
 from indicator where city = $1 and rule = $2
 order by 1, window_begin, revision
+
+-- name: newest_between
+-- The newest revision of one rule's windows that begin in [$5, $6), in the same columns.
+select distinct on (array_position($3::text[], zone), window_begin)
+       array_position($3::text[], zone) - 1, window_begin, window_end, revision, rule_revision,
+       array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
+       coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
+       cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(watermark, '0001-01-01Z'), change_number
+from indicator where city = $1 and rule = $2 and window_begin >= $5 and window_begin < $6
+order by array_position($3::text[], zone), window_begin, revision desc
+
+-- name: reach
+-- From where to where the stored windows of one rule in a city, and rollups of some series, reach.
+select (extract(epoch from least(i.first, r.first)) * 1000000)::bigint as first_us,
+       (extract(epoch from greatest(i.last, r.last)) * 1000000)::bigint as last_us
+from (select min(window_begin) as first, max(window_begin) as last
+      from indicator where city = $1 and rule = $2) as i,
+     (select min(bucket_begin) as first, max(bucket_begin) as last
+      from rollup where series_id = any($3::integer[])) as r
+
+-- name: cells
+-- What windows need of the rollups of some series in [$2, $3), by series and bucket.
+select bucket_begin, series_id, count, flagged, integral, covered
+from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
+order by series_id, bucket_begin
+
+-- name: series_alone
+-- A city's series, without counting their readings.
+select id, city, sensor, quantity, channel, sensor_id, 0::bigint as readings
+from series where city = $1
 
 -- name: latest
 -- The newest window of one rule in a city, in the same columns.

@@ -6,29 +6,16 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from cityvitals.domain.arrays import ROLLUP, Records
+from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
-from cityvitals.store.copy import Column, Layout, copy_in, copy_out
+from cityvitals.store.copy import copy_in, copy_out
 from cityvitals.store.failures import translated
-from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
 
 CHANGE_CHANNEL: Final = "cityvitals_change"
-
-_CELLS: Final = Layout(
-    "rollup",
-    ROLLUP,
-    [
-        Column("bucket_begin", "timestamptz", "bucket"),
-        Column("series_id", "int4", "series"),
-        Column("count", "int4", "count"),
-        Column("flagged", "int4", "flagged"),
-        Column("integral", "float8", "integral"),
-        Column("covered", "int8", "covered"),
-    ],
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +113,7 @@ async def read_cells(connection: Connection, series: list[int], begin: int, end:
         StoreUnavailable: the server is away.
     """
     return await copy_out(
-        connection, _CELLS, queries("derived")["cells"], series, from_us(begin), from_us(end)
+        connection, CELLS, queries("derived")["cells"], series, from_us(begin), from_us(end)
     )
 
 

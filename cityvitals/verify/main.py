@@ -22,7 +22,7 @@ CLEAN: Final = 0
 DIFFERENT: Final = 1
 CANNOT: Final = 2
 
-_PATIENCE_S: Final = 3600.0
+PATIENCE_S: Final = 3600.0
 """A single read may take that long: verify reads all there is."""
 
 
@@ -72,7 +72,7 @@ async def verify(
         UnfitServer: the schema is not this build's.
         NotFound: there is no such city.
     """
-    patient = database.model_copy(update={"command_timeout_seconds": _PATIENCE_S})
+    patient = database.model_copy(update={"command_timeout_seconds": PATIENCE_S})
     async with open_pool(patient, "cityvitals-verify") as pool:
         await _require_current(pool)
         async with open_audit(pool) as audit:
@@ -94,12 +94,17 @@ async def _verify(
         if settled:
             key = f"shard {row.shard} lane {row.lane}"
             out.check(books.LOG, key, "entries not taken", books.waiting([row], row.shard), 0)
-    for one in _chosen(await audit.cities(), city):
+    for one in chosen(await audit.cities(), city):
         await verify_city(audit, one, rules, log, out, settled=settled)
     return out
 
 
-def _chosen(cities: Sequence[AuditCity], city: str | None) -> list[AuditCity]:
+def chosen(cities: Sequence[AuditCity], city: str | None) -> list[AuditCity]:
+    """All cities, or the one of an id.
+
+    Raises:
+        NotFound: there is no such city.
+    """
     found = [one for one in cities if city in {None, one.id}]
     if city is not None and not found:
         raise NotFound(f"there is no city {city!r} in this database")

@@ -5,6 +5,7 @@ After every step `verify` recomputes everything, warrants too, and finds nothing
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -143,76 +144,91 @@ WHOLE: Final = (
 )
 
 
+@dataclass
+class Stating:
+    """The town, whose facts are changed step by step.
+
+    Attributes:
+        restarted: whether the aggregator begins anew after each step.
+        said: what was said of each zone's hours after the step before.
+    """
+
+    where: Town
+    folder: Path
+    restarted: bool
+    said: dict[tuple[str, int], Shown]
+
+    async def then(self, *lines: str) -> dict[tuple[str, int], Shown]:
+        """State these; what is said now where something else is said than before."""
+        assert await state(self.where, self.folder, *lines) == len(lines)
+        if self.restarted:
+            self.where.worker = None
+        await clean(self.where)
+        before, self.said = self.said, await newest(self.where)
+        return {key: shown for key, shown in self.said.items() if before.get(key) != shown}
+
+    def values(self, hour: int) -> dict[str, float | None]:
+        """Of an hour, by zone."""
+        return {zone: self.said[zone, hour][0] for zone in PLACES}
+
+
+def hours(*zones: str, since: int = 0) -> set[tuple[str, int]]:
+    return {(zone, hour) for zone in zones for hour in range(since, HOURS)}
+
+
 @pytest.mark.parametrize("restarted", [False, True])
-def test_stated_changed_back_dated_and_withdrawn(
+def test_what_depends_on_a_fact_is_derived_again_and_nothing_else(
     database: DatabaseSettings,
     tmp_path: Path,
     restarted: bool,  # noqa: FBT001 - a case's name
 ) -> None:
     async def main() -> None:
         async with town(database) as where:
-
-            async def then(*lines: str) -> dict[tuple[str, int], Shown]:
-                assert await state(where, tmp_path, *lines) == len(lines)
-                if restarted:
-                    where.worker = None
-                await clean(where)
-                return await newest(where)
-
             await founded(where, tmp_path)
             plain = await newest(where, PLAIN)
-            stated = await then(*WHOLE)
-            assert {zone: stated[zone, 3][0] for zone in PLACES} == {
-                "": pytest.approx(40),
-                "north": pytest.approx(25),
-                "south": pytest.approx(15),
-            }
+            city = Stating(where, tmp_path, restarted, {})
+            await city.then(*WHOLE)
+            assert city.values(3) == pytest.approx({"": 40, "north": 25, "south": 15})
             known = await ids(where)
-            city = known["street_length", "", 20_000.0]
-            assert stated["north", 3][3] == [known["monitored_length", "north", 5000.0], city]
-
-            changed = await then("north,monitored_length,6,km,,GIS,measured")
-            assert changed["north", 3][0] == pytest.approx(30)
-            # Nothing else was said again.
-            assert {key for key in changed if changed[key] != stated[key]} == {
-                ("north", hour) for hour in range(HOURS)
-            }
-
-            # From 15:00Z on, that is from the hour that ends at 16:00Z on.
-            dated = await then("south,monitored_length,4,km,2026-11-23T15:00:00Z,GIS,measured")
-            assert {key for key in dated if dated[key] != changed[key]} == {
-                ("south", hour) for hour in range(3, HOURS)
-            }
-            assert dated["south", 3][0] == pytest.approx(20)
-
-            # The city's figure of the zones too, for the two hours up to 14:00Z.
-            back = await then(",street_length,10,km,2026-11-23T12:30:00Z,GIS,measured")
-            assert {key for key in back if back[key] != dated[key]} == {
-                (zone, hour) for zone in PLACES for hour in range(HOURS)
-            }
-            ended = await then(",street_length,20000,m,2026-11-23T14:00:00Z,GIS,measured")
-            assert {zone: ended[zone, 1][0] for zone in PLACES} == {
-                "": pytest.approx(80),
-                "north": pytest.approx(60),
-                "south": pytest.approx(30),
-            }
-            assert {key for key in ended if ended[key] != back[key]} == {
-                (zone, hour) for zone in PLACES for hour in range(2, HOURS)
-            }
-
-            gone = await then(
-                ",street_length,withdrawn,,2026-11-23T12:30:00Z,,",
-                "south,monitored_length,withdrawn,,,,",
-            )
-            assert gone["south", 2][:2] == (
-                None,
-                "no monitored_length in km is declared for zone south",
-            )
-            assert gone["south", 3][0] == pytest.approx(20)
-            assert gone["", 1][0] == pytest.approx(40)
+            assert city.said["north", 3][3] == [
+                known["monitored_length", "north", 5000.0],
+                known["street_length", "", 20_000.0],
+            ]
+            await changed(city)
+            await back_dated(city)
+            await withdrawn(city)
             assert await newest(where, PLAIN) == plain
 
     asyncio.run(main())
+
+
+async def changed(city: Stating) -> None:
+    again = await city.then("north,monitored_length,6,km,,GIS,measured")
+    assert set(again) == hours("north")
+    assert city.values(3)["north"] == pytest.approx(30)
+
+
+async def back_dated(city: Stating) -> None:
+    # From 15:00Z on, that is from the hour that ends at 16:00Z on.
+    again = await city.then("south,monitored_length,4,km,2026-11-23T15:00:00Z,GIS,measured")
+    assert set(again) == hours("south", since=3)
+    assert city.values(3)["south"] == pytest.approx(20)
+    # The city's figure counts for its zones, too.
+    again = await city.then(",street_length,10,km,2026-11-23T12:30:00Z,GIS,measured")
+    assert set(again) == hours(*PLACES)
+    again = await city.then(",street_length,20000,m,2026-11-23T14:00:00Z,GIS,measured")
+    assert set(again) == hours(*PLACES, since=2)
+    assert city.values(1) == pytest.approx({"": 80, "north": 60, "south": 30})
+
+
+async def withdrawn(city: Stating) -> None:
+    await city.then(
+        ",street_length,withdrawn,,2026-11-23T12:30:00Z,,", "south,monitored_length,withdrawn,,,,"
+    )
+    reason = "no monitored_length in km is declared for zone south"
+    assert city.said["south", 2][:2] == (None, reason)
+    assert city.values(1)[""] == pytest.approx(40)
+    assert city.values(3) == pytest.approx({"": 40, "north": 30, "south": 20})
 
 
 def test_a_better_source_is_a_new_revision_of_the_same_value(
