@@ -1,6 +1,6 @@
 """What `cityvitals verify` reads of the store: one snapshot, plain SELECTs, nothing written."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -9,7 +9,7 @@ import numpy as np
 
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import State
-from cityvitals.domain.times import from_us
+from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.store.copy import Column, Layout, copy_out
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
@@ -232,6 +232,19 @@ class Audit:
         """What windows need of rollups (ROLLUP) in [begin, end), by series and bucket."""
         sql, span = self._sql["cells"], (from_us(begin), from_us(end))
         return await copy_out(self._connection, CELLS, sql, list(series), *span)
+
+    async def last_buckets(self, series: Sequence[int]) -> dict[int, int]:
+        """Begin of the last bucket of each series; the earliest time of all where it has none."""
+        rows = await self._fetch("last_buckets", list(series))
+        return {
+            row["id"]: EARLIEST_US if row["last_us"] is None else row["last_us"] for row in rows
+        }
+
+    async def readings_since(self, since: Mapping[int, int]) -> Records:
+        """Readings (READING) of each series since its time, by series and time."""
+        begins = [from_us(max(begin, EARLIEST_US)) for begin in since.values()]
+        sql, first = self._sql["readings_since"], min(begins, default=from_us(EARLIEST_US))
+        return await copy_out(self._connection, READINGS, sql, list(since), begins, first)
 
     async def series_alone(self, city: str) -> list[AuditSeries]:
         """A city's series, in no order; nobody counts their readings."""

@@ -122,6 +122,19 @@ select bucket_begin, series_id, count, flagged, integral, covered
 from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
 order by series_id, bucket_begin
 
+-- name: last_buckets
+-- The last bucket of each of some series.
+select k.id, (extract(epoch from r.last) * 1000000)::bigint as last_us
+from unnest($1::integer[]) as k (id)
+cross join lateral (select max(bucket_begin) as last from rollup where series_id = k.id) as r
+
+-- name: readings_since
+-- Stored readings of some series, of each since a time of its own and of none before $3.
+select r.observed_at, r.received_at, r.value, r.rev, r.series_id, r.flags
+from unnest($1::integer[], $2::timestamptz[]) as k (series, since)
+join reading r on r.series_id = k.series and r.observed_at >= k.since and r.observed_at >= $3
+order by r.series_id, r.observed_at
+
 -- name: series_alone
 -- A city's series, without counting their readings.
 select id, city, sensor, quantity, channel, sensor_id, 0::bigint as readings

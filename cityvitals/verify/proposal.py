@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cityvitals.domain.arrays import ROLLUP, empty
+from cityvitals.domain.arrays import ROLLUP, Records, empty
 from cityvitals.domain.times import BUCKET_US, EARLIEST_US, bucket_of
 from cityvitals.store.audit import Audit, AuditCity
 from cityvitals.verify.able import unable
@@ -26,6 +26,7 @@ from cityvitals.verify.edges import Cutting, Windows
 from cityvitals.verify.effect import Effect, add_zone
 from cityvitals.verify.figures import figures_of
 from cityvitals.verify.layers import frames, overlap, reach_back, windows_of
+from cityvitals.verify.newest import newest_partials
 from cityvitals.verify.stations import feeds, keep
 from cityvitals.verify.values import expect
 from kpi_rules.built import unbuilt
@@ -49,7 +50,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One rule in one city."""
+    """One rule in one city.
+
+    Attributes:
+        series: that feed it.
+        newest: what no rollup holds yet of them.
+    """
 
     audit: Audit
     model: Model
@@ -57,6 +63,7 @@ class _Work:
     zones: list[str]
     series: list[int]
     bodies: Bodies
+    newest: Mapping[int, Records]
 
 
 async def effect_of(
@@ -91,12 +98,14 @@ async def effect_of(
         return effect
     zones = sorted({"", *await audit.zones(city.id), *placed_zones(model)})
     seen = replace(model, facts=figures_of(rule, model.facts, zones))
-    work = _Work(audit, seen, rule, zones, series, bodies)
+    newest = await newest_partials(audit, model, series)
+    work = _Work(audit, seen, rule, zones, series, bodies, newest)
+    known = max([reach[1], *(int(rows["bucket"][-1]) for rows in newest.values())]) + BUCKET_US
     low = max(reach[0] - _longest(rule), scope.since_us, city.sealed_us + reach_back(rule))
-    low, high = bucket_of(low), min(reach[1] + BUCKET_US, scope.until_us)
+    low, high = bucket_of(low), min(known, scope.until_us)
     for begin, end in _portions(low, high, _span(rule, len(series))):
         tell(f"{city.id}: {rule.id}: {100 * (begin - low) // max(high - low, 1)} %")
-        await _portion(work, begin, end, min(high, reach[1] + BUCKET_US), effect)
+        await _portion(work, begin, end, known, effect)
     return effect
 
 
@@ -140,7 +149,7 @@ async def _portion(work: _Work, begin: int, end: int, known_us: int, effect: Eff
 
 async def _folded(work: _Work, windows: Windows) -> Model:
     """The city with the rollups that these windows reach."""
-    found: dict[int, Any] = {}
+    found: dict[int, Records] = {}
     if len(windows.begins) and work.series:
         low = int(windows.begins.min()) - reach_back(work.rule)
         high = int(windows.ends.max()) + overlap(work.rule)
@@ -148,4 +157,6 @@ async def _folded(work: _Work, windows: Windows) -> Model:
         found = by_series(cells)
     nothing = empty(ROLLUP)
     folded = {one: keep(found.get(one, nothing)) for one in work.series}
+    for one, rows in work.newest.items():
+        folded[one] = np.concatenate([folded[one], rows])
     return replace(work.model, folded=folded)
