@@ -24,7 +24,7 @@ def test_a_line_is_a_fact() -> None:
     assert read(
         'north,population,1200,inhabitants,2026-01-01,"Register, 2026",measured',
         ",length_of_mains,12.5,km,2025-12-31T22:00:00Z,GIS,estimated",
-        ",households,3e3,{household},,Register,",
+        ",households,3e3,1,,Register,",
         "south,population,withdrawn,,2026-01-01,,",
     ) == [
         Fact(
@@ -45,7 +45,7 @@ def test_a_line_is_a_fact() -> None:
             "GIS",
             Quality.ESTIMATED,
         ),
-        Fact("households", "", EARLIEST_US, 3000.0, "{household}", "Register", Quality.UNKNOWN),
+        Fact("households", "", EARLIEST_US, 3000.0, "1", "Register", Quality.UNKNOWN),
         Fact("population", "south", to_us(datetime(2025, 12, 31, 22, tzinfo=UTC)), None),
     ]
 
@@ -105,7 +105,7 @@ def test_what_is_wrong_in_the_header_is_named(header: str, why: str) -> None:
 
 def test_lines_are_those_of_the_file_also_after_one_that_spans_several() -> None:
     with pytest.raises(BadRegistry, match=r"town.csv:5: column value"):
-        read(',households,1,{household},,"two\nlines",', "", ",households,x,{household},,y,")
+        read(',households,1,1,,"two\nlines",', "", ",households,x,1,,y,")
 
 
 def test_one_figure_for_a_place_and_date() -> None:
