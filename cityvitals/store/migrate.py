@@ -1,14 +1,33 @@
-"""Schema migrations: numbered files, applied forward only, one at a time under an advisory lock."""
+"""Schema migrations: numbered files, applied forward only, one at a time under an advisory lock.
 
+A file is one transaction with its line in the books, so a crash at any of its statements leaves
+nothing of it. A file that begins with `-- outside a transaction: <why>` runs statement by
+statement (`create index concurrently` must), and so every one of these can be run again.
+
+A migration never waits long for a table: those who come after it would wait behind it. It gives up
+soon, lets them through, and tries again, until its patience ends and it says who is in its way.
+"""
+
+import asyncio
 import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from cityvitals.errors import UnfitServer
-from cityvitals.store.failures import translated
-from cityvitals.store.pool import Connection
+import asyncpg
 
+from cityvitals.errors import StoreConflict, UnfitServer
+from cityvitals.store.blockers import watched
+from cityvitals.store.drift import Drift, find_drift
+from cityvitals.store.failures import translated
+from cityvitals.store.grants import grant_all
+from cityvitals.store.pool import Connection
+from cityvitals.store.statements import split
+
+OUTSIDE: Final = "-- outside a transaction:"
 _LOCK: Final = 0x43_56_4D_49  # "CVMI"
 _BOOKS: Final = """
 create table if not exists schema_migration (
@@ -18,6 +37,8 @@ create table if not exists schema_migration (
     applied_at  timestamptz not null default now()
 )
 """
+_ENTRY: Final = "insert into schema_migration (version, name, digest) values ($1, $2, $3)"
+_IN_THE_WAY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,48 @@ class Migration:
         """What the books remember of the file's text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one transaction."""
+        return not self.sql.startswith(OUTSIDE)
+
+    def __str__(self) -> str:
+        return f"{self.version:04d} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a migration waits for others.
+
+    Attributes:
+        lock_s: for one lock; whoever comes after it waits as long.
+        pause_s: between attempts, in which those are let through.
+        total_s: from the first attempt of a step to the begin of the last.
+    """
+
+    lock_s: float = 2.0
+    pause_s: float = 1.0
+    total_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a database has of this build's schema.
+
+    Attributes:
+        done: what was applied. pending: what was not, in order.
+        drift: how the catalogue differs from what the migrations make; empty while some are pending.
+    """
+
+    done: tuple[Migration, ...]
+    pending: tuple[Migration, ...]
+    drift: tuple[Drift, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether the processes would start on it."""
+        return not self.pending and not any(found.breaks for found in self.drift)
+
 
 def shipped() -> list[Migration]:
     """The migrations of this build, in order."""
@@ -46,55 +109,158 @@ def shipped() -> list[Migration]:
 
 
 async def applied(connection: Connection) -> dict[int, str]:
-    """Versions in the database, with the digest of what was applied."""
+    """Versions in the database, with the digest of what was applied.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
     with translated("reading schema versions"):
-        await connection.execute(_BOOKS)
+        if await connection.fetchval("select to_regclass('schema_migration')") is None:
+            return {}
         rows = await connection.fetch("select version, digest from schema_migration")
     return {row["version"]: row["digest"] for row in rows}
 
 
-async def migrate(connection: Connection) -> list[Migration]:
-    """Bring the schema up to this build; returns what was applied.
+async def status(connection: Connection) -> Status:
+    """Look, and touch nothing.
 
     Raises:
         UnfitServer: the database is newer than this build, or a file changed after it was applied.
         StoreUnavailable: the server is away.
     """
+    known = await applied(connection)
+    _check(known)
+    done = tuple(one for one in shipped() if one.version in known)
+    pending = tuple(one for one in shipped() if one.version not in known)
+    return Status(done, pending, () if pending else tuple(await find_drift(connection)))
+
+
+async def require_current(connection: Connection) -> tuple[Drift, ...]:
+    """Refuse to run on a schema that is not what this build's migrations make.
+
+    Returns:
+        what differs without harm.
+
+    Raises:
+        UnfitServer: naming the versions or the differences, and the remedy.
+        StoreUnavailable: the server is away.
+    """
+    found = await status(connection)
+    if found.pending:
+        missing = [migration.version for migration in found.pending]
+        raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
+    broken = [str(drift) for drift in found.drift if drift.breaks]
+    if broken:
+        raise UnfitServer("the schema is not what the migrations make: " + "; ".join(broken))
+    return found.drift
+
+
+async def migrate(
+    connection: Connection,
+    *,
+    observer: Connection | None = None,
+    patience: Patience = Patience(),  # noqa: B008 (frozen)
+    on_wait: Callable[[str], None] = lambda _: None,
+    migrations: Sequence[Migration] | None = None,
+) -> list[Migration]:
+    """Bring the schema up to this build, and give the roles what is theirs.
+
+    Args:
+        connection: of the schema's owner.
+        observer: a second one, to name who is in the way.
+        patience: with those who are.
+        on_wait: told who that is, each time.
+        migrations: the whole sequence; this build's where none is given.
+
+    Returns:
+        what was applied.
+
+    Raises:
+        UnfitServer: the database is newer than this build, or a file changed after it was applied.
+        StoreConflict: somebody stayed in the way; names who, and the remedy.
+        StoreUnavailable: the server is away.
+    """
+    every = shipped() if migrations is None else list(migrations)
+    work = _Work(connection, observer, patience, on_wait)
     with translated("migrating the schema"):
-        await connection.execute("select pg_advisory_lock($1)", _LOCK)
-        try:
+        async with _alone(work):
+            await connection.execute(_BOOKS)
             done = await applied(connection)
-            _check(done)
-            todo = [migration for migration in shipped() if migration.version not in done]
+            _check(done, every)
+            todo = [migration for migration in every if migration.version not in done]
             for migration in todo:
-                async with connection.transaction():
-                    await connection.execute(migration.sql)
-                    await connection.execute(
-                        "insert into schema_migration (version, name, digest) values ($1, $2, $3)",
-                        migration.version,
-                        migration.name,
-                        migration.digest,
-                    )
-        finally:
-            await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+                await _apply(work, migration)
+            await grant_all(connection)
     return todo
 
 
-async def require_current(connection: Connection) -> None:
-    """Refuse to run on a schema that is not this build's.
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every step needs."""
 
-    Raises:
-        UnfitServer: naming the versions and the remedy.
-    """
-    done = await applied(connection)
-    _check(done)
-    missing = [migration.version for migration in shipped() if migration.version not in done]
-    if missing:
-        raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
+    connection: Connection
+    observer: Connection | None
+    patience: Patience
+    on_wait: Callable[[str], None]
+
+    async def run(self, step: str, *statements: tuple[object, ...], whole: bool = True) -> None:
+        """Run statements with their arguments, again for as long as somebody is in the way."""
+        begun = time.monotonic()
+        while True:
+            async with watched(self.observer, self.connection.get_server_pid()) as seen:
+                try:
+                    return await self._once(statements, whole=whole)
+                except _IN_THE_WAY:
+                    pass
+            waited = time.monotonic() - begun
+            if waited >= self.patience.total_s:
+                raise StoreConflict(
+                    f"{step}: not done, since {seen} holds what it needs, and did so for "
+                    f"{waited:.0f} s: wait for its end, or end it with "
+                    "`select pg_terminate_backend(<process>)`, and run `cityvitals migrate` again; "
+                    "nothing of this step was kept"
+                )
+            self.on_wait(f"{step}: waiting for {seen}")
+            await asyncio.sleep(self.patience.pause_s)
+
+    async def _once(self, statements: Sequence[tuple[object, ...]], *, whole: bool) -> None:
+        if not whole:
+            for text, *arguments in statements:
+                await self.connection.execute(str(text), *arguments)
+            return
+        async with self.connection.transaction():
+            for text, *arguments in statements:
+                await self.connection.execute(str(text), *arguments)
 
 
-def _check(done: dict[int, str]) -> None:
-    known = {migration.version: migration for migration in shipped()}
+@asynccontextmanager
+async def _alone(work: _Work) -> AsyncIterator[None]:
+    """Be the only one who migrates, with a session that gives up soon on locks, on nothing else."""
+    connection = work.connection
+    milliseconds = round(work.patience.lock_s * 1000)
+    await connection.execute(f"set lock_timeout = {milliseconds}; set statement_timeout = 0")
+    await work.run("taking turns", ("select pg_advisory_lock($1)", _LOCK), whole=False)
+    try:
+        yield
+    finally:
+        if not connection.is_closed():
+            await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+            await connection.execute("reset lock_timeout; reset statement_timeout")
+
+
+async def _apply(work: _Work, migration: Migration) -> None:
+    step = f"migration {migration}"
+    entry = (_ENTRY, migration.version, migration.name, migration.digest)
+    if migration.is_whole:
+        await work.run(step, (migration.sql,), entry)
+        return
+    for number, statement in enumerate(split(migration.sql), start=1):
+        await work.run(f"{step}, statement {number}", (statement,), whole=False)
+    await work.run(step, entry)
+
+
+def _check(done: dict[int, str], every: Sequence[Migration] | None = None) -> None:
+    known = {migration.version: migration for migration in every or shipped()}
     newer = sorted(set(done) - set(known))
     if newer:
         raise UnfitServer(

@@ -1,19 +1,14 @@
 """Native range partitions by calendar month (UTC), created before the first row needs them.
 
-A partition is built beside its parent and attached, which lets readers and writers go on; an
-advisory lock keeps two processes from building the same one.
+The database's function `create_partition` builds it beside its parent and attaches it, which lets
+readers and writers go on; an advisory lock keeps two processes from building the same one.
 """
-
-from datetime import UTC, datetime
-from typing import Final
 
 import numpy as np
 
 from cityvitals.domain.times import from_us
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection, Pool
-
-_LOCK: Final = 0x43_56_50_41  # "CVPA"
 
 
 class Partitions:
@@ -52,22 +47,10 @@ def _month(t_us: int) -> tuple[int, int]:
 
 
 async def create_partition(connection: Connection, table: str, month: tuple[int, int]) -> None:
-    """Create and attach one month's partition unless it is there.
+    """Create and attach one month's partition unless it is there, on behalf of the schema's owner.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    year, number = month
-    name = f"{table}_{year:04d}_{number:02d}"
-    begin = datetime(year, number, 1, tzinfo=UTC).isoformat()
-    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).isoformat()
-    with translated(f"creating partition {name}"):
-        async with connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-            if await connection.fetchval("select to_regclass($1) is not null", name):
-                return
-            await connection.execute(f"create table {name} (like {table} including all)")
-            await connection.execute(
-                f"alter table {table} attach partition {name} "
-                f"for values from ('{begin}') to ('{end}')"
-            )
+    with translated(f"creating a partition of {table}"):
+        await connection.execute("select create_partition($1, $2, $3)", table, *month)
