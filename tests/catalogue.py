@@ -1,6 +1,5 @@
 """`python -m tests.catalogue` writes cityvitals/store/schema.txt: what the migrations make."""
 
-import asyncio
 from pathlib import Path
 from typing import Final
 

@@ -109,7 +109,8 @@ def compare(wanted: Iterable[Fact], live: Iterable[Fact]) -> list[Drift]:
     """Every difference, in order of the tables' names; the parts of a missing table are not told.
 
     Args:
-        wanted: what there should be. live: what there is, with things of others among it.
+        wanted: what there should be.
+        live: what there is, with things of others among it.
     """
     should = {fact.key: fact for fact in wanted}
     there = {fact.key: fact for fact in parse(as_text(live))}
@@ -145,7 +146,9 @@ def _changed(fact: Fact, now: Fact) -> Drift:
     if fact.kind in {"index", "constraint"}:
         return Drift(what, f"`{_dropping(fact)}`, then {_restoring(fact)}")
     if fact.kind == "column":
-        return Drift(what, f"change it back with `alter table {_quoted(fact.owner)} alter column …`")
+        return Drift(
+            what, f"change it back with `alter table {_quoted(fact.owner)} alter column …`"
+        )
     return Drift(what, "change it back, or restore the schema from a backup")
 
 

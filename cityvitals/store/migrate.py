@@ -84,7 +84,7 @@ class Status:
 
     Attributes:
         done: what was applied. pending: what was not, in order.
-        drift: how the catalogue differs from what the migrations make; empty while some are pending.
+        drift: where the catalogue is not what the migrations make; empty while some are pending.
     """
 
     done: tuple[Migration, ...]
@@ -159,7 +159,7 @@ async def migrate(
     connection: Connection,
     *,
     observer: Connection | None = None,
-    patience: Patience = Patience(),  # noqa: B008 (frozen)
+    patience: Patience = Patience(),
     on_wait: Callable[[str], None] = lambda _: None,
     migrations: Sequence[Migration] | None = None,
 ) -> list[Migration]:

@@ -23,14 +23,14 @@ def split(sql: str) -> list[str]:
     """
     found, current, has_words = [], "", False
     for match in _TOKEN.finditer(sql):
-        token = match.group()
-        if token == ";":
+        part = match.group()
+        if part == ";":
             if has_words:
                 found.append(current.strip())
             current, has_words = "", False
             continue
-        current += token
-        has_words = has_words or not (token.isspace() or token.startswith(("--", "/*")))
+        current += part
+        has_words = has_words or not (part.isspace() or part.startswith(("--", "/*")))
     if has_words:
         found.append(current.strip())
     return found
