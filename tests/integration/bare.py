@@ -1,0 +1,34 @@
+"""Databases that a test migrates itself."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from pydantic import SecretStr
+
+from cityvitals.settings import DatabaseSettings
+from cityvitals.store.pool import Connection, acquired, open_pool
+from cityvitals.store.server import create_database, drop_database
+from tests.servers import PostgresServer
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def bare(server: PostgresServer, template: str = "template1") -> Iterator[DatabaseSettings]:
+    """A database with nothing in it, or with what a template has."""
+    name = f"bare_{next(_numbers)}"
+    server.call(create_database(server.dsn("postgres"), name, template))
+    yield DatabaseSettings(dsn=SecretStr(server.dsn(name)))
+    server.call(drop_database(server.admin_dsn(), name))
+
+
+@asynccontextmanager
+async def two(database: DatabaseSettings) -> AsyncIterator[tuple[Connection, Connection]]:
+    """Two connections to it."""
+    async with (
+        open_pool(database, "tests") as pool,
+        acquired(pool) as one,
+        acquired(pool) as other,
+    ):
+        yield one, other
