@@ -30,16 +30,16 @@ EDITS = {
     "alter table city drop constraint city_shard_check": "city.city_shard_check is missing",
     "alter table zone add constraint short check (length(id) < 9)": "zone.short is not ours",
     "create unique index one on indicator_latest (change_number)": "index indicator_latest.one",
-    "alter table city rename column change_number to number": "column city.change_number is missing",
+    "alter table city rename column change_number to number": "city.change_number is missing",
     "create index slow on reading (value)": "index reading.slow is not ours (harmless",
     "alter table lane_worker drop constraint lane_worker_pkey": "lane_worker_pkey is missing",
-    "drop index city_shard; create index city_shard on city (id)": "index city.city_shard is `btree",
+    "drop index city_shard; create index city_shard on city (id)": "city.city_shard is `btree",
 }
 """What somebody did by hand, and what is said; a remedy in backquotes undoes it."""
 
 LOSSES = {
     "alter table reading alter value type real": (
-        "column reading.value is `real not null`, but the migrations make `double precision not null`"
+        "reading.value is `real not null`, but the migrations make `double precision not null`"
     ),
     "alter table city alter name drop not null": "column city.name is `text`",
     "alter table lane alter next_seq drop default": "column lane.next_seq is `bigint not null`",
@@ -119,7 +119,9 @@ def test_a_hypertable_instead_of_a_partitioned_table_is_no_drift(
 
 
 @pytest.mark.parametrize("process", ["ingest", "aggregate", "verify"])
-def test_who_cannot_wait_for_the_remedy_refuses_a_broken_schema(database: DatabaseSettings, process: str) -> None:
+def test_who_cannot_wait_for_the_remedy_refuses_a_broken_schema(
+    database: DatabaseSettings, process: str
+) -> None:
     assert asyncio.run(drift(database, "alter table fact drop column quality"))
     said = cityvitals(database, process)
     assert said.returncode != 0

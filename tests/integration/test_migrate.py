@@ -1,4 +1,4 @@
-"""Migrations against a real PostgreSQL: killed at every statement, blocked, run by two at a time."""
+"""Migrations on a real PostgreSQL: killed at every statement, blocked, run by two at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from cityvitals.store.migrate import (
 from cityvitals.store.pool import Connection
 from cityvitals.store.statements import split
 from tests.integration.bare import bare, two
+from tests.integration.test_ingest import until
 from tests.servers import PostgresServer
 
 DIE = "select pg_terminate_backend(pg_backend_pid())"
+SLEEPS = "select count(*) from pg_stat_activity where pid = $1 and query ~ 'pg_sleep'"
 HURRY = Patience(lock_s=0.2, pause_s=0.05, total_s=0.5)
-BRANCHES = Migration(
-    9001, "tables", "create table big (a int, b int); insert into big values (1, 2)"
-)
+TABLES = Migration(9001, "tables", "create table big (a int, b int); insert into big values (1, 2)")
 INDEXED = Migration(
     9002,
     "indexes",
@@ -45,7 +45,7 @@ def poisoned(migration: Migration, place: int) -> Migration:
     head = f"{OUTSIDE}\n" if not migration.is_whole else ""
     statements = split(migration.sql.removeprefix(head))
     statements.insert(place, DIE)
-    return Migration(migration.version, migration.name, head + ";\n".join(statements))
+    return Migration(migration.version, migration.name, head + "\n;\n".join(statements))
 
 
 async def everything(connection: Connection) -> tuple[list[Fact], dict[str, list[Any]]]:
@@ -55,8 +55,9 @@ async def everything(connection: Connection) -> tuple[list[Fact], dict[str, list
     rows: dict[str, list[Any]] = {}
     for table in tables:
         found = await connection.fetch(
-            f'select to_jsonb(t) - $1 as row from "{table}" t', "applied_at"
-        )  # noqa: S608 - from the catalogue
+            f'select to_jsonb(t) - $1 as row from "{table}" t',  # noqa: S608 - from the catalogue
+            "applied_at",
+        )
         rows[table] = sorted(str(row["row"]) for row in found)
     return facts, rows
 
@@ -67,27 +68,14 @@ async def run(database: DatabaseSettings, migrations: Sequence[Migration]) -> An
         return await everything(one)
 
 
-def killed_everywhere(server: PostgresServer, before: list[Migration], last: Migration) -> int:
-    """Kill `last` before each of its statements and before its end, run it again; how often."""
-
-    async def crash(database: DatabaseSettings, place: int) -> None:
-        async with two(database) as (one, _):
-            with pytest.raises(StoreUnavailable):
-                await migrate(one, migrations=[*before, poisoned(last, place)])
-        async with two(database) as (one, _):
-            assert last.version not in await applied(one)
-
-    with bare(server) as prepared:
-        asyncio.run(run(prepared, before))
-        template = prepared.dsn.get_secret_value().rpartition("/")[2]
-        with bare(server, template) as clean:
-            wanted = asyncio.run(run(clean, [*before, last]))
-        places = range(len(split(last.sql)) + 1)
-        for place in places:
-            with bare(server, template) as database:
-                asyncio.run(crash(database, place))
-                assert asyncio.run(run(database, [*before, last])) == wanted, f"killed at {place}"
-    return len(places)
+async def crash(database: DatabaseSettings, before: list[Migration], last: Migration) -> Any:
+    """Run a migration that is killed; what there is afterwards."""
+    async with two(database) as (one, _):
+        with pytest.raises(StoreUnavailable):
+            await migrate(one, migrations=[*before, last])
+    async with two(database) as (one, _):
+        assert last.version not in await applied(one)
+        return await everything(one)
 
 
 @pytest.mark.parametrize("number", range(len(shipped())), ids=[str(one) for one in shipped()])
@@ -95,11 +83,23 @@ def test_killed_at_any_statement_and_run_again_is_a_clean_run(
     postgres: PostgresServer, number: int
 ) -> None:
     before, last = shipped()[:number], shipped()[number]
-    assert killed_everywhere(postgres, before, last) > 1
+    places = range(len(split(last.sql)) + 1)  # before each statement, and before the books' line
+    assert len(places) > 1
+    with bare(postgres) as clean, bare(postgres) as database:
+        wanted = asyncio.run(run(clean, [*before, last]))
+        untouched = asyncio.run(run(database, before))
+        for place in places:
+            found = asyncio.run(crash(database, before, poisoned(last, place)))
+            assert found == untouched, f"killed before statement {place}"
+        assert asyncio.run(run(database, [*before, last])) == wanted != untouched
 
 
 def test_so_is_one_that_runs_statement_by_statement(postgres: PostgresServer) -> None:
-    assert killed_everywhere(postgres, [BRANCHES], INDEXED) == 5
+    for place in range(5):
+        with bare(postgres) as clean, bare(postgres) as database:
+            wanted = asyncio.run(run(clean, [TABLES, INDEXED]))
+            asyncio.run(crash(database, [TABLES], poisoned(INDEXED, place)))
+            assert asyncio.run(run(database, [TABLES, INDEXED])) == wanted, f"killed at {place}"
 
 
 def test_a_kill_between_statements_of_such_a_one_leaves_the_first_ones_done(
@@ -108,10 +108,10 @@ def test_a_kill_between_statements_of_such_a_one_leaves_the_first_ones_done(
     async def main(database: DatabaseSettings) -> None:
         async with two(database) as (one, _):
             with pytest.raises(StoreUnavailable):
-                await migrate(one, migrations=[BRANCHES, poisoned(INDEXED, 2)])
+                await migrate(one, migrations=[TABLES, poisoned(INDEXED, 2)])
         async with two(database) as (one, _):
             assert await one.fetchval("select to_regclass('big_a') is not null")
-            assert await applied(one) == {9001: BRANCHES.digest}
+            assert await applied(one) == {9001: TABLES.digest}
 
     with bare(postgres) as database:
         asyncio.run(main(database))
@@ -124,7 +124,7 @@ def test_who_blocks_is_named_and_the_migration_gives_up_without_a_trace(
 
     async def main(database: DatabaseSettings) -> None:
         async with two(database) as (one, observer), two(database) as (blocker, other):
-            await migrate(one, migrations=[BRANCHES])
+            await migrate(one, migrations=[TABLES])
             told: list[str] = []
             transaction = blocker.transaction()
             await transaction.start()
@@ -137,7 +137,7 @@ def test_who_blocks_is_named_and_the_migration_gives_up_without_a_trace(
                     observer=observer,
                     patience=HURRY,
                     on_wait=told.append,
-                    migrations=[BRANCHES, change],
+                    migrations=[TABLES, change],
                 )
             )
             # Between its attempts everybody else gets through, although its lock excludes all.
@@ -152,7 +152,7 @@ def test_who_blocks_is_named_and_the_migration_gives_up_without_a_trace(
             assert set(await applied(one)) == {9001}
             assert await one.fetchval("show lock_timeout") == "0"
             await transaction.rollback()
-            assert await migrate(one, migrations=[BRANCHES, change]) == [change]
+            assert await migrate(one, migrations=[TABLES, change]) == [change]
 
     with bare(postgres) as database:
         asyncio.run(main(database))
@@ -164,7 +164,7 @@ def test_a_blocker_that_ends_in_time_only_delays(postgres: PostgresServer) -> No
 
     async def main(database: DatabaseSettings) -> None:
         async with two(database) as (one, observer), two(database) as (blocker, _):
-            await migrate(one, migrations=[BRANCHES])
+            await migrate(one, migrations=[TABLES])
             transaction = blocker.transaction()
             await transaction.start()
             await blocker.execute("select * from big")
@@ -175,7 +175,7 @@ def test_a_blocker_that_ends_in_time_only_delays(postgres: PostgresServer) -> No
                     observer=observer,
                     patience=patience,
                     on_wait=lambda _: waited.set(),
-                    migrations=[BRANCHES, change],
+                    migrations=[TABLES, change],
                 )
             )
             async with asyncio.timeout(30):
@@ -205,11 +205,7 @@ def test_whoever_migrates_too_long_is_named_to_the_next(postgres: PostgresServer
         async with two(database) as (one, _), two(database) as (other, observer):
             working = asyncio.create_task(migrate(one, migrations=[slow]))
             pid = one.get_server_pid()
-            async with asyncio.timeout(30):
-                while not await observer.fetchval(
-                    "select true from pg_stat_activity where pid = $1 and query ~ 'sleep'", pid
-                ):
-                    await asyncio.sleep(0.01)
+            await until(lambda: observer.fetchval(SLEEPS, pid))
             with pytest.raises(StoreConflict, match=f"process {pid} "):
                 await migrate(other, observer=observer, patience=HURRY, migrations=[slow])
             working.cancel()
@@ -237,12 +233,12 @@ def test_looking_touches_nothing_and_needs_no_right_to(postgres: PostgresServer)
 def test_a_newer_schema_and_a_changed_file_are_refused(postgres: PostgresServer) -> None:
     async def main(database: DatabaseSettings) -> None:
         async with two(database) as (one, _):
-            await migrate(one, migrations=[BRANCHES, INDEXED])
+            await migrate(one, migrations=[TABLES, INDEXED])
             with pytest.raises(UnfitServer, match=r"migrations \[9002\] that this build does not"):
-                await migrate(one, migrations=[BRANCHES])
+                await migrate(one, migrations=[TABLES])
             other = Migration(9002, "indexes", "select 1")
-            with pytest.raises(UnfitServer, match="9002 .indexes. was changed after"):
-                await migrate(one, migrations=[BRANCHES, other])
+            with pytest.raises(UnfitServer, match=r"9002 \(indexes\) was changed after"):
+                await migrate(one, migrations=[TABLES, other])
 
     with bare(postgres) as database:
         asyncio.run(main(database))
