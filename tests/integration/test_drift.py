@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import DatabaseSettings
-from cityvitals.store.drift import find_drift
+from cityvitals.store.drift import Drift, find_drift
 from cityvitals.store.migrate import require_current
 from cityvitals.store.partitions import create_partition
 from tests.catalogue import FILE, made
@@ -21,6 +22,7 @@ from tests.servers import PostgresServer
 ENOUGH_S = 1.0
 """Many times what asking the catalogue takes: this is no benchmark."""
 
+VERBS = ("create", "alter", "drop")
 EDITS = {
     "drop index dead_letter_last_at": "index dead_letter.dead_letter_last_at is missing",
     "drop index reading_key": "index reading.reading_key is missing",
@@ -57,11 +59,33 @@ LOSSES = {
 """The same, where a remedy is no single statement, or not one for a test."""
 
 
-async def drift(database: DatabaseSettings, edit: str = "") -> list[str]:
+@pytest.fixture(scope="module")
+def shared(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A migrated database in which whatever a test does is undone."""
+    with bare(postgres, "template_cityvitals") as database:
+        yield database
+
+
+async def drift(database: DatabaseSettings, edit: str) -> list[Drift]:
+    """What is found after an edit, which stays."""
     async with two(database) as (one, _):
-        if edit:
-            await one.execute(edit)
-        return [str(found) for found in await find_drift(one)]
+        await one.execute(edit)
+        return await find_drift(one)
+
+
+async def undone(database: DatabaseSettings, edit: str, *, repair: bool) -> list[list[str]]:
+    """What is found after an edit, and after the remedies in backquotes; nothing stays."""
+    async with two(database) as (one, _):
+        transaction = one.transaction()
+        await transaction.start()
+        await one.execute(edit)
+        found = [[str(drift) for drift in await find_drift(one)]]
+        if repair:
+            said = [text for drift in found[0] for text in re.findall("`([^`]+)`", drift)]
+            await one.execute("; ".join(text for text in said if text.split()[0] in VERBS))
+            found.append([str(drift) for drift in await find_drift(one)])
+        await transaction.rollback()
+        return found
 
 
 def test_the_shipped_facts_are_what_the_migrations_make(postgres: PostgresServer) -> None:
@@ -86,21 +110,16 @@ def test_a_migrated_database_has_none_whatever_else_is_in_it(database: DatabaseS
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_a_hand_edit_is_named_and_its_remedy_undoes_it(
-    database: DatabaseSettings, edit: str
-) -> None:
-    found = asyncio.run(drift(database, edit))
+def test_a_hand_edit_is_named_and_its_remedy_undoes_it(shared: DatabaseSettings, edit: str) -> None:
+    found, repaired = asyncio.run(undone(shared, edit, repair=True))
     assert any(EDITS[edit] in one for one in found)
-    remedies = "; ".join(text for one in found for text in re.findall("`([a-z]+ .+?)`", one))
-    statements = re.findall(r"(?:create|alter|drop) [^;]+", remedies)
-    assert asyncio.run(drift(database, "; ".join(statements))) == []
+    assert repaired == []
 
 
 @pytest.mark.parametrize("edit", LOSSES)
-def test_a_hand_edit_that_loses_something_is_named(database: DatabaseSettings, edit: str) -> None:
-    found = asyncio.run(drift(database, edit))
-    assert len(found) == 1
-    assert LOSSES[edit] in found[0]
+def test_a_hand_edit_that_loses_something_is_named(shared: DatabaseSettings, edit: str) -> None:
+    ((found,),) = asyncio.run(undone(shared, edit, repair=False))
+    assert LOSSES[edit] in found
 
 
 def test_a_hypertable_instead_of_a_partitioned_table_is_no_drift(
