@@ -21,7 +21,7 @@ where relnamespace = quote_ident(current_schema())::regnamespace and relkind in 
 -- A clean slate: to see everything. What is made later, partitions above all, can be seen too.
 revoke all on {tables} from {role};
 revoke all on sequence {sequences} from {role};
-revoke all on function create_partition(text, integer, integer) from {role};
+revoke all on function create_partition(text, text) from {role};
 grant usage on schema {schema} to {role};
 grant select on {tables} to {role};
 alter default privileges in schema {schema} grant select on tables to {role}
@@ -38,7 +38,7 @@ grant insert, update on city, zone, gateway, sensor, placement, series, series_d
     gateway_seq, reading, lane, ledger, fact, "limit" to {role};
 grant insert on reading_revision, commit_log to {role};
 grant insert, update, delete on dead_letter, dead_message, lane_worker to {role};
-grant execute on function create_partition(text, integer, integer) to {role}
+grant execute on function create_partition(text, text) to {role}
 
 -- name: cityvitals_aggregator
 -- aggregate: what is derived. It numbers changes, and clears away what of the log it has taken.
@@ -48,4 +48,4 @@ grant insert on indicator, change, commit_log, rule to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
 grant update (change_number) on city to {role};
-grant execute on function create_partition(text, integer, integer) to {role}
+grant execute on function create_partition(text, text) to {role}

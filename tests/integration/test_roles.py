@@ -54,7 +54,7 @@ FORBIDDEN = {
         "truncate ledger",
         "create table mine (id int)",
         "create temp table mine (id int)",
-        "select create_partition('reading', 2031, 3)",
+        "select create_partition('reading', '2031_03')",
         "set role cityvitals_owner",
     ),
     WRITER: (
@@ -159,17 +159,20 @@ def test_partitions_belong_to_the_owner_whoever_needs_them(
     roles: dict[str, DatabaseSettings],
 ) -> None:
     writer = dsn(roles[WRITER])
-    assert state.value(writer, "select create_partition('reading', 2031, 3)") is True
-    assert state.value(writer, "select create_partition('reading', 2031, 3)") is False
+    assert state.value(writer, "select create_partition('reading', '2031_03')") is True
+    assert state.value(writer, "select create_partition('reading', '2031_03')") is False
     owner = "select pg_get_userbyid(relowner) from pg_class where relname = 'reading_2031_03'"
     assert state.value(writer, owner) == OWNER
     assert state.value(dsn(roles[READER]), "select count(*) from reading_2031_03") == 0
     for parent in ("ledger", "pg_class", "nothing", 'reading"; drop table ledger; --'):
         with pytest.raises(asyncpg.UndefinedTableError, match="no partitioned table of ours"):
-            state.fetch(writer, "select create_partition($1, 2031, 4)", parent)
+            state.fetch(writer, "select create_partition($1, '2031_04')", parent)
+    for span in ("2031_4", "2031_13", "20311", "now", "2031_04; drop table ledger"):
+        with pytest.raises(asyncpg.DataError):
+            state.fetch(writer, "select create_partition('reading', $1)", span)
     # Tables of the caller's own are not what the function means, whatever its search path says.
     trick = "create temp table reading (a int) partition by range (a); set search_path = pg_temp;"
-    state.run(writer, f"{trick} select public.create_partition('reading', 2031, 5)")
+    state.run(writer, f"{trick} select public.create_partition('reading', '2031_05')")
     where = "select inhparent::regclass::text from pg_inherits where inhrelid = $1::regclass"
     assert state.value(writer, where, "reading_2031_05") == "reading"
 
