@@ -170,7 +170,7 @@ async def migrate(
         observer: a second one, to name who is in the way.
         patience: with those who are.
         on_wait: told who that is, each time.
-        migrations: the whole sequence; this build's where none is given.
+        migrations: another sequence than this build's, of which our roles know nothing.
 
     Returns:
         what was applied.
@@ -190,7 +190,8 @@ async def migrate(
             todo = [migration for migration in every if migration.version not in done]
             for migration in todo:
                 await _apply(work, migration)
-            await grant_all(connection)
+            if migrations is None:
+                await grant_all(connection)
     return todo
 
 

@@ -100,7 +100,7 @@ def test_a_migrated_database_has_none_whatever_else_is_in_it(database: DatabaseS
         async with two(database) as (one, _):
             for table in ("reading", "rollup", "indicator"):
                 await create_partition(one, table, month_of(BEGIN_US))
-            await one.execute("create index on reading_2026_03 (series_id)")
+            await one.execute("create index on reading_2026_11 (series_id)")
             await one.execute("create table reports (id int primary key)")
             await one.execute("create view newest as select max(observed_at) from reading")
             await one.execute("alter table ledger set (fillfactor = 60)")

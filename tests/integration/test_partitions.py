@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_bounds_are_the_spans(database: DatabaseSettings, of: Callable[[int], Sp
     async def main() -> None:
         async with two(database) as (one, _):
             for text in TIMES:
-                span = of(to_us(datetime.fromisoformat(f"{text}+00:00")))
+                span = of(to_us(datetime.fromisoformat(text).replace(tzinfo=UTC)))
                 await create_partition(one, "rollup", span)
                 await create_partition(one, "rollup", span)
                 said = await one.fetchval(BOUNDS, f"rollup_{span.name}")
