@@ -29,8 +29,14 @@ def set_up(server: PostgresServer, database: str) -> None:
     command += ["-v", f"database={database}", "-f", str(ROLES), admin]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    set_passwords(server)
+
+
+def set_passwords(server: PostgresServer) -> dict[str, str]:
+    """Give the roles passwords; which."""
     for role, password in _PASSWORDS.items():
-        state.run(admin, f"alter role {role} password '{password}'")
+        state.run(server.admin_dsn(), f"alter role {role} password '{password}'")
+    return dict(_PASSWORDS)
 
 
 def as_role(server: PostgresServer, database: str, role: str) -> DatabaseSettings:
