@@ -1,5 +1,6 @@
 """Fixtures: real servers, started once a session; a fresh database for every test that asks."""
 
+import asyncio
 import itertools
 import logging
 import os
@@ -18,6 +19,7 @@ from cityvitals.store.server import create_database, drop_database
 from deploy.local.broker import choose, find_mosquitto
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
+from tests.timescaledb.process import TimescaleServer, missing
 
 BUDGETS = {"unit": 150.0, "integration": 480.0, "faults": 600.0, "acceptance": 360.0}
 """Seconds that each suite may take: about twice what it takes on two quiet cores."""
@@ -65,20 +67,48 @@ def postgres(background: Background) -> Iterator[PostgresServer]:
 async def prepare_template(server: PostgresServer) -> None:
     """Migrate once; tests copy the result."""
     await create_database(server.dsn("postgres"), "template_cityvitals")
-    settings = DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals")))
+    await migrated(DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals"))))
+
+
+async def migrated(settings: DatabaseSettings) -> None:
     async with open_pool(settings, "tests") as pool, pool.acquire() as connection:
         await migrate(connection)
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+def database(postgres_database: DatabaseSettings) -> DatabaseSettings:
     """A fresh, migrated database."""
+    return postgres_database
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A fresh, migrated database of the embedded PostgreSQL."""
     name = f"test_{next(_numbers)}"
     dsn = postgres.dsn("postgres")
     postgres.call(create_database(dsn, name, "template_cityvitals"))
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
     # As superuser: the server's own workers may be at it, and only that one may end them.
     postgres.call(drop_database(postgres.admin_dsn(), name))
+
+
+@pytest.fixture(scope="session")
+def timescale() -> Iterator[TimescaleServer]:
+    if reason := missing():
+        pytest.skip(reason)
+    server = TimescaleServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def timescaledb_database(timescale: TimescaleServer) -> DatabaseSettings:
+    """The one database of the TimescaleDB, emptied and migrated anew."""
+    timescale.empty()
+    settings = DatabaseSettings(dsn=SecretStr(timescale.dsn))
+    asyncio.run(migrated(settings))
+    return settings
 
 
 @pytest.fixture

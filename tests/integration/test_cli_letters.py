@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from cityvitals.cli import app
 from cityvitals.settings import DatabaseSettings
 from tests.integration.readings import opened
-from tests.integration.test_letters import keep, rejection
+from tests.conformance.test_letters import keep, rejection
 
 
 def cityvitals(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The writer against a real PostgreSQL."""
+"""The writer against a real server."""
 
 import asyncio
 import random
@@ -133,6 +133,7 @@ def test_who_lost_the_lane_writes_nothing_more(database: DatabaseSettings) -> No
     asyncio.run(main())
 
 
+@pytest.mark.concurrent
 def test_a_commit_whose_answer_was_lost_is_found_again(database: DatabaseSettings) -> None:
     async def main() -> None:
         async with opened(database) as pool:
