@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import asyncpg
 
@@ -55,18 +55,19 @@ class TimescaleServer:
     """The server, on a port of the loopback; ends with this process, however that ends."""
 
     def __init__(self) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
-    def start(self) -> None:
-        """Start it, with nothing in it.
+    def start(self, *arguments: str) -> None:
+        """Start it, with nothing in it; arguments are those of `server.js`.
 
         Raises:
             RuntimeError: it did not get ready; with its last words.
         """
+        self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            ["node", str(_FOLDER / "server.js")],
+            ["node", str(_FOLDER / "server.js"), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -81,6 +82,12 @@ class TimescaleServer:
         self.port = int(line.removeprefix(_READY))
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it is there."""
         return self._process is not None and self._process.poll() is None
@@ -92,16 +99,19 @@ class TimescaleServer:
 
     def last_words(self) -> str:
         """What it said on standard error."""
+        assert self._errors is not None
         self._errors.seek(0)
         return self._errors.read().decode()[-2000:]
 
     def stop(self) -> int:
-        """Stop it; returns its exit code."""
+        """Have it stop; returns its exit code."""
         assert self._process is not None
-        for stream in (self._process.stdin, self._process.stdout):
+        self._process.terminate()
+        code = self._process.wait(_STOP_S)
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
             assert stream is not None
             stream.close()
-        return self._process.wait(_STOP_S)
+        return code
 
     def empty(self) -> None:
         """Make it as good as new: a tenth of a second, where a new one takes three."""

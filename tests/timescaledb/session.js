@@ -36,9 +36,11 @@ export class Session {
   #turns;
   #framer = new Framer();
   #isGone = false;
+  #isDismissed = false;
   #status = "I";
   #isSynced = true;
   #copy = null;
+  #hasUnlistened = false;
   #statements = new Set();
 
   constructor(number, socket, turns) {
@@ -64,13 +66,7 @@ export class Session {
 
   /** Take one message; returns whether there may be another. */
   async step(engine) {
-    let message;
-    try {
-      message = this.#framer.next(this.settings !== null);
-    } catch (error) {
-      this.refuse("08P01", error.message);
-      return true;
-    }
+    const message = this.#next();
     if (message === null) {
       if (this.#isGone) await this.#leave(engine);
       return false;
@@ -79,13 +75,29 @@ export class Session {
     return true;
   }
 
+  #next() {
+    if (this.#isDismissed) return null;
+    try {
+      return this.#framer.next(this.settings !== null);
+    } catch (error) {
+      this.refuse("08P01", error.message);
+      return null;
+    }
+  }
+
   send(bytes) {
     if (!this.#socket.destroyed && bytes.length > 0) this.#socket.write(bytes);
   }
 
   /** Tell the client why, and let it go. */
   refuse(code, why) {
-    this.send(failure("FATAL", code, why));
+    this.#dismiss(failure("FATAL", code, why));
+  }
+
+  /** Hear no more of the client; its socket's end, which follows, ends the session. */
+  #dismiss(lastWord = Buffer.alloc(0)) {
+    this.#isDismissed = true;
+    this.send(lastWord);
     this.#socket.end(() => this.#socket.destroy());
   }
 
@@ -93,16 +105,13 @@ export class Session {
     const code = message.readInt32BE(4);
     if (ENCRYPTION.includes(code)) return this.send(Buffer.from("N"));
     // A statement that runs cannot be interrupted here: whoever cancels is heard, and told nothing.
-    if (code === CANCEL) return this.#socket.end();
+    if (code === CANCEL) return this.#dismiss();
     if (code !== PROTOCOL_3) return this.refuse("08P01", "this server speaks protocol 3.0");
     const { user, database = user, ...settings } = parametersOf(message);
     if (user !== USER) return this.refuse("28000", `role "${user}" is not permitted to log in`);
     if (database !== DATABASE) return this.refuse("3D000", `database "${database}" does not exist`);
     const refused = await engine.configure(settings);
-    if (refused !== null) {
-      this.send(refused);
-      return this.#socket.end();
-    }
+    if (refused !== null) return this.#dismiss(refused);
     this.settings = settings;
     const reported = {};
     for (const name of REPORTED) reported[name] = await engine.show(name);
@@ -113,7 +122,7 @@ export class Session {
 
   async #take(message, engine) {
     const type = typeOf(message);
-    if (type === "X") return this.#socket.end(() => this.#socket.destroy());
+    if (type === "X") return this.#dismiss();
     if (this.#copy !== null) return this.#takeRows(type, message, engine);
     const sql = sqlOf(type, message);
     if (COPY_IN.test(sql)) return this.#beginCopy(type, message, sql);
@@ -121,8 +130,10 @@ export class Session {
     const own = withStatement(message, (name) => this.#ownName(name));
     // The unnamed statement is replaced without a word; ours has a name, since all share a backend.
     if (type === "P" && message[5] === 0) await engine.answer(closeStatement(this.#ownName("")));
+    this.#noteChannels(sql);
     this.#deliver(await engine.answer(own));
-    await this.#noteChannels(sql);
+    if (this.#hasUnlistened && !this.isBusy) await this.#turns.listen();
+    this.#hasUnlistened &&= this.isBusy;
     return null;
   }
 
@@ -159,14 +170,14 @@ export class Session {
     this.send(Buffer.concat(kept));
   }
 
-  async #noteChannels(sql) {
+  #noteChannels(sql) {
     const heard = LISTEN.exec(sql);
     if (heard !== null) this.channels.add(heard[1]);
     const unheard = UNLISTEN.exec(sql);
     if (unheard === null) return;
+    this.#hasUnlistened = true;
     if (unheard[1] === "*") this.channels.clear();
     else this.channels.delete(unheard[1].replaceAll('"', ""));
-    if (this.#status === "I") await this.#turns.listen();
   }
 
   #ownName(name) {

@@ -2,10 +2,9 @@
 
 import { query } from "./wire.js";
 
-const PATIENCE_MS = 10_000;
 const IMPATIENT =
-  "another client has been in a transaction for 10 s, and this server has one backend for all: " +
-  "let the test end that transaction before it uses another connection";
+  "another client has been in a transaction for too long, and this server has one backend for " +
+  "all: let the test end that transaction before it uses another connection";
 
 export class Turns {
   #engine;
@@ -14,11 +13,13 @@ export class Turns {
   #holder = null;
   #configured = null;
   #isRunning = false;
+  #patience;
   #onCrash;
 
-  /** `onCrash` is told when the engine is beyond repair. */
-  constructor(engine, onCrash) {
+  /** `patience`: ms to wait for another's transaction; `onCrash` is told of an engine that is dead. */
+  constructor(engine, patience, onCrash) {
     this.#engine = engine;
+    this.#patience = patience;
     this.#onCrash = onCrash;
   }
 
@@ -29,7 +30,7 @@ export class Turns {
   /** A session has something to say, or is gone: it gets its turn. */
   wants(session) {
     if (!this.#waiting.has(session)) {
-      this.#waiting.set(session, setTimeout(() => this.#giveUp(session), PATIENCE_MS));
+      this.#waiting.set(session, setTimeout(() => this.#giveUp(session), this.#patience));
     }
     if (!this.#isRunning) this.#run().catch(this.#onCrash);
   }
