@@ -65,7 +65,7 @@ class TimescaleServer:
         Raises:
             RuntimeError: it did not get ready; with its last words.
         """
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open until stop)
         self._process = subprocess.Popen(
             ["node", str(_FOLDER / "server.js"), *arguments],
             stdin=subprocess.PIPE,

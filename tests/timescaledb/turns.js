@@ -1,5 +1,7 @@
 // Who has the engine: one client at a time, from the begin of its transaction to the end.
 
+import { setImmediate as pause } from "node:timers/promises";
+
 import { query } from "./wire.js";
 
 const IMPATIENT =
@@ -50,6 +52,7 @@ export class Turns {
     this.#isRunning = true;
     for (let session = this.#next(); session !== null; session = this.#next()) {
       await this.#serve(session);
+      await pause(); // or sockets and signals go unheard while clients keep the engine busy
     }
     this.#isRunning = false;
   }
