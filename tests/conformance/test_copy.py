@@ -16,7 +16,7 @@ from cityvitals.store.copy import Column, Layout, copy_in, copy_out
 from cityvitals.store.derived import read_readings
 from cityvitals.store.layouts import READINGS, ROLLUPS
 from cityvitals.store.partitions import Partitions
-from cityvitals.store.pool import open_pool
+from cityvitals.store.pool import Pool, open_pool
 
 EVERY_TYPE: Final = Layout(
     "there",
@@ -96,21 +96,20 @@ def test_all_of_history_finds_its_place(database: DatabaseSettings) -> None:
     sent["t"], sent["received"], sent["v"], sent["series"] = times, 7, FLOATS[: len(times)], 1
 
     async def main() -> None:
-        async with open_pool(database, "tests") as pool:
+        async with open_pool(database, "tests") as pool, pool.acquire() as connection:
             for _ in range(2):
-                await Partitions(pool, "reading").ensure(sent["t"])
-            async with pool.acquire() as connection:
-                await copy_in(connection, READINGS, sent)
-                found = await read_readings(connection, [1], EARLIEST_US, LATEST_US + 1)
-                assert np.sort(found, order="t").tobytes() == sent.tobytes()
-                with pytest.raises(StoreConflict, match="copying 1 rows into reading"):
-                    await copy_in(connection, READINGS, sent[3:4])
-                assert (
-                    await connection.fetchval(
-                        "select count(*) from reading where observed_at = $1", from_us(PG_EPOCH_US)
-                    )
-                    == 1
+                await Partitions("reading").ensure(connection, sent["t"])
+            await copy_in(connection, READINGS, sent)
+            found = await read_readings(connection, [1], EARLIEST_US, LATEST_US + 1)
+            assert np.sort(found, order="t").tobytes() == sent.tobytes()
+            with pytest.raises(StoreConflict, match="copying 1 rows into reading"):
+                await copy_in(connection, READINGS, sent[3:4])
+            assert (
+                await connection.fetchval(
+                    "select count(*) from reading where observed_at = $1", from_us(PG_EPOCH_US)
                 )
+                == 1
+            )
 
     asyncio.run(main())
 
@@ -119,11 +118,13 @@ def test_all_of_history_finds_its_place(database: DatabaseSettings) -> None:
 def test_processes_make_the_same_partitions_at_once(database: DatabaseSettings) -> None:
     months = 1_795_435_200 * US + np.arange(6) * 31 * 86_400 * US
 
+    async def make(pool: Pool) -> None:
+        async with pool.acquire() as connection:
+            await Partitions("reading").ensure(connection, months)
+
     async def main() -> None:
         async with open_pool(database, "tests") as pool:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(4):
-                    tasks.create_task(Partitions(pool, "reading").ensure(months))
+            await asyncio.gather(*(make(pool) for _ in range(4)))
             rows = np.zeros(len(months), READING)
             rows["t"] = months
             async with pool.acquire() as connection:

@@ -58,9 +58,10 @@ def test_rollups_are_appended_replaced_and_removed(database: DatabaseSettings) -
 
     async def main() -> None:
         async with opened(database) as pool:
-            await Partitions(pool, "rollup").ensure(first["bucket"])
-            async with pool.acquire() as connection, connection.transaction():
-                await append_rollups(connection, first)
+            async with pool.acquire() as connection:
+                await Partitions("rollup").ensure(connection, first["bucket"])
+                async with connection.transaction():
+                    await append_rollups(connection, first)
             assert (await stored(pool)).tobytes() == first.tobytes()
             async with pool.acquire() as connection, connection.transaction():
                 # Most likely new, but they are not: they are written all the same.
@@ -87,9 +88,10 @@ def test_rollups_are_appended_replaced_and_removed(database: DatabaseSettings) -
 async def write(pool: Pool, *rows: IndicatorRow) -> None:
     """Revisions that become the latest."""
     begins = np.array([int(row.window_begin.timestamp() * 1e6) for row in rows])
-    await Partitions(pool, "indicator").ensure(begins)
-    async with pool.acquire() as connection, connection.transaction():
-        await write_indicators(connection, rows, rows[-1:])
+    async with pool.acquire() as connection:
+        await Partitions("indicator").ensure(connection, begins)
+        async with connection.transaction():
+            await write_indicators(connection, rows, rows[-1:])
 
 
 def test_revisions_stay_and_the_newest_is_shown(database: DatabaseSettings) -> None:
@@ -163,7 +165,8 @@ def test_changes_are_numbered_read_on_and_pruned(database: DatabaseSettings) -> 
 def test_an_audit_sees_one_moment(database: DatabaseSettings) -> None:
     async def main() -> None:
         async with opened(database) as pool:
-            await Partitions(pool, "rollup").ensure(rollups((0, 1, 1))["bucket"])
+            async with pool.acquire() as connection:
+                await Partitions("rollup").ensure(connection, rollups((0, 1, 1))["bucket"])
             async with open_audit(pool) as audit:
                 assert len(await audit.rollups([1])) == 0
                 async with pool.acquire() as connection:

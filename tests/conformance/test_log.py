@@ -18,8 +18,8 @@ def test_entries_are_read_on_lane_by_lane_and_pruned(database: DatabaseSettings)
         async with opened(database) as pool:
             lanes = [await writer(pool), await writer(pool, "ingest-1")]
             for step in range(4):
-                for series, lane in enumerate(lanes, start=1):
-                    await lane.commit(batch([(step, series, 1.0, 0)]))
+                for number, lane in enumerate(lanes, start=1):
+                    await lane.commit(batch([(step, number, 1.0, 0)]))
             async with pool.acquire() as connection:
                 heads = await read_heads(connection, [SHARD, SHARD + 1])
                 assert heads == {SHARD: {"ingest-0": 4, "ingest-1": 4}}
