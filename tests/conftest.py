@@ -21,9 +21,22 @@ from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
 from tests.timescaledb.process import TimescaleServer, missing
 
-BUDGETS = {"unit": 150.0, "integration": 480.0, "faults": 600.0, "acceptance": 360.0}
+BUDGETS = {
+    "unit": 150.0,
+    "integration": 480.0,
+    "conformance": 120.0,
+    "timescaledb": 60.0,
+    "faults": 600.0,
+    "acceptance": 360.0,
+}
 """Seconds that each suite may take: about twice what it takes on two quiet cores."""
 
+_GROUPS = {
+    "acceptance": "processes",
+    "faults": "processes",
+    "conformance": "timescaledb",
+    "timescaledb": "timescaledb",
+}
 _spent: dict[str, float] = {}
 _numbers = itertools.count(1)
 
@@ -183,10 +196,13 @@ def city() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two run at a time: one has what mostly waits for real processes, the other the rest."""
+    """Where two run at a time: one has what mostly waits for real processes, the other the rest.
+
+    What needs a TimescaleDB stays together: one takes seconds to start, and half a gigabyte.
+    """
     for item in items:
         suite = item.nodeid.split("/")[1]
-        group = "processes" if suite in {"acceptance", "faults"} else item.nodeid.split("::")[0]
+        group = _GROUPS.get(suite, item.nodeid.split("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -24,9 +24,9 @@ def server(timescale: TimescaleServer) -> TimescaleServer:
     return timescale
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_server(timescale: TimescaleServer) -> Iterator[TimescaleServer]:  # noqa: ARG001 (skips)
-    """One of the test's own, which waits for a tenth of a second."""
+    """One to be stopped, whose clients wait for a tenth of a second."""
     server = TimescaleServer()
     server.start("0", "100")
     yield server
