@@ -15,31 +15,7 @@ _START_S: Final = 60.0
 _STOP_S: Final = 10.0
 _READY: Final = b"ready on port "
 
-_EMPTY: Final = """
-do $$
-declare
-    statement text;
-begin
-    perform delete_job(job_id) from timescaledb_information.jobs where job_id >= 1000;
-    for statement in
-        select format('drop schema %I cascade', n.nspname) from pg_namespace n
-        where n.nspname !~ '^pg_' and n.nspname not in ('public', 'information_schema')
-          and not exists (select from pg_depend d where d.objid = n.oid and d.deptype = 'e')
-          and n.nspname !~ '^_timescaledb'
-        union all
-        select format('drop table if exists %s cascade', c.oid::regclass) from pg_class c
-        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-          and not c.relispartition
-          and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
-        union all
-        select format('drop routine if exists %s cascade', p.oid::regprocedure) from pg_proc p
-        where p.pronamespace = 'public'::regnamespace
-          and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
-    loop
-        execute statement;
-    end loop;
-end $$
-"""
+_EMPTY: Final = (_FOLDER / "empty.sql").read_text()
 
 
 def missing() -> str:

@@ -247,6 +247,8 @@ def test_an_emptied_server_is_as_new(server: TimescaleServer) -> None:
             "relnamespace = '_timescaledb_internal'::regnamespace union all "
             "select nspname::text from pg_namespace union all "
             "select proname::text from pg_proc where pronamespace = 'public'::regnamespace "
+            "union all select typname::text from pg_type where typnamespace = "
+            "'public'::regnamespace "
             "union all select hypertable_name::text from timescaledb_information.hypertables "
             "union all select application_name from timescaledb_information.jobs order by 1"
         )
@@ -264,6 +266,9 @@ def test_an_emptied_server_is_as_new(server: TimescaleServer) -> None:
         assert await connection.fetchval("select count(compress_chunk(c)) from show_chunks('h') c")
         await connection.execute("select add_retention_policy('h', interval '1 year')")
         await connection.execute("create schema other; create table other.t (a int)")
+        await connection.execute("create type colour as enum ('blue'); create type pair as (a int)")
+        await connection.execute("create domain positive as int check (value > 0)")
+        await connection.execute("create view v as select * from h; create sequence s")
         await connection.execute("create function f() returns int language sql as 'select 1'")
         await connection.execute("create procedure p(job int, config jsonb) language sql as ''")
         await connection.execute("select add_job('p', '1 hour')")
