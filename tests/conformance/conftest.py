@@ -6,7 +6,7 @@
   gets one of its own, dropped afterwards.
 
 What is marked `concurrent` needs clients that work at the same time, and is not made for
-`timescaledb`.
+`timescaledb`; what is marked `partitions` is made for `postgres` alone.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -34,6 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     engines = ["postgres", _SERIAL, *(["given"] if os.environ.get(_GIVEN) else [])]
     if metafunc.definition.get_closest_marker("concurrent"):
         engines.remove(_SERIAL)
+    if metafunc.definition.get_closest_marker("partitions"):
+        engines = ["postgres"]
     metafunc.parametrize("engine", engines)
 
 
@@ -44,15 +47,36 @@ def database(engine: str, request: pytest.FixtureRequest) -> DatabaseSettings:
     return found
 
 
-@pytest.fixture
-def given_database() -> Iterator[DatabaseSettings]:
-    """A database of the test's own on the server of CITYVITALS_TEST_DSN."""
+@pytest.fixture(scope="session")
+def given_template() -> Iterator[str]:
+    """A migrated database on the server of CITYVITALS_TEST_DSN, for tests to copy."""
     server = os.environ[_GIVEN]
-    name = f"cityvitals_test_{os.getpid()}_{next(_numbers)}"
-    settings = DatabaseSettings(dsn=SecretStr(urlsplit(server)._replace(path=f"/{name}").geturl()))
-    asyncio.run(create_database(server, name))
+    name = f"cityvitals_test_{os.getpid()}"
+    asyncio.run(create_database(server, name, "template0"))
     try:
-        asyncio.run(migrated(settings))
-        yield settings
+        asyncio.run(migrated(_settings(server, name)))
+        # A template must have no visitors, and TimescaleDB's workers visit all that they may.
+        asyncio.run(_execute(server, f'alter database "{name}" allow_connections false'))
+        yield name
     finally:
         asyncio.run(drop_database(server, name))
+
+
+@pytest.fixture
+def given_database(given_template: str) -> Iterator[DatabaseSettings]:
+    """A database of the test's own on the server of CITYVITALS_TEST_DSN."""
+    server = os.environ[_GIVEN]
+    name = f"{given_template}_{next(_numbers)}"
+    asyncio.run(create_database(server, name, given_template))
+    yield _settings(server, name)
+    asyncio.run(drop_database(server, name))
+
+
+def _settings(server: str, name: str) -> DatabaseSettings:
+    return DatabaseSettings(dsn=SecretStr(urlsplit(server)._replace(path=f"/{name}").geturl()))
+
+
+async def _execute(server: str, sql: str) -> None:
+    connection = await asyncpg.connect(server)
+    await connection.execute(sql)
+    await connection.close()
