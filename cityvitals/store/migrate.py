@@ -145,13 +145,27 @@ async def require_current(connection: Connection) -> tuple[Drift, ...]:
         UnfitServer: naming the versions or the differences, and the remedy.
         StoreUnavailable: the server is away.
     """
+    drift = await require_migrated(connection)
+    broken = [str(found) for found in drift if found.breaks]
+    if broken:
+        raise UnfitServer("the schema is not what the migrations make: " + "; ".join(broken))
+    return drift
+
+
+async def require_migrated(connection: Connection) -> tuple[Drift, ...]:
+    """Refuse a schema of another version only: for who looks at what is there, whatever that is.
+
+    Returns:
+        what differs from what the migrations make.
+
+    Raises:
+        UnfitServer: naming the versions and the remedy.
+        StoreUnavailable: the server is away.
+    """
     found = await status(connection)
     if found.pending:
         missing = [migration.version for migration in found.pending]
         raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
-    broken = [str(drift) for drift in found.drift if drift.breaks]
-    if broken:
-        raise UnfitServer("the schema is not what the migrations make: " + "; ".join(broken))
     return found.drift
 
 

@@ -21,7 +21,7 @@ from cityvitals.store.migrate import (
 )
 from cityvitals.store.pool import Connection
 from cityvitals.store.statements import split
-from tests.integration.bare import bare, two
+from tests.integration.bare import bare, cityvitals, two
 from tests.integration.test_ingest import until
 from tests.servers import PostgresServer
 
@@ -208,6 +208,25 @@ def test_whoever_migrates_too_long_is_named_to_the_next(postgres: PostgresServer
             await until(lambda: observer.fetchval(SLEEPS, pid))
             with pytest.raises(StoreConflict, match=f"process {pid} "):
                 await migrate(other, observer=observer, patience=HURRY, migrations=[slow])
+            working.cancel()
+            await asyncio.wait({working})
+
+    with bare(postgres) as database:
+        asyncio.run(main(database))
+
+
+def test_the_command_says_who_is_in_its_way(postgres: PostgresServer) -> None:
+    slow = Migration(9001, "slow", "select pg_sleep(60)")
+
+    async def main(database: DatabaseSettings) -> None:
+        async with two(database) as (one, observer):
+            working = asyncio.create_task(migrate(one, migrations=[slow]))
+            pid = one.get_server_pid()
+            await until(lambda: observer.fetchval(SLEEPS, pid))
+            done = await asyncio.to_thread(cityvitals, database, "migrate", "--wait", "3")
+            assert done.returncode == 1
+            assert f"taking turns: waiting for process {pid} (tests, user" in done.stderr
+            assert f"taking turns: not done, since process {pid} " in done.stderr
             working.cancel()
             await asyncio.wait({working})
 
