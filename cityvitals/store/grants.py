@@ -19,6 +19,7 @@ async def grant_all(connection: Connection) -> None:
         if not roles:
             return
         async with connection.transaction():
+            await connection.execute(sql["lock"])
             owned = dict(await connection.fetchrow(sql["owned"]) or {})
             for role in roles:
                 for script in (sql["base"], sql[role]):

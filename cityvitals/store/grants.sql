@@ -8,6 +8,10 @@ select rolname::text as role from pg_roles
 where rolname in ('cityvitals_writer', 'cityvitals_aggregator', 'cityvitals_reader')
 order by rolname
 
+-- name: lock
+-- Nobody makes a partition meanwhile: two who change a table's catalogue entry at once fail.
+select pg_advisory_xact_lock(1129730113)
+
 -- name: owned
 -- The current schema, and what in it is ours to grant, partitions too.
 select quote_ident(current_schema()) as schema,

@@ -6,6 +6,7 @@ statement (`create index concurrently` must), and so every one of these can be r
 
 A migration never waits long for a table: those who come after it would wait behind it. It gives up
 soon, lets them through, and tries again, until its patience ends and it says who is in its way.
+Nobody waits behind an index that is built concurrently, so that waits in one go.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from cityvitals.store.drift import Drift, find_drift
 from cityvitals.store.failures import translated
 from cityvitals.store.grants import grant_all
 from cityvitals.store.pool import Connection
-from cityvitals.store.statements import split
+from cityvitals.store.statements import split, without_comments
 
 OUTSIDE: Final = "-- outside a transaction:"
 _LOCK: Final = 0x43_56_4D_49  # "CVMI"
@@ -39,6 +40,12 @@ create table if not exists schema_migration (
 """
 _ENTRY: Final = "insert into schema_migration (version, name, digest) values ($1, $2, $3)"
 _IN_THE_WAY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+_UNFIT: Final = (
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+"""What a database says that does not look as the migration takes for granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +152,27 @@ async def require_current(connection: Connection) -> tuple[Drift, ...]:
         UnfitServer: naming the versions or the differences, and the remedy.
         StoreUnavailable: the server is away.
     """
+    drift = await require_migrated(connection)
+    broken = [str(found) for found in drift if found.breaks]
+    if broken:
+        raise UnfitServer("the schema is not what the migrations make: " + "; ".join(broken))
+    return drift
+
+
+async def require_migrated(connection: Connection) -> tuple[Drift, ...]:
+    """Refuse a schema of another version only: for who looks at what is there, whatever that is.
+
+    Returns:
+        what differs from what the migrations make.
+
+    Raises:
+        UnfitServer: naming the versions and the remedy.
+        StoreUnavailable: the server is away.
+    """
     found = await status(connection)
     if found.pending:
         missing = [migration.version for migration in found.pending]
         raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
-    broken = [str(drift) for drift in found.drift if drift.breaks]
-    if broken:
-        raise UnfitServer("the schema is not what the migrations make: " + "; ".join(broken))
     return found.drift
 
 
@@ -218,11 +239,16 @@ class _Work:
                 raise StoreConflict(
                     f"{step}: not done, since {seen} holds what it needs, and did so for "
                     f"{waited:.0f} s: wait for its end, or end it with "
-                    "`select pg_terminate_backend(<process>)`, and run `cityvitals migrate` again; "
-                    "nothing of this step was kept"
+                    "`select pg_terminate_backend(<process>)`; then run `cityvitals migrate` again"
                 )
             self.on_wait(f"{step}: waiting for {seen}")
             await asyncio.sleep(self.patience.pause_s)
+
+    async def be_patient(self, seconds: float) -> None:
+        """Have the session wait so long for a lock, and for anything else as long as it takes."""
+        await self.connection.execute(
+            f"set lock_timeout = {round(seconds * 1000)}; set statement_timeout = 0"
+        )
 
     async def _once(self, statements: Sequence[tuple[object, ...]], *, whole: bool) -> None:
         if not whole:
@@ -238,8 +264,7 @@ class _Work:
 async def _alone(work: _Work) -> AsyncIterator[None]:
     """Be the only one who migrates, with a session that gives up soon on locks, on nothing else."""
     connection = work.connection
-    milliseconds = round(work.patience.lock_s * 1000)
-    await connection.execute(f"set lock_timeout = {milliseconds}; set statement_timeout = 0")
+    await work.be_patient(work.patience.lock_s)
     await work.run("taking turns", ("select pg_advisory_lock($1)", _LOCK), whole=False)
     try:
         yield
@@ -250,14 +275,29 @@ async def _alone(work: _Work) -> AsyncIterator[None]:
 
 
 async def _apply(work: _Work, migration: Migration) -> None:
-    step = f"migration {migration}"
     entry = (_ENTRY, migration.version, migration.name, migration.digest)
-    if migration.is_whole:
-        await work.run(step, (migration.sql,), entry)
-        return
+    try:
+        if migration.is_whole:
+            await work.run(f"migration {migration}", (migration.sql,), entry)
+        else:
+            await _step_by_step(work, migration)
+            await work.run(f"migration {migration}", entry)
+    except asyncpg.InsufficientPrivilegeError:
+        raise
+    except _UNFIT as error:
+        raise UnfitServer(
+            f"migration {migration} cannot be applied: {error}: was the schema changed by hand? "
+            "Undo that, and run `cityvitals migrate` again"
+        ) from error
+
+
+async def _step_by_step(work: _Work, migration: Migration) -> None:
+    short = work.patience.lock_s
     for number, statement in enumerate(split(migration.sql), start=1):
-        await work.run(f"{step}, statement {number}", (statement,), whole=False)
-    await work.run(step, entry)
+        holds_nobody_up = " concurrently " in without_comments(statement)
+        await work.be_patient(max(short, work.patience.total_s) if holds_nobody_up else short)
+        await work.run(f"migration {migration}, statement {number}", (statement,), whole=False)
+    await work.be_patient(short)
 
 
 def _check(done: dict[int, str], every: Sequence[Migration] | None = None) -> None:

@@ -26,6 +26,11 @@ from tests.conftest import migrated
 
 _GIVEN: Final = "CITYVITALS_TEST_DSN"
 _SERIAL: Final = "timescaledb"
+_CLOSE: Final = """
+alter database "{name}" allow_connections false;
+select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '{name}'
+"""
+"""A template must have no visitors, and TimescaleDB's workers visit all that they may."""
 _numbers = itertools.count(1)
 
 
@@ -55,8 +60,7 @@ def given_template() -> Iterator[str]:
     asyncio.run(create_database(server, name, "template0"))
     try:
         asyncio.run(migrated(_settings(server, name)))
-        # A template must have no visitors, and TimescaleDB's workers visit all that they may.
-        asyncio.run(_execute(server, f'alter database "{name}" allow_connections false'))
+        asyncio.run(_execute(server, _CLOSE.format(name=name)))
         yield name
     finally:
         asyncio.run(drop_database(server, name))

@@ -1,6 +1,9 @@
 """Databases that a test migrates itself."""
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -32,3 +35,15 @@ async def two(database: DatabaseSettings) -> AsyncIterator[tuple[Connection, Con
         acquired(pool) as other,
     ):
         yield one, other
+
+
+def cityvitals(database: DatabaseSettings, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of the command line, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "cityvitals", *words],
+        env={**os.environ, "CITYVITALS_DATABASE__DSN": database.dsn.get_secret_value()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )

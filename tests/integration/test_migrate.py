@@ -21,7 +21,7 @@ from cityvitals.store.migrate import (
 )
 from cityvitals.store.pool import Connection
 from cityvitals.store.statements import split
-from tests.integration.bare import bare, two
+from tests.integration.bare import bare, cityvitals, two
 from tests.integration.test_ingest import until
 from tests.servers import PostgresServer
 
@@ -187,6 +187,46 @@ def test_a_blocker_that_ends_in_time_only_delays(postgres: PostgresServer) -> No
         asyncio.run(main(database))
 
 
+def test_an_index_built_concurrently_waits_names_who_for_and_is_built_by_the_next_run(
+    postgres: PostgresServer,
+) -> None:
+    async def main(database: DatabaseSettings) -> None:
+        async with two(database) as (one, observer), two(database) as (writer, other):
+            await migrate(one, migrations=[TABLES])
+            transaction = writer.transaction()
+            await transaction.start()
+            await writer.execute("insert into big values (3, 4)")
+            pid, every = writer.get_server_pid(), [TABLES, INDEXED]
+            working = asyncio.create_task(
+                migrate(one, observer=observer, patience=HURRY, migrations=every)
+            )
+            assert await other.execute("insert into big values (5, 6)", timeout=5)
+            with pytest.raises(StoreConflict, match=f"statement 2: not done, since process {pid} "):
+                await working
+            invalid = "select not indisvalid from pg_index where indexrelid = 'big_a'::regclass"
+            assert await one.fetchval(invalid)
+            await transaction.rollback()
+            assert await migrate(one, migrations=every) == [INDEXED]
+            assert not await one.fetchval(invalid)
+
+    with bare(postgres) as database:
+        asyncio.run(main(database))
+
+
+def test_a_schema_that_does_not_fit_is_told(postgres: PostgresServer) -> None:
+    async def main(database: DatabaseSettings) -> None:
+        async with two(database) as (one, _):
+            await one.execute("create table big (of int)")
+            with pytest.raises(
+                UnfitServer, match=r'9001 tables cannot be applied: .*"big" already'
+            ):
+                await migrate(one, migrations=[TABLES])
+            assert await applied(one) == {}
+
+    with bare(postgres) as database:
+        asyncio.run(main(database))
+
+
 def test_of_two_at_a_time_one_does_the_work(postgres: PostgresServer) -> None:
     async def main(database: DatabaseSettings) -> None:
         async with two(database) as (one, other):
@@ -208,6 +248,25 @@ def test_whoever_migrates_too_long_is_named_to_the_next(postgres: PostgresServer
             await until(lambda: observer.fetchval(SLEEPS, pid))
             with pytest.raises(StoreConflict, match=f"process {pid} "):
                 await migrate(other, observer=observer, patience=HURRY, migrations=[slow])
+            working.cancel()
+            await asyncio.wait({working})
+
+    with bare(postgres) as database:
+        asyncio.run(main(database))
+
+
+def test_the_command_says_who_is_in_its_way(postgres: PostgresServer) -> None:
+    slow = Migration(9001, "slow", "select pg_sleep(60)")
+
+    async def main(database: DatabaseSettings) -> None:
+        async with two(database) as (one, observer):
+            working = asyncio.create_task(migrate(one, migrations=[slow]))
+            pid = one.get_server_pid()
+            await until(lambda: observer.fetchval(SLEEPS, pid))
+            done = await asyncio.to_thread(cityvitals, database, "migrate", "--wait", "3")
+            assert done.returncode == 1
+            assert f"taking turns: waiting for process {pid} (tests, user" in done.stderr
+            assert f"taking turns: not done, since process {pid} " in done.stderr
             working.cancel()
             await asyncio.wait({working})
 

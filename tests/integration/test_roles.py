@@ -1,6 +1,7 @@
 """Each process runs with its own role's rights only, and these are all that it has."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cityvitals.errors import UnfitServer
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.drift import expected
 from cityvitals.store.failures import translated
+from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import acquired, open_pool
 from cityvitals.store.server import drop_database
 from cityvitals.store.upgrade import upgrade
@@ -206,3 +208,22 @@ def test_migrating_gives_what_is_missing_and_takes_what_is_too_much(
     ask = "select has_table_privilege('cityvitals_writer', $1, $2)"
     assert state.value(dsn(roles[OWNER]), ask, "ledger", "insert")
     assert not state.value(dsn(roles[OWNER]), ask, "reading", "delete")
+
+
+def test_rights_are_granted_beside_those_who_make_partitions(
+    roles: dict[str, DatabaseSettings],
+) -> None:
+    async def grant() -> None:
+        async with open_pool(roles[OWNER], "tests") as pool, acquired(pool) as one:
+            for _ in range(20):
+                await migrate(one)
+
+    async def make(table: str) -> None:
+        async with open_pool(roles[WRITER], "tests") as pool, acquired(pool) as one:
+            for year, month in itertools.product(range(2040, 2045), range(1, 13)):
+                await one.execute("select create_partition($1, $2)", table, f"{year}_{month:02d}")
+
+    async def main() -> None:
+        await asyncio.gather(grant(), make("reading"), make("rollup"))
+
+    asyncio.run(main())
