@@ -38,6 +38,8 @@ def _unable_input(one: Input) -> Iterator[str]:
     for statistic in higher:
         if statistic not in FOLDED:
             yield f'statistic: "{statistic}"'
+    if one.combine and one.combine not in _STATIONS:
+        yield f'combine: "{one.combine}"'
     if one.flags:
         yield "flags"
     if one.min_count and not one.levels:

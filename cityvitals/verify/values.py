@@ -17,7 +17,7 @@ from cityvitals.verify.levels import Said, total
 from cityvitals.verify.stations import Station
 from kpi_rules.evaluate import evaluate_rule, is_division
 from kpi_rules.interpret import Value, as_number
-from kpi_rules.model import Rule
+from kpi_rules.model import Input, Rule
 from kpi_rules.rounding import rounded
 from kpi_rules.words import Combine, Order
 
@@ -130,7 +130,7 @@ def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
                 one,
                 frame.cuts[one.name],
                 stations[one.name].get(zone, ()),
-                combine,
+                one.combine or combine,
                 frame.windows.begins,
             )
             for one in rule.inputs
@@ -186,39 +186,48 @@ def _stations_first(frame: Frame, group: Group, w: int) -> Found:
     rule = frame.rule
     given = _given(frame, group, w)
     for one in rule.inputs:
-        given[one.name] = _input(frame, group, one.name, w)
+        given[one.name] = _input(frame, group, one, w)
     found = evaluate_rule(rule, given)
-    series = _used(group, w)
+    series = _used(rule, group, w)
     if is_division(rule.tree):
         return Found(found.value, found.numerator, found.denominator, series)
-    if len(rule.inputs) == 1 and not rule.inputs[0].is_series and group.combine is Combine.MEAN:
+    only = rule.inputs[0]
+    of_stations = len(rule.inputs) == 1 and not only.is_series
+    if of_stations and (only.combine or group.combine) is Combine.MEAN:
         used = float(len(series))
         return Found(found.value, found.unrounded * used, used, series)
     return Found(found.value, found.unrounded, series=series)
 
 
-def _input(frame: Frame, group: Group, name: str, w: int) -> Value:
+def _input(frame: Frame, group: Group, one: Input, w: int) -> Value:
     """One input's number or series for a group."""
-    if group.zones:
-        zones = {zone.zone: _input(frame, zone, name, w) for zone in group.zones}
-        return by_population(zones, {zone.zone: float(zone.people[w]) for zone in group.zones})
-    values = [said.values.at(w) for said in group.joined[name].said]
+    combine = one.combine or group.combine
+    if combine is Combine.POPULATION_WEIGHTED:
+        zones = {zone.zone: _input(frame, zone, one, w) for zone in group.zones}
+        return by_population(zones, _people(group, w))
+    values = [said.values.at(w) for said in group.joined[one.name].said]
     if not values:
-        return _nothing(frame, name, w)
-    return combined(values, group.combine, frame.rule.space.min_stations)
+        return _nothing(frame, one, w)
+    return combined(values, combine, frame.rule.space.min_stations)
 
 
-def _nothing(frame: Frame, name: str, w: int) -> Value:
+def _people(group: Group, w: int) -> dict[str, float]:
+    return {zone.zone: float(zone.people[w]) for zone in group.zones}
+
+
+def _nothing(frame: Frame, one: Input, w: int) -> Value:
     """What an input is where nobody says anything: as many places as it would have."""
-    is_series = next(one.is_series for one in frame.rule.inputs if one.name == name)
-    return [math.nan] * len(frame.cuts[name].places(w)) if is_series else math.nan
+    return [math.nan] * len(frame.cuts[one.name].places(w)) if one.is_series else math.nan
 
 
-def _used(group: Group, w: int) -> frozenset[int]:
-    """The series that take part."""
-    if group.zones:
-        return frozenset().union(*(_used(zone, w) for zone in group.zones))
-    return frozenset().union(*(one.used(w) for one in group.joined.values()))
+def _used(rule: Rule, group: Group, w: int) -> frozenset[int]:
+    """The series that take part, input by input."""
+    found: set[int] = set()
+    for one in rule.inputs:
+        weighted = (one.combine or group.combine) is Combine.POPULATION_WEIGHTED
+        for part in group.zones if weighted else (group,):
+            found |= part.joined[one.name].used(w)
+    return frozenset(found)
 
 
 def _stations_last(frame: Frame, group: Group, w: int) -> Found:
@@ -233,7 +242,7 @@ def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
     if group.zones:
         zones = {zone.zone: _of_sensors(frame, zone, w) for zone in group.zones}
         values = {name: each.value for name, each in zones.items()}
-        value = by_population(values, {zone.zone: float(zone.people[w]) for zone in group.zones})
+        value = by_population(values, _people(group, w))
         series = frozenset().union(*(each.series for each in zones.values()))
         return Found(as_number(value), as_number(value), series=series)
     known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]
@@ -256,6 +265,6 @@ def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
         given = dict(common)
         for one in frame.rule.inputs:
             mine = saying.get(one.name)
-            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one.name, w)
+            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one, w)
         series = frozenset(said.station.series for said in saying.values() if said.valid[w])
         yield Found(evaluate_rule(frame.rule, given).unrounded, series=series)

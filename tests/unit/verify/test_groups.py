@@ -113,6 +113,19 @@ class TestPopulationWeighted:
         assert values(one, self.stations(), facts=self.FACTS) == {DAY: expected}
 
 
+def test_an_input_can_be_combined_in_its_own_way() -> None:
+    """Of all that flows in, the share of the most that one main takes: (3 + 1) and 3."""
+    worst = X.replace(" }", ', combine = "max" }').replace('"x"', '"worst"')
+    whole = X.replace(" }", ', combine = "sum" }').replace("0.75", "0")
+    one = rule(f"{worst}, {whole}", expression="worst / x", unit="1")
+    (row,) = found(one, town(one, *several(3.0, 1.0))).values()
+    assert (row["value"], row["numerator"], row["denominator"]) == (0.75, 3.0, 4.0)
+    alone = rule(worst, expression="worst")
+    (row,) = found(alone, town(alone, *several(3.0, 1.0))).values()
+    assert row["value"] == row["numerator"] == 3.0
+    assert np.isnan(row["denominator"])
+
+
 Y = X.replace('"x"', '"y"').replace('"o3"', '"no2"')
 FIRST = ', order = "evaluate_first"'
 
