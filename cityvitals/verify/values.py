@@ -100,13 +100,7 @@ def _expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureR
     out = np.zeros(len(frame.windows.begins), EXPECTED)
     out["begin"], out["end"], out["opens"] = frame.windows
     _evaluate(frame, group, out)
-    joined = group.joined
-    out["coverage"] = _coverage(frame.rule, joined)
-    out["observed"] = sum(one.observed for one in joined.values())
-    out["flagged"] = sum(one.flagged for one in joined.values())
-    out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
-    out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
-    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
+    _account(frame.rule, group, out)
     minimum = least(frame.rule.space.min_coverage)
     lacking = ~np.isfinite(out["value"]) | (out["coverage"] < minimum)
     for field in ("value", "numerator", "denominator"):
@@ -154,6 +148,21 @@ def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> F
     return found
 
 
+def _account(rule: Rule, group: Group, out: Records) -> None:
+    """What an indicator says beside its value."""
+    joined = group.joined
+    if not joined:  # facts alone: there is nothing to cover, and somebody must know one of them
+        out["coverage"], out["reached"] = 1.0, True
+        out["placed"] = np.any([~np.isnan(each) for each in group.figures.values()], axis=0)
+        return
+    out["coverage"] = _coverage(rule, joined)
+    out["observed"] = sum(one.observed for one in joined.values())
+    out["flagged"] = sum(one.flagged for one in joined.values())
+    out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
+    out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
+    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
+
+
 def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
     """Of the input that is covered least; of those that may be absent, where all are, the most."""
     needed = [joined[one.name].coverage for one in rule.inputs if not one.optional]
@@ -164,8 +173,9 @@ def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
 
 def _evaluate(frame: Frame, group: Group, out: Records) -> None:
     """Value, numerator, denominator and stations, window by window."""
-    evaluate_first = frame.rule.space.order is Order.EVALUATE_FIRST
-    work = _stations_last if evaluate_first else _stations_first
+    rule = frame.rule
+    of_sensors = rule.inputs and rule.space.order is Order.EVALUATE_FIRST
+    work = _stations_last if of_sensors else _stations_first
     for w in range(len(out)):
         found = work(frame, group, w)
         out["value"][w], out["numerator"][w] = found.value, found.numerator
@@ -191,12 +201,16 @@ def _stations_first(frame: Frame, group: Group, w: int) -> Found:
     series = _used(rule, group, w)
     if is_division(rule.tree):
         return Found(found.value, found.numerator, found.denominator, series)
-    only = rule.inputs[0]
-    of_stations = len(rule.inputs) == 1 and not only.is_series
-    if of_stations and (only.combine or group.combine) is Combine.MEAN:
+    if _is_mean_of_stations(rule, group):
         used = float(len(series))
         return Found(found.value, found.unrounded * used, used, series)
     return Found(found.value, found.unrounded, series=series)
+
+
+def _is_mean_of_stations(rule: Rule, group: Group) -> bool:
+    if len(rule.inputs) != 1 or rule.inputs[0].is_series:
+        return False
+    return (rule.inputs[0].combine or group.combine) is Combine.MEAN
 
 
 def _input(frame: Frame, group: Group, one: Input, w: int) -> Value:

@@ -33,7 +33,7 @@ _LONG |= {"air.who.o3.peak_season", "air.who.pm2_5.year"}
 
 
 def is_chosen(one: Rule) -> bool:
-    if unable(one) or TIME in {each.name for each in one.inputs}:
+    if not one.inputs or unable(one) or TIME in {each.name for each in one.inputs}:
         return False
     return SIZE_H[one.window.length] <= 7 * 24 or one.id in _LONG
 
