@@ -54,8 +54,8 @@ def run(
 async def _run(settings: Settings, city: str | None, *, settled: bool) -> Findings:
     """Verify by the rules that are in force in this database."""
     async with open_pool(settings.database, "cityvitals-verify") as pool:
-        await _require_current(pool)
-        async with pool.acquire() as connection:
+        await _drift(pool)
+        async with acquired(pool) as connection:
             stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
     book = settle(load_all(settings.aggregator.rules), stored)
     for complaint in book.complaints:
