@@ -151,9 +151,8 @@ def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> F
 def _account(rule: Rule, group: Group, out: Records) -> None:
     """What an indicator says beside its value."""
     joined = group.joined
-    if not joined:  # facts alone: there is nothing to cover, and somebody must know one of them
-        out["coverage"], out["reached"] = 1.0, True
-        out["placed"] = np.any([~np.isnan(each) for each in group.figures.values()], axis=0)
+    if not joined:  # facts alone: there is nothing to cover, and all of them may be withdrawn
+        out["coverage"], out["reached"], out["placed"] = 1.0, True, True
         return
     out["coverage"] = _coverage(rule, joined)
     out["observed"] = sum(one.observed for one in joined.values())

@@ -63,6 +63,10 @@ TEXT: Final = RULE.format(
 ) + RULE.format(id=PLAIN, unit="ug/m3", facts="", expression="pm")
 HOURS: Final = 7
 """Of readings: the last sample of the sixth holds into the seventh."""
+ALONE: Final = "test.alone.hour"
+OF_FACTS: Final = RULE.replace(
+    'input = [{{ name = "pm", quantity = "pm2_5", statistic = "mean", min_coverage = 0.0 }}]\n', ""
+).format(id=ALONE, unit="%", facts=LENGTHS, expression="monitored_length / street_length")
 PLACES: Final = ("", "north", "south")
 
 
@@ -257,6 +261,30 @@ def test_a_better_source_is_a_new_revision_of_the_same_value(
             now = in_force(every, NOON)
             assert {fact.quality for fact in now} == {"measured"}
             assert len(now) == 4
+
+    asyncio.run(main())
+
+
+def test_a_rule_of_facts_alone_says_that_they_were_withdrawn(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            await founded(where, tmp_path)
+            where.rules, where.worker = (*rules(), *read_rules(OF_FACTS, "test.toml")), None
+            await state(where, tmp_path, *WHOLE)
+            await clean(where)
+            said = await newest(where, ALONE)
+            assert {said[zone, 3][0] for zone in PLACES} == {40.0, 25.0, 15.0}
+            await state(where, tmp_path, "south,monitored_length,withdrawn,,,,")
+            await clean(where)
+            after = await newest(where, ALONE)
+            reason = "no monitored_length in km is declared for zone south"
+            assert after["south", 3][:2] == (None, reason)
+            assert {key for key in after if after[key] != said[key]} == hours("south")
+            await state(where, tmp_path, WHOLE[3])
+            await clean(where)
+            assert (await newest(where, ALONE))["south", 3][0] == pytest.approx(15)
 
     asyncio.run(main())
 

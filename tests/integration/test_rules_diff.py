@@ -251,31 +251,40 @@ def test_what_is_printed(database: DatabaseSettings, tmp_path: Path) -> None:
     assert text == "nothing stored would change\n2 rules are in the database as they stand here"
 
 
-def test_a_rule_that_cannot_be_told_and_one_that_concerns_nobody(
+PM: Final = 'input = [{ name = "pm", quantity = "pm2_5", statistic = "mean", min_coverage = 0.5 }]'
+
+
+def test_a_rule_that_becomes_one_of_facts_alone_loses_what_nobody_states(
     database: DatabaseSettings,
 ) -> None:
-    alone = TEXT.partition('[[rule]]\nid = "test.flow')[0].replace(
-        'input = [{ name = "pm", quantity = "pm2_5", statistic = "mean", min_coverage = 0.5 }]',
-        'fact = [{ name = "stations", unit = "ug/m3" }]',
-    )
-    (facts,) = rules(alone.replace('"pm"', '"stations"').replace("revision = 1", "revision = 2"))
-    (noise,) = rules(
-        alone.replace('fact = [{ name = "stations", unit = "ug/m3" }]', "")
-        .replace(
-            'expression = "pm"',
-            'input = [{ name = "pm", quantity = "pm10", statistic = "mean", min_coverage = 0.5 }]\n'
-            'expression = "pm"',
-        )
-        .replace("test.pm.hour", "test.other.hour")
-    )
+    fact = 'fact = [{ name = "guess", unit = "ug/m3" }]'
+    edited = rules(revised((PM, fact), ('expression = "pm"', 'expression = "guess"')))
 
     async def main() -> None:
         async with town(database) as where:
             await founded(where)
-            (effect,) = (await diff(database, [facts, noise], None, ALL)).effects
-            assert effect.note == "nobody can tell: input: none"
+            before = await values(where)
+            (effect,) = (await diff(database, edited, None, ALL)).effects
+            known = [one for one in before.values() if one is not None]
+            assert (effect.windows, effect.lost) == (len(before), len(known))
+
+    asyncio.run(main())
+
+
+def test_what_nobody_can_tell_and_what_concerns_nobody(database: DatabaseSettings) -> None:
+    flagged = PM.replace("min_coverage = 0.5", 'min_coverage = 0.5, flags = ["clock_skew"]')
+    other = TEXT.replace("test.pm", "test.other").replace("pm2_5", "pm10")
+
+    async def main() -> None:
+        async with town(database) as where:
+            await founded(where)
+            edited = [rules(revised((PM, flagged)))[1], rules(other)[1]]
+            assert [one.id for one in edited] == ["test.pm.hour", "test.other.hour"]
+            (effect,) = (await diff(database, edited, None, ALL)).effects
+            assert effect.note.startswith("nobody can tell: ")
+            assert "flags" in effect.note
             with pytest.raises(NotFound, match="there is no city 'ghost'"):
-                await diff(database, [facts], "ghost", ALL)
+                await diff(database, edited, "ghost", ALL)
 
     asyncio.run(main())
 
