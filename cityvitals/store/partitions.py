@@ -14,7 +14,7 @@ import numpy as np
 
 from cityvitals.domain.times import from_us
 from cityvitals.store.failures import translated
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import Connection
 
 _YEARS_FROM: Final = 2000
 _MONTHS_FROM: Final = 2020
@@ -42,14 +42,19 @@ class Partitions:
     Bounded: one small tuple for each of a few hundred spans.
     """
 
-    def __init__(self, pool: Pool, table: str) -> None:
-        self._pool = pool
+    def __init__(self, table: str) -> None:
         self._table = table
         self._known: set[Span] = set()
         self._in_months: set[Span] = set()
 
-    async def ensure(self, times_us: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
+    async def ensure(
+        self, connection: Connection, times_us: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    ) -> None:
         """Have a partition for every one of these instants.
+
+        Args:
+            connection: outside of any transaction, so that others need not wait for its end.
+            times_us: int64, microseconds since 1970.
 
         Raises:
             StoreUnavailable: the server is away.
@@ -61,24 +66,22 @@ class Partitions:
             return  # as nearly always
         days = (np.unique(times_us // 86_400_000_000) * 86_400_000_000).tolist()
         for span in sorted({span_of(t) for t in days} - self._in_months, key=_by_name):
-            await self._create(span)
+            await self._create(connection, span)
         for span in sorted(
             {month_of(t) for t in days if span_of(t) in self._in_months}, key=_by_name
         ):
-            await self._create(span)
+            await self._create(connection, span)
 
-    async def _create(self, span: Span) -> None:
+    async def _create(self, connection: Connection, span: Span) -> None:
         if span in self._known:
             return
-        with translated(f"creating a partition of {self._table}"):
-            async with self._pool.acquire() as connection:
-                try:
-                    await create_partition(connection, self._table, span)
-                except asyncpg.InvalidObjectDefinitionError:
-                    # It would overlap: a month lies in a longer one, a longer one holds months.
-                    if not span.is_month:
-                        self._in_months.add(span)
-                        return
+        try:
+            await create_partition(connection, self._table, span)
+        except asyncpg.InvalidObjectDefinitionError:
+            # It would overlap: a month lies in a longer one, a longer one holds months.
+            if not span.is_month:
+                self._in_months.add(span)
+                return
         self._known.add(span)
 
 
