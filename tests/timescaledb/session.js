@@ -19,11 +19,13 @@ const CANCEL = 80877102;
 const ENCRYPTION = [80877103, 80877104]; // TLS, GSSAPI
 const PROTOCOL_3 = 196608;
 const REPORTED = ["server_version", "server_encoding", "client_encoding", "DateStyle", "TimeZone"];
+const ALWAYS = { integer_datetimes: "on", standard_conforming_strings: "on" };
 const COPY_IN = /\bcopy\b[^;]*\bfrom\s+stdin\b/i;
 const ONLY_COPY_IN = /^\s*copy\s[^;]*?(\([^;()]*\))?\s+from\s+stdin\b[^;]*;?\s*$/i;
 const LISTEN = /^\s*listen\s+"?([^";]+?)"?\s*;?\s*$/i;
 const UNLISTEN = /\bunlisten\s+(\*|"?[^";]+"?)/i;
 const NOT_OFFERED = "0A000";
+const ALONE = "COPY FROM STDIN goes alone in a simple query here";
 
 export class Session {
   /** What the client set when it began; null before. */
@@ -115,9 +117,7 @@ export class Session {
     this.settings = settings;
     const reported = {};
     for (const name of REPORTED) reported[name] = await engine.show(name);
-    return this.send(
-      welcome(this.#number, { ...reported, integer_datetimes: "on", standard_conforming_strings: "on" }),
-    );
+    return this.send(welcome(this.#number, { ...reported, ...ALWAYS }));
   }
 
   async #take(message, engine) {
@@ -140,7 +140,7 @@ export class Session {
   /** Rows of a COPY are gathered, since the engine takes a statement and its rows in one piece. */
   #beginCopy(type, message, sql) {
     const found = type === "Q" ? ONLY_COPY_IN.exec(sql) : null;
-    if (found === null) return this.refuse(NOT_OFFERED, "COPY FROM STDIN goes alone in a simple query here");
+    if (found === null) return this.refuse(NOT_OFFERED, ALONE);
     const columns = found[1];
     this.#copy = [message];
     return this.send(copyIn(columns ? columns.split(",").length : 0, /\bbinary\b/i.test(sql)));

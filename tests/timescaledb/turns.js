@@ -18,7 +18,9 @@ export class Turns {
   #patience;
   #onCrash;
 
-  /** `patience`: ms to wait for another's transaction; `onCrash` is told of an engine that is dead. */
+  /**
+   * Waits `patience` ms for another's transaction; `onCrash` is told of an engine that is dead.
+   */
   constructor(engine, patience, onCrash) {
     this.#engine = engine;
     this.#patience = patience;
