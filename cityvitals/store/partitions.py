@@ -1,8 +1,9 @@
 """Native range partitions, mostly months (UTC), created before the first row needs them.
 
 Times that hardly anybody sends share long ones, so a message full of invented times makes a few
-partitions, not thousands. A partition is built beside its parent and attached, which lets readers
-and writers go on; an advisory lock keeps two processes from building the same one.
+partitions, not thousands. The database's function `create_partition` builds one beside its parent
+and attaches it, which lets readers and writers go on; an advisory lock keeps two processes from
+building the same one. It knows a span's bounds by its name, as we do.
 """
 
 from datetime import UTC, datetime
@@ -15,7 +16,6 @@ from cityvitals.domain.times import from_us
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 
-_LOCK: Final = 0x43_56_50_41  # "CVPA"
 _YEARS_FROM: Final = 2000
 _MONTHS_FROM: Final = 2020
 _MONTHS_TO: Final = 2050
@@ -115,20 +115,10 @@ def _first(year: int, month: int = 1) -> datetime:
 
 
 async def create_partition(connection: Connection, table: str, span: Span) -> None:
-    """Create and attach a partition unless it is there.
+    """Create and attach a partition unless it is there, on behalf of the schema's owner.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    name = f"{table}_{span.name}"
-    begin = "minvalue" if span.begin is None else f"'{span.begin.isoformat()}'"
-    end = "maxvalue" if span.end is None else f"'{span.end.isoformat()}'"
-    with translated(f"creating partition {name}"):
-        async with connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-            if await connection.fetchval("select to_regclass($1) is not null", name):
-                return
-            await connection.execute(f"create table {name} (like {table} including all)")
-            await connection.execute(
-                f"alter table {table} attach partition {name} for values from ({begin}) to ({end})"
-            )
+    with translated(f"creating partition {table}_{span.name}"):
+        await connection.execute("select create_partition($1, $2)", table, span.name)

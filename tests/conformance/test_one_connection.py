@@ -18,7 +18,7 @@ from tests.integration.readings import batch, counts, opened, writer
 from tests.unit.store.test_registry_format import WHOLE
 
 DAY_US = 86_400_000_000
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 @pytest.fixture
