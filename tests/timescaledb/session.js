@@ -20,6 +20,7 @@ const ENCRYPTION = [80877103, 80877104]; // TLS, GSSAPI
 const PROTOCOL_3 = 196608;
 const REPORTED = ["server_version", "server_encoding", "client_encoding", "DateStyle", "TimeZone"];
 const ALWAYS = { integer_datetimes: "on", standard_conforming_strings: "on" };
+const SETS = /(^|;)\s*(set|reset|discard)\b|\bset_config\b/i;
 const COPY_IN = /\bcopy\b[^;]*\bfrom\s+stdin\b/i;
 const ONLY_COPY_IN = /^\s*copy\s[^;]*?(\([^;()]*\))?\s+from\s+stdin\b[^;]*;?\s*$/i;
 const LISTEN = /^\s*listen\s+"?([^";]+?)"?\s*;?\s*$/i;
@@ -33,6 +34,8 @@ export class Session {
   /** What it listens to. */
   channels = new Set();
   isOver = false;
+  /** Whether it has set something since. */
+  hasOwnSettings = false;
   #number;
   #socket;
   #turns;
@@ -130,6 +133,7 @@ export class Session {
     const own = withStatement(message, (name) => this.#ownName(name));
     // The unnamed statement is replaced without a word; ours has a name, since all share a backend.
     if (type === "P" && message[5] === 0) await engine.answer(closeStatement(this.#ownName("")));
+    this.hasOwnSettings ||= SETS.test(sql);
     this.#noteChannels(sql);
     this.#deliver(await engine.answer(own));
     if (this.#hasUnlistened && !this.isBusy) await this.#turns.listen();

@@ -212,6 +212,9 @@ def test_settings_are_each_clients_own(server: TimescaleServer) -> None:
         for _ in range(2):
             found = [await client.fetchval("show timezone") for client in clients]
             assert found == zones
+        await clients[0].execute("set search_path to nowhere")
+        assert await clients[0].fetchval("show search_path") == "nowhere"
+        assert await clients[1].fetchval("show search_path") == '"$user", public'
         for client in clients:
             await client.close()
 
