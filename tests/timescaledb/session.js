@@ -40,6 +40,7 @@ export class Session {
   #socket;
   #turns;
   #framer = new Framer();
+  #startup = null;
   #isGone = false;
   #isDismissed = false;
   #status = "I";
@@ -55,6 +56,7 @@ export class Session {
     turns.enter(this);
     socket.on("data", (chunk) => {
       this.#framer.push(chunk);
+      if (this.settings === null) this.#receive();
       turns.wants(this);
     });
     socket.on("error", () => socket.destroy());
@@ -71,13 +73,27 @@ export class Session {
 
   /** Take one message; returns whether there may be another. */
   async step(engine) {
-    const message = this.#next();
+    const message = this.settings === null ? this.#startup : this.#next();
     if (message === null) {
       if (this.#isGone) await this.#leave(engine);
       return false;
     }
     await (this.settings === null ? this.#begin(message, engine) : this.#take(message, engine));
     return true;
+  }
+
+  /** What comes before the start-up waits for no turn: who has the engine may wait for it. */
+  #receive() {
+    while (this.#startup === null) {
+      const message = this.#next();
+      if (message === null) return;
+      const code = message.length < 8 ? null : message.readInt32BE(4);
+      if (ENCRYPTION.includes(code)) this.send(Buffer.from("N"));
+      // A statement that runs cannot be interrupted here: whoever cancels is heard, no more.
+      else if (code === CANCEL) this.#dismiss();
+      else if (code === PROTOCOL_3) this.#startup = message;
+      else this.refuse("08P01", "this server speaks protocol 3.0");
+    }
   }
 
   #next() {
@@ -107,11 +123,7 @@ export class Session {
   }
 
   async #begin(message, engine) {
-    const code = message.readInt32BE(4);
-    if (ENCRYPTION.includes(code)) return this.send(Buffer.from("N"));
-    // A statement that runs cannot be interrupted here: whoever cancels is heard, and told nothing.
-    if (code === CANCEL) return this.#dismiss();
-    if (code !== PROTOCOL_3) return this.refuse("08P01", "this server speaks protocol 3.0");
+    this.#startup = null;
     const { user, database = user, ...settings } = parametersOf(message);
     if (user !== USER) return this.refuse("28000", `role "${user}" is not permitted to log in`);
     if (database !== DATABASE) return this.refuse("3D000", `database "${database}" does not exist`);
