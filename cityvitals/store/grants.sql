@@ -52,4 +52,5 @@ grant insert on indicator, change, commit_log, rule to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
 grant update (change_number) on city to {role};
+grant update (definition) on rule to {role};
 grant execute on function create_partition(text, text) to {role}
