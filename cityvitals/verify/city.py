@@ -274,7 +274,7 @@ class _Zone:
     ) -> None:
         """Compare all rows (INDICATOR) with what they should be (EXPECTED, of whole windows)."""
         newest = indicators.newest(stored)
-        indicators.compare_newest(self.place, newest, expected, city_has["reached"], out)
+        indicators.compare_newest(self.place, newest, expected, city_has["spoken"], out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)
