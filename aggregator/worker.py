@@ -24,7 +24,7 @@ from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
 from cityvitals.store.model import load_model
 from cityvitals.store.partitions import Partitions
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import Connection
 from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
@@ -56,13 +56,12 @@ class ShardWorker:
     """
 
     def __init__(
-        self, pool: Pool, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
+        self, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
     ) -> None:
-        self._pool = pool
         self._claim = claim
         self._settings = settings
-        self._rollups = Partitions(pool, "rollup")
-        self._indicators = Partitions(pool, "indicator")
+        self._rollups = Partitions("rollup")
+        self._indicators = Partitions("indicator")
         self._saved: tail.Cursors | None = None
         self._saved_us = 0
         self._swept_us = 0
@@ -154,14 +153,14 @@ class ShardWorker:
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
-        judge = Judge(self.shard, settings.lateness_seconds, settings.final_after_seconds, now_us)
+        judge = Judge(self.shard, settings, now_us)
         windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
         if not (done.entries or len(redone) or windows):
             return
-        await self._rollups.ensure(closed["bucket"])
-        await self._rollups.ensure(redone["bucket"])
+        await self._rollups.ensure(connection, closed["bucket"])
+        await self._rollups.ensure(connection, redone["bucket"])
         for one in windows:
-            await self._indicators.ensure(one.begins)
+            await self._indicators.ensure(connection, one.begins)
         out = Outputs()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
@@ -174,7 +173,10 @@ class ShardWorker:
 
     def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
         """Everything to derive in this cycle."""
-        again = self.shard.rederive.take(self._extents)
+        lengths = {
+            (plan.city.id, plan.rule.id): plan.reach.length for plan in self.shard.plan.rules
+        }
+        again = self.shard.rederive.take(self._extents, lengths)
         touch = Touch(rows, buckets)
         found = []
         for plan in self.shard.plan.rules:
@@ -208,14 +210,14 @@ class ShardWorker:
         keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
         dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
         emitter.learn(await derived.read_newest(connection, dated))
-        recent, older = sources.divide(self.shard, self._extents, windows)
+        recent, older = sources.divide(self._extents, windows)
         for chunk in older:
-            source = await sources.from_store(connection, self.shard, chunk)
-            for one in chunk.windows:
-                await asyncio.to_thread(judge.derive, one, source, out)
-        source = sources.ring(self.shard)
+            for part, stored in await sources.from_store(connection, self.shard, judge, chunk):
+                await asyncio.to_thread(judge.derive, part, stored, out)
+        held = sources.ring(self.shard)
         for one in recent:
-            await asyncio.to_thread(judge.derive, one, source, out)
+            for part in judge.parts(one):
+                await asyncio.to_thread(judge.derive, part, held, out)
 
     async def _write(self, connection: Connection, out: Outputs) -> None:
         await derived.write_indicators(connection, out.kept, list(out.latest.values()))

@@ -1,6 +1,8 @@
 """A rule of one's own runs without code, and a wrong rule file takes nothing down."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,6 @@ from kpi_rules.evaluate import evaluate_rule
 from kpi_rules.load import load_all
 from kpi_rules.model import Rule
 from tests.integration.aggregator_town import HOUR, Town, samples, town
-
-pytestmark = pytest.mark.anyio
 
 OWN = """
 [[bands]]
@@ -50,6 +50,8 @@ source = "made up"
 verified = "own"
 """
 
+LINE = next(at for at, line in enumerate(OWN.splitlines(), 1) if line.startswith("expression"))
+
 
 def own_rule(folder: Path, text: str = OWN) -> Rule:
     (folder / "own.toml").write_text(text)
@@ -57,19 +59,23 @@ def own_rule(folder: Path, text: str = OWN) -> Rule:
 
 
 async def index_of_noon(where: Town) -> tuple[float, float]:
-    """The newest value of the noon's hour for the city, and what it is before rounding."""
-    row = await where.pool.fetchrow(
+    """The newest value of noon's hour for the north, and what it is before rounding."""
+    row: Any = await where.pool.fetchrow(
         "select value, numerator / denominator as unrounded from indicator "
-        "where rule = 'air.own_index.hour' and zone = '' and window_begin = '2026-11-23 12:00Z' "
-        "order by revision desc limit 1"
+        "where rule = 'air.own_index.hour' and zone = 'north' "
+        "and window_begin = '2026-11-23 12:00Z' order by revision desc limit 1"
     )
     return row["value"], row["unrounded"]
 
 
 @pytest.mark.parametrize("level", [5.0, 40.0])
-async def test_a_kpi_of_a_new_standard_is_one_entry(
+def test_a_kpi_of_a_new_standard_is_one_entry(
     database: DatabaseSettings, tmp_path: Path, level: float
 ) -> None:
+    asyncio.run(_one_entry(database, tmp_path, level))
+
+
+async def _one_entry(database: DatabaseSettings, tmp_path: Path, level: float) -> None:
     rule = own_rule(tmp_path)
     async with town(database) as where:
         where.rules = (*where.rules, rule)
@@ -84,14 +90,21 @@ async def test_a_kpi_of_a_new_standard_is_one_entry(
         assert unrounded == pytest.approx(expected.unrounded, rel=1e-12)
 
 
-async def test_a_file_that_becomes_wrong_changes_nothing_but_is_named(
+def test_a_file_that_becomes_wrong_changes_nothing_but_is_named(
     database: DatabaseSettings, tmp_path: Path
 ) -> None:
+    asyncio.run(_becomes_wrong(database, tmp_path))
+
+
+async def _becomes_wrong(database: DatabaseSettings, tmp_path: Path) -> None:
     good = own_rule(tmp_path)
     async with town(database), open_pool(database, "tests") as pool:
         for text, complaint in (
             (OWN, ""),
-            (OWN.replace("index + 100", "index + fine"), "own.toml:32: rule 'air.own_index.hour'"),
+            (
+                OWN.replace("index + 100", "index + fine"),
+                f"own.toml:{LINE}: rule 'air.own_index.hour'",
+            ),
             (OWN + "[[", "own.toml: not TOML"),
             (OWN.replace("index + 100", "index + 200"), "its revision is still 1: raise"),
         ):
@@ -110,16 +123,22 @@ async def test_a_file_that_becomes_wrong_changes_nothing_but_is_named(
         assert [each[1:3] for each in stored if each[0] == good.id] == [(1, good.digest)]
 
 
-async def test_a_raised_revision_takes_over(database: DatabaseSettings, tmp_path: Path) -> None:
+def test_a_raised_revision_takes_over(database: DatabaseSettings, tmp_path: Path) -> None:
+    asyncio.run(_raised(database, tmp_path))
+
+
+async def _raised(database: DatabaseSettings, tmp_path: Path) -> None:
     own_rule(tmp_path)
     async with town(database), open_pool(database, "tests") as pool:
         await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
         changed = OWN.replace("revision = 1", "revision = 2").replace("+ 100", "+ 200")
         second = own_rule(tmp_path, changed)
         assert second in await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
-        (tmp_path / "own.toml").write_text("no toml, id = 1")
-        # The file does not even name its rules any more: nothing can be kept for it, and it is said.
+        # The file does not even name its rules any more: those that stood there stay as they were.
+        (tmp_path / "own.toml").write_bytes(b"\xff")
         health = Health()
-        rules = await _open_rulebook(pool, load_all(tmp_path), health, Metrics())
-        assert "air.own_index.hour" not in {rule.id for rule in rules}
-        assert "own.toml: not TOML" in str(health.report())
+        assert second in await _open_rulebook(pool, load_all(tmp_path), health, Metrics())
+        assert "own.toml: cannot be read" in str(health.report())
+        (tmp_path / "own.toml").unlink()
+        rules = await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
+        assert second.id not in {rule.id for rule in rules}
