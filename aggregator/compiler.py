@@ -363,7 +363,7 @@ class Compiled:
 
 def compile_rule(rule: Rule) -> Compiled:
     """Compile a rule once."""
-    writer = _Writer(rule.tables, frozenset(one.name for one in rule.inputs if one.is_series))
+    writer = _Writer(rule.tables, rule.series)
     for part in rule.parts:
         writer.tree(part.tree)
         writer.store(part.name)

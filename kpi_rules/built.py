@@ -40,7 +40,9 @@ def unbuilt(rule: Rule) -> str:
     return next(_unbuilt(rule), "")
 
 
-def _unbuilt(rule: Rule) -> Iterator[str]:  # noqa: C901 (a list)
+def _unbuilt(rule: Rule) -> Iterator[str]:  # noqa: C901, PLR0912 (a list)
+    if any(fact.values for fact in rule.facts):
+        yield "fact.values: is not built yet"
     if not rule.inputs:
         yield "input: a rule of facts alone is not built yet"
     if rule.window.length not in LENGTHS:
