@@ -1,41 +1,27 @@
 """From buckets to indicators: a rule over its stations, for many windows at once. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.compiler import Evaluated
-from aggregator.kernels.windows import fold_windows, join_stations
-from aggregator.plan import Members, RulePlan
+from aggregator.joining import Joined, Joining, combined, join, joined
+from aggregator.layers import Layers, layers_of, shown_at
+from aggregator.plan import RulePlan, combines
+from aggregator.program import Evaluated, Floats, Names, SeriesOf
 from aggregator.series_table import Ints
+from aggregator.stations import Said, Source, gather, rounded, said
 from cityvitals.domain.coverage import least
-from cityvitals.domain.times import BUCKET_US
-from kpi_rules.model import Input
-from kpi_rules.words import Combine, Statistic
-
-Floats = NDArray[np.float64]
+from kpi_rules.model import Input, Rule
+from kpi_rules.words import Combine, Order
 
 FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
 Facts = Mapping[FactKey, tuple[list[int], list[float]]]
 """When each value of a fact begins to hold, ascending, and the values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Buckets for windows.
-
-    Attributes:
-        cells: CELL records [series, slots].
-        at: row of `cells` by row of the shard.
-    """
-
-    cells: Any
-    at: Ints
+_POPULATION = "population"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +50,29 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class _Joined:
-    """One input, joined over stations [w, g]."""
+class _Found:
+    """What a rule's expression comes to in each group [w, g].
 
-    numerator: Floats
-    used: Floats
-    coverage: Floats
-    observed: Floats
-    flagged: Floats
-    stations: Floats
-    spoken: NDArray[np.bool_]
-    valid: NDArray[np.bool_]
+    Attributes:
+        took: which stations came to a value [w, s]; None where the expression came last.
+    """
+
     value: Floats
-
-
-_NUMERATOR, _USED, _COVERAGE, _OBSERVED, _FLAGGED, _STATIONS = range(6)
+    numerator: Floats
+    denominator: Floats
+    took: NDArray[np.bool_] | None = None
 
 
 def elapsed(begins: Ints, ends: Ints, watermarks: Ints) -> Ints:
     """How much of each window [w] lies before each group's watermark [g]: [w, g]."""
     upto = np.minimum(ends[:, None], watermarks[None, :])
     return np.maximum(upto - begins[:, None], 0)
+
+
+def all_layers(plan: RulePlan, begins: Ints, ends: Ints) -> list[Layers]:
+    """The windows that each input of a rule folds for windows of the rule."""
+    zone = plan.city.time_zone
+    return [layers_of(plan.rule, one, zone, begins, ends) for one in plan.rule.inputs]
 
 
 def derive(
@@ -97,114 +85,210 @@ def derive(
         begins: windows' begins [w], microseconds on quarter-hour edges.
         ends: windows' ends [w].
         judged: microseconds of each window against which coverage counts [w, g].
-        source: the ring of recent buckets, or one read from the store.
+        source: the ring of recent buckets, or those read from the store.
         facts: the city's dated figures.
     """
-    joined = {
-        one.name: _join(plan, one, members, begins, ends, judged, source)
-        for one, members in zip(plan.rule.inputs, plan.members, strict=True)
+    if not plan.members:
+        return _of_facts(plan, begins, ends, facts)
+    layers = all_layers(plan, begins, ends)
+    until = _until(plan, begins, ends, judged)
+    found: dict[str, Said] = {}
+    for index, (one, inner) in enumerate(zip(plan.rule.inputs, layers, strict=True)):
+        own = np.where(judged > 0, judged + (begins - inner.begins)[:, None], 0)
+        folds = source.folds(plan, index, inner)
+        found[one.name] = said(plan, index, inner, folds, own, until)
+    weights = _weights(plan, ends, facts)
+    together = {
+        one.name: join(plan, index, found[one.name], weights)
+        for index, one in enumerate(plan.rule.inputs)
     }
-    coverage = _coverage(plan, joined)
-    names: dict[str, Floats] = {
-        one.name: joined[one.name].value * (one.scale or 1.0) for one in plan.rule.inputs
+    given: dict[str, Floats | SeriesOf] = {
+        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
+        for fact in plan.rule.facts
     }
-    names |= {fact.name: _facts(plan, fact.name, ends, facts) for fact in plan.rule.facts}
-    evaluated = plan.compiled(names)
-    value = evaluated.value
-    numerator, denominator = _fraction(plan, joined, evaluated)
-    reasons = _reasons(plan, joined, coverage, names, value)
+    shown = _clocked(plan, layers)
+    if plan.rule.space.order is Order.EVALUATE_FIRST:
+        result = _by_station(plan, found, given, shown, weights)
+    else:
+        result = _by_group(plan, together, given, shown)
+    coverage = _coverage(plan.rule, together)
+    reasons = _reasons(plan, together, coverage, given, result)
     lacking = np.array([[reason != "" for reason in row] for row in reasons], np.bool_)
-    lacking = lacking.reshape(value.shape)
+    lacking = lacking.reshape(result.value.shape)
+    joints = list(together.values())
     return Derived(
         begins=begins,
         ends=ends,
-        value=np.where(lacking, np.nan, value),
-        numerator=np.where(lacking, np.nan, numerator),
-        denominator=np.where(lacking, np.nan, denominator),
+        value=np.where(lacking, np.nan, result.value),
+        numerator=np.where(lacking, np.nan, result.numerator),
+        denominator=np.where(lacking, np.nan, result.denominator),
         coverage=coverage,
-        observed=sum(one.observed for one in joined.values()).astype(np.int64),  # type: ignore[union-attr]
-        flagged=sum(one.flagged for one in joined.values()).astype(np.int64),  # type: ignore[union-attr]
-        present=np.logical_or.reduce([one.stations > 0 for one in joined.values()]),
-        spoken=np.logical_or.reduce([one.spoken for one in joined.values()]),
-        valid=tuple(one.valid for one in joined.values()),
+        observed=np.add.reduce([one.observed for one in joints]).astype(np.int64),
+        flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
+        present=np.logical_or.reduce([one.stations > 0 for one in joints]),
+        spoken=np.logical_or.reduce([one.spoken for one in joints]),
+        valid=_valid(plan, joints, result),
         reasons=reasons,
     )
 
 
-def _coverage(plan: RulePlan, joined: Mapping[str, _Joined]) -> Floats:
-    """Of the input that is covered least; of those that may be absent, where all are, the most."""
-    needed = [joined[one.name].coverage for one in plan.rule.inputs if not one.optional]
-    if needed:
-        found: Floats = np.minimum.reduce(needed)
-    else:
-        found = np.maximum.reduce([one.coverage for one in joined.values()])
-    return found
-
-
-def _join(
-    plan: RulePlan,
-    one: Input,
-    members: Members,
-    begins: Ints,
-    ends: Ints,
-    judged: Ints,
-    source: Source,
-) -> _Joined:
-    first, last = begins // BUCKET_US, ends // BUCKET_US
-    folded = np.empty((len(begins), len(members.rows), 4))
-    rows = source.at[members.rows]
-    fold_windows(source.cells, rows, members.since, members.until, first, last, folded)
-    here = (members.since[None, :] < last[:, None]) & (members.until[None, :] > first[:, None])
-    out = np.empty((len(begins), len(plan.groups), 6))
-    valid = np.zeros(here.shape, np.bool_)
-    mean = one.statistic == Statistic.MEAN
-    groups, enough = members.offsets, least(one.min_coverage)
-    space = plan.rule.space
-    for combine, chosen in _by_combination(space.city, space.zone, len(plan.groups)):
-        part = np.empty_like(out)
-        took = np.zeros_like(valid)
-        join_stations(
-            folded, groups, judged, here, enough, mean, combine == Combine.SUM, part, took
-        )
-        out[:, chosen] = part[:, chosen]
-        span = slice(groups[chosen.start], groups[chosen.stop])
-        valid[:, span] = took[:, span]
-    numerator, used = out[..., _NUMERATOR], out[..., _USED]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(_sums(plan)[None, :], numerator, numerator / used)
-    said = folded[:, groups[0] : groups[1], 1:].sum(axis=2).sum(axis=1)
-    return _Joined(
-        numerator=numerator,
-        used=used,
-        coverage=out[..., _COVERAGE],
-        observed=out[..., _OBSERVED],
-        flagged=out[..., _FLAGGED],
-        stations=out[..., _STATIONS],
-        spoken=np.greater(said, 0),
-        valid=valid,
-        value=np.where(used > 0, value, np.nan),
+def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived:
+    """A rule of facts alone: it says something wherever one of them is in force."""
+    given = {
+        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
+        for fact in plan.rule.facts
+    }
+    own = [~np.isnan(given[fact.name]) for fact in plan.rule.facts if not fact.of_city]
+    known = own or [~np.isnan(one) for one in given.values()]
+    present: NDArray[np.bool_] = np.logical_or.reduce(known)
+    evaluated = plan.compiled(given)
+    divides = plan.compiled.divides
+    value = evaluated.value
+    result = _Found(
+        value,
+        evaluated.numerator if divides else evaluated.unrounded,
+        evaluated.denominator if divides else np.full_like(value, np.nan),
+    )
+    reasons = _reasons(plan, {}, np.ones_like(value), given, result)
+    nothing = np.zeros(value.shape, np.int64)
+    return Derived(
+        begins=begins,
+        ends=ends,
+        value=np.where(np.isfinite(value), value, np.nan),
+        numerator=np.where(np.isfinite(value), result.numerator, np.nan),
+        denominator=np.where(np.isfinite(value), result.denominator, np.nan),
+        coverage=np.ones_like(value),
+        observed=nothing,
+        flagged=nothing,
+        present=present,
+        spoken=present.max(axis=1, initial=False),
+        valid=(),
+        reasons=reasons,
     )
 
 
-def _by_combination(city: Combine, zone: Combine, groups: int) -> list[tuple[Combine, slice]]:
-    """Which groups fold their stations which way: group 0 is the city."""
-    if city == zone:
-        return [(city, slice(0, groups))]
-    return [(city, slice(0, 1)), (zone, slice(1, groups))]
+def _until(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
+    """Up to when shorter windows count as begun, per group: a window that is judged whole is."""
+    whole = judged >= (ends - begins)[:, None]
+    upto = begins[:, None] + judged + np.where(whole, plan.reach.ahead, 0)
+    found: Ints = np.where(judged > 0, upto, np.iinfo(np.int64).min).max(axis=0)
+    return found
 
 
-def _sums(plan: RulePlan) -> NDArray[np.bool_]:
-    """Per group, whether its value is the sum of its stations."""
-    space = plan.rule.space
-    modes = [space.city] + [space.zone] * (len(plan.groups) - 1)
-    return np.array([mode == Combine.SUM for mode in modes], np.bool_)
+def _coverage(rule: Rule, found: Mapping[str, Joined]) -> Floats:
+    """Of the input that is covered least; of those that may be absent, where all are, the most."""
+    needed = [found[one.name].coverage for one in rule.inputs if not one.optional]
+    if needed:
+        least_of: Floats = np.minimum.reduce(needed)
+        return least_of
+    most_of: Floats = np.maximum.reduce([one.coverage for one in found.values()])
+    return most_of
 
 
-def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts) -> Floats:
+def _clocked(plan: RulePlan, layers: Sequence[Layers]) -> dict[str, SeriesOf]:
+    """What the clock shows at the places of inputs that are series: [w, 1, n]."""
+    found = {}
+    for name, calendar in plan.clocked:
+        index = next(i for i, one in enumerate(plan.rule.inputs) if one.name == name)
+        one, inner = plan.rule.inputs[index], layers[index]
+        top = inner.levels[-1]
+        clock = str(one.clock or plan.rule.window.clock)
+        shown = shown_at(calendar, top.begins, clock, plan.city.time_zone)
+        found[f"{calendar}({name})"] = gather(shown.astype(np.float64)[:, None], top)
+    return found
+
+
+def _by_group(
+    plan: RulePlan,
+    found: Mapping[str, Joined],
+    given: Mapping[str, Floats | SeriesOf],
+    shown: Mapping[str, SeriesOf],
+) -> _Found:
+    """Stations first, then the expression."""
+    names: Names = {name: one.value for name, one in found.items()} | dict(given) | dict(shown)
+    evaluated = plan.compiled(names)
+    if plan.compiled.divides:
+        return _Found(evaluated.value, evaluated.numerator, evaluated.denominator)
+    value = evaluated.unrounded
+    nothing = np.full_like(value, np.nan)
+    (only, *others) = found.values()
+    if others or isinstance(only.value, SeriesOf):
+        return _Found(evaluated.value, value, nothing)
+    mean = _is_mean(plan, plan.rule.inputs[0])[None, :]
+    return _Found(
+        evaluated.value,
+        np.where(mean, value * only.used, value),
+        np.where(mean, only.used, np.nan),
+    )
+
+
+def _is_mean(plan: RulePlan, one: Input | None) -> NDArray[np.bool_]:
+    """Per group, whether its value is the plain mean of its stations."""
+    how = combines(plan.rule, one, len(plan.groups))
+    return np.array([each is Combine.MEAN for each in how], np.bool_)
+
+
+def _by_station(
+    plan: RulePlan,
+    found: Mapping[str, Said],
+    given: Mapping[str, Floats | SeriesOf],
+    shown: Mapping[str, SeriesOf],
+    weights: Floats,
+) -> _Found:
+    """The expression for each station, then stations: an index of each, and their mean or worst.
+
+    What comes out is rounded, what goes in is not.
+    """
+    names: dict[str, Floats | SeriesOf] = dict(shown)
+    for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
+        names[one.name] = _at_stations(found[one.name].values, at)
+    for name, value in given.items():
+        if isinstance(value, SeriesOf):
+            raise TypeError(f"fact {name} is a series")
+        names[name] = value[:, plan.stations.group]
+    evaluated: Evaluated = plan.compiled(names)
+    value = np.ascontiguousarray(evaluated.unrounded)
+    placed = np.ones(value.shape, np.bool_)
+    out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
+    how = combines(plan.rule, None, len(plan.groups))
+    join_as = Joining(how, plan.rule.space.min_stations, plan.stations.offsets)
+    total = combined(join_as, value, placed, weights)
+    used = out[..., 1]
+    mean = _is_mean(plan, None)[None, :]
+    numerator = np.where(mean, out[..., 0], total)
+    result = rounded(total, plan.rule.rounding)
+    return _Found(result, numerator, np.where(mean, used, np.nan), np.isfinite(value))
+
+
+def _valid(
+    plan: RulePlan, found: Sequence[Joined], result: _Found
+) -> tuple[NDArray[np.bool_], ...]:
+    """Per input, which members took part: those of stations that came to nothing did not."""
+    if result.took is None:
+        return tuple(one.valid for one in found)
+    valid = []
+    for one, at in zip(found, plan.stations.at, strict=True):
+        took = np.zeros_like(one.valid)
+        there = np.flatnonzero(at >= 0)
+        took[:, at[there]] = result.took[:, there]
+        valid.append(one.valid & took)
+    return tuple(valid)
+
+
+def _at_stations(values: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
+    """Members' values at stations; nan where a station has no such series."""
+    lacking = at < 0
+    if isinstance(values, SeriesOf):
+        taken = np.where(lacking[None, :, None], np.nan, values.values[:, at])
+        return SeriesOf(np.ascontiguousarray(taken), np.ascontiguousarray(values.lengths[:, at]))
+    return np.where(lacking[None, :], np.nan, values[:, at])
+
+
+def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts, *, of_city: bool) -> Floats:
     """A fact's value in force at each window's end, per group; nan where there is none."""
     found = np.full((len(ends), len(plan.groups)), np.nan)
     for g, zone in enumerate(plan.groups):
-        since, values = facts.get((plan.city.id, zone, name), ([], []))
+        since, values = facts.get((plan.city.id, "" if of_city else zone, name), ([], []))
         for w, end in enumerate(ends):
             at = bisect_left(since, int(end)) - 1
             if at >= 0:
@@ -212,59 +296,57 @@ def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts) -> Floats:
     return found
 
 
-def _fraction(
-    plan: RulePlan, joined: Mapping[str, _Joined], evaluated: Evaluated
-) -> tuple[Floats, Floats]:
-    """Numerator and denominator, of the value before rounding.
-
-    The operands of a division, or a mean's sum and its stations, or the value alone.
-    """
-    if plan.compiled.divides:
-        return evaluated.numerator, evaluated.denominator
-    value = evaluated.unrounded
-    if len(joined) > 1:
-        return value, np.full_like(value, np.nan)
-    (only,) = joined.values()
-    mean = ~_sums(plan)[None, :]
-    return (
-        np.where(mean, value * only.used, value),
-        np.where(mean, only.used, np.nan),
-    )
+def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
+    """Each group's weight in means weighted by zones."""
+    asked = {plan.rule.space.city, *(one.combine for one in plan.rule.inputs)}
+    if Combine.POPULATION_WEIGHTED in asked:
+        return _facts(plan, _POPULATION, ends, facts, of_city=False)
+    return np.full((len(ends), len(plan.groups)), np.nan)
 
 
 def _reasons(
     plan: RulePlan,
-    joined: Mapping[str, _Joined],
+    found: Mapping[str, Joined],
     coverage: Floats,
-    names: Mapping[str, Floats],
-    value: Floats,
+    given: Mapping[str, Floats | SeriesOf],
+    result: _Found,
 ) -> list[list[str]]:
     """Why each window of each group has no value, or ''."""
     enough = least(plan.rule.space.min_coverage)
     reasons = [[""] * len(plan.groups) for _ in range(len(coverage))]
-    lacking = ~np.isfinite(value) | (coverage < enough)
+    lacking = ~np.isfinite(result.value) | (coverage < enough)
     for w, g in np.argwhere(lacking):
-        reasons[w][g] = _reason(plan, joined, names, float(coverage[w, g]), int(w), int(g))
+        reasons[w][g] = _reason(plan, found, given, float(coverage[w, g]), int(w), int(g))
     return reasons
 
 
 def _reason(
     plan: RulePlan,
-    joined: Mapping[str, _Joined],
-    names: Mapping[str, Floats],
+    found: Mapping[str, Joined],
+    given: Mapping[str, Floats | SeriesOf],
     coverage: float,
     w: int,
     g: int,
 ) -> str:
-    if not any(one.spoken[w] for one in joined.values()):
+    space = plan.rule.space
+    if found and not any(one.spoken[w] for one in found.values()):
         return "nothing is left of what was observed"  # said only where something was said before
-    if coverage < least(plan.rule.space.min_coverage):
-        return f"coverage {coverage:.3f}, {plan.rule.space.min_coverage:g} needed"
+    if coverage < least(space.min_coverage):
+        return f"coverage {coverage:.3f}, {space.min_coverage:g} needed"
     for one in plan.rule.inputs:
-        if joined[one.name].used[w, g] == 0 and not one.optional:
-            return f"no station covers {one.min_coverage:g} of the window with {one.quantity}"
+        if found[one.name].used[w, g] < space.min_stations and not one.optional:
+            return _no_station(one, space.min_stations)
+    place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
     for fact in plan.rule.facts:
-        if np.isnan(names[fact.name][w, g]):
-            place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
-            return f"no {fact.name} is declared for {place}"
+        numbers = given[fact.name]
+        if not isinstance(numbers, SeriesOf) and np.isnan(numbers[w, g]) and not fact.optional:
+            return f"no {fact.name} is declared for {'the city' if fact.of_city else place}"
+    asked = {space.city, *(one.combine for one in plan.rule.inputs)}
+    if Combine.POPULATION_WEIGHTED in asked and not plan.groups[g]:
+        return f"no {_POPULATION} is declared for a zone that has a value"
     return "the expression has no finite value"
+
+
+def _no_station(one: Input, stations: int) -> str:
+    what = "no station covers" if stations == 1 else f"fewer than {stations} stations cover"
+    return f"{what} {one.min_coverage:g} of the window with {one.quantity}"

@@ -121,7 +121,7 @@ class Emitter:
             for g, zone in enumerate(plan.groups):
                 if not found.present[w, g]:
                     continue
-                if around.watermarks[g] <= begin and not around.closing[w, g]:
+                if around.watermarks[g] <= begin + plan.reach.lead and not around.closing[w, g]:
                     continue
                 self._emit_one(
                     (plan.city.id, plan.rule.id, zone, begin), plan, found, around, w, g, out

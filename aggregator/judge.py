@@ -1,21 +1,26 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 
-from aggregator.derive import Source, derive, elapsed
+from aggregator.derive import all_layers, derive, elapsed
 from aggregator.emit import Circumstances, Outputs
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.touched import Touch, Windows, batches, together, windows_of
+from aggregator.stations import Source
+from aggregator.touched import Touch, Windows, batches, together, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
+from cityvitals.domain.window import DAY_US, HOUR_US
+from cityvitals.settings import AggregatorSettings
 
 _CELLS: Final = 1_000_000
-"""Stations times windows that are evaluated at once."""
+"""Stations times shortest windows that are evaluated at once."""
+_DAYS_US: Final = 2 * DAY_US
 
 
 class Judge:
@@ -23,15 +28,16 @@ class Judge:
 
     Args:
         shard: whose buckets and gateways.
-        lateness_s: how long after the newest reading more may come as usual.
-        quiet_s: how long no input may have come for a window before it is final.
+        settings: when values are derived, and when they are final.
         now_us: the moment.
     """
 
-    def __init__(self, shard: Shard, lateness_s: float, quiet_s: float, now_us: int) -> None:
+    def __init__(self, shard: Shard, settings: AggregatorSettings, now_us: int) -> None:
         self._shard = shard
-        self._lateness_us = round(lateness_s * US)
-        self._quiet_us = round(quiet_s * US)
+        self._lateness_us = round(settings.lateness_seconds * US)
+        self._quiet_us = round(settings.final_after_seconds * US)
+        self._days_us = round(settings.derive_days_every_seconds * US)
+        self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
 
     def watermarks(self, plan: RulePlan) -> Ints:
@@ -39,7 +45,7 @@ class Judge:
         watchers = self._shard.plan.watchers
         marks = [
             self._shard.gateways.watermark(
-                watchers.get((plan.city.id, zone, plan.rule.domain), ()),
+                watchers.get((plan.city.id, zone, plan.watched), ()),
                 plan.city,
                 self._lateness_us,
             )
@@ -54,40 +60,69 @@ class Judge:
         begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
         key = (plan.city.id, plan.rule.id)
         pending = self._shard.pending
-        pending.touch(key, begins.tolist(), ends.tolist(), self._now_us)
-        marks = self.watermarks(plan).tolist()
-        ripe = pending.ripe(key, marks, self._now_us - self._quiet_us, most_ripe)
+        complete = ends + plan.reach.ahead
+        pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
+        marks = self.watermarks(plan)
+        ripe = pending.ripe(key, marks.tolist(), self._now_us - self._quiet_us, most_ripe)
+        # The others wait until their time has come: nothing is said of them before.
+        begun = begins + plan.reach.lead < marks.max()
+        begins, ends = begins[begun], ends[begun]
+        if not len(asked):
+            begins, ends = self._due(plan, begins, ends)
         return together(plan, begins, ends, self._clean(plan, ripe))
+
+    def _due(self, plan: RulePlan, begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
+        """Windows that changed, or of a rule with long ones, those that did for some time.
+
+        A second more changes a day's value little, and longer windows are read whole.
+        """
+        every = self._days_us if plan.reach.length <= _DAYS_US else self._years_us
+        if plan.reach.length <= HOUR_US or not every:
+            return begins, ends
+        found = self._shard.slow.due(
+            (plan.city.id, plan.rule.id), begins.tolist(), self._now_us, every
+        )
+        return windows_beginning(plan, np.array(found, np.int64))
 
     def _clean(self, plan: RulePlan, begins: list[int]) -> list[int]:
         """Those windows of which no bucket waits to be recomputed."""
         if not len(self._shard.backlog):
             return begins
         rows = set(np.flatnonzero(plan.feeds).tolist())
-        step = 26 * 3600 * US  # no window is longer: at worst a clean one waits a cycle more
-        return [one for one in begins if not self._shard.backlog.reaches(one, one + step, rows)]
+        back, ahead = plan.reach.back, plan.reach.length + plan.reach.ahead
+        return [
+            one
+            for one in begins  # at worst a clean one waits a cycle more
+            if not self._shard.backlog.reaches(one - back, one + ahead, rows)
+        ]
 
-    def derive(self, found: Windows, source: Source, out: Outputs) -> None:
-        """Evaluate windows and add what is new to the outputs."""
-        plan = found.plan
-        stations = max((len(one.rows) for one in plan.members), default=1)
+    def parts(self, found: Windows) -> Iterable[Windows]:
+        """Windows in pieces whose arrays over stations and shortest windows stay small."""
+        stations = max((len(one.rows) for one in found.plan.members), default=1)
+        begins, ends = found.begins[:1], found.ends[:1]
+        inner = max((len(one.lowest[0]) for one in all_layers(found.plan, begins, ends)), default=1)
+        return batches(found, max(1, _CELLS // max(stations * inner, 1)))
+
+    def derive(self, part: Windows, source: Source, out: Outputs) -> None:
+        """Evaluate a piece of windows and add what is new to the outputs."""
+        plan = part.plan
         marks = self.watermarks(plan)
         silent = [
             self._shard.gateways.silent(
-                self._shard.plan.watchers.get((plan.city.id, zone, plan.rule.domain), ())
+                self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
             )
             for zone in plan.groups
         ]
-        for part in batches(found, max(1, _CELLS // max(stations, 1))):
-            emitter = self._shard.emitter
-            before = emitter.closed_before(plan, part.begins)
-            passed = part.ripe[:, None] & (part.ends[:, None] <= marks[None, :])
-            closing = before | passed
-            whole = (part.ends - part.begins)[:, None]
-            judged = np.where(closing, whole, elapsed(part.begins, part.ends, marks))
-            derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts)
-            emitter.emit(plan, derived, Circumstances(closing, marks, silent, self._now_us), out)
-            self._settle(part, closing)
+        emitter = self._shard.emitter
+        before = emitter.closed_before(plan, part.begins)
+        complete = part.ends + plan.reach.ahead
+        passed = part.ripe[:, None] & (complete[:, None] <= marks[None, :])
+        closing = before | passed
+        whole = (part.ends - part.begins)[:, None]
+        judged = np.where(closing, whole, elapsed(part.begins, part.ends, marks))
+        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts)
+        emitter.emit(plan, derived, Circumstances(closing, marks, silent, self._now_us), out)
+        self._settle(part, closing)
 
     def _settle(
         self, part: Windows, closing: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]

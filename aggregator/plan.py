@@ -1,5 +1,6 @@
 """Rules over a shard's cities, as arrays: which series of which zone feed which indicator."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.compiler import Compiled, compile_rule
+from aggregator.program import Floats
+from aggregator.reach import Reach, reach_of
 from aggregator.series_table import Ints, SeriesTable
+from cityvitals.catalogue.gases import conversion_at, needs_reference
+from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Kind
 from cityvitals.domain.times import BUCKET_US, ceil_bucket
 from cityvitals.store.model import CityRow, SeriesRow, ShardModel
+from kpi_rules.expression import Calendar, Clocked, walk
 from kpi_rules.model import Input, Rule
-from kpi_rules.words import Statistic
+from kpi_rules.words import Combine, Statistic
 
+EVERY_DOMAIN: Final = ""
+_SHARE: Final = "ppb"
 _FOR_EVER: Final = 2**40
 """A bucket number after all others."""
 
@@ -34,11 +42,28 @@ class Members:
         rows: row of the series [m].
         since, until: numbers of the buckets in which it is placed there [m].
         offsets: where each group begins [g + 1].
+        group: of each [m].
     """
 
     rows: Ints
     since: Ints
     until: Ints
+    offsets: Ints
+    group: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Stations:
+    """The sensors of each group, for rules that evaluate at each of them.
+
+    Attributes:
+        at: per input of the rule, which member stands for each station [s]; -1 for none.
+        group: of each [s].
+        offsets: where each group begins [g + 1].
+    """
+
+    at: tuple[Ints, ...]
+    group: Ints
     offsets: Ints
 
 
@@ -50,7 +75,14 @@ class RulePlan:
         groups: '' for the city itself, then its zones in order.
         body: the rule as it is shown with values.
         members: per input of the rule.
-        feeds: per row of the shard, whether its buckets matter to the rule [n].
+        scales: per input, what each member's canonical numbers are multiplied by [m]; nan where a
+            member lacks the reference state that takes.
+        stations: sensor by sensor.
+        reach: how far the windows' buckets lie beside them.
+        clocked: inputs whose places' hour, weekday or month the expression asks for.
+        watched: whose gateways' progress counts: a domain, or `EVERY_DOMAIN`.
+        feeds: per row of the shard, whether its buckets matter to the rule [n]; to one of facts
+            alone, those of the whole city, since their time is the city's.
     """
 
     rule: Rule
@@ -59,7 +91,18 @@ class RulePlan:
     city: CityRow
     groups: tuple[str, ...]
     members: tuple[Members, ...]
+    scales: tuple[Floats, ...]
+    stations: Stations
+    reach: Reach
+    clocked: tuple[tuple[str, Calendar], ...]
+    watched: str
     feeds: NDArray[np.bool_]
+
+
+def combines(rule: Rule, one: Input | None, groups: int) -> tuple[Combine, ...]:
+    """How the stations of each group are put together, for an input or the rule's own values."""
+    own = None if one is None else one.combine
+    return (own or rule.space.city, *[own or rule.space.zone] * (groups - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +143,18 @@ def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> P
         rows = [row for row in by_key if table.series[row].key.city == city.id]
         for rule in rules:
             feeding = [_eligible(rows, table, one) for one in rule.inputs]
-            if any(feeding):
-                plans.append(_rule_plan(rule, compiled[rule.id], city, feeding, table))
+            if any(feeding) or not rule.inputs:
+                zones = [zone for of, zone in model.zones if of == city.id]
+                made = _rule_plan(rule, compiled[rule.id], city, feeding, table, zones)
+                if not rule.inputs:
+                    made.feeds[rows] = True
+                plans.append(made)
     return Plan(tuple(plans), _watchers(table, rules), _patience(table))
 
 
 def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
     """Rows of the quantity an input names whose kind has the statistic it asks for."""
-    kinds = _KINDS[one.statistic]
+    kinds = _KINDS[one.levels[0].statistic if one.levels else one.statistic]
     return [
         row
         for row in rows
@@ -117,7 +164,12 @@ def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
 
 
 def _rule_plan(
-    rule: Rule, compiled: Compiled, city: CityRow, feeding: list[list[int]], table: SeriesTable
+    rule: Rule,
+    compiled: Compiled,
+    city: CityRow,
+    feeding: list[list[int]],
+    table: SeriesTable,
+    zones: Sequence[str],
 ) -> RulePlan:
     by_group: list[dict[str, list[tuple[int, int, int]]]] = []
     feeds = np.zeros(len(table), np.bool_)
@@ -129,9 +181,79 @@ def _rule_plan(
             for zone, since, until in placed(table.series[row]):
                 found[zone].append((row, since, until))
         by_group.append(found)
-    groups = tuple(sorted({zone for found in by_group for zone in found}))
+    said = {zone for found in by_group for zone in found}
+    groups = tuple(sorted(said if rule.inputs else {"", *zones}))
     members = tuple(_members([found.get(group, []) for group in groups]) for found in by_group)
-    return RulePlan(rule, compiled, rule.body(), city, groups, members, feeds)
+    return RulePlan(
+        rule=rule,
+        compiled=compiled,
+        body=rule.body(),
+        city=city,
+        groups=groups,
+        members=members,
+        scales=tuple(
+            np.array([_scale(one, table.series[row]) for row in found.rows.tolist()], np.float64)
+            for one, found in zip(rule.inputs, members, strict=True)
+        ),
+        stations=_stations(members, table, len(groups)),
+        reach=reach_of(rule),
+        clocked=_clocked(rule),
+        watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
+        feeds=feeds,
+    )
+
+
+def _scale(one: Input, series: SeriesRow) -> float:
+    """From canonical numbers of a series to the unit that an input sees them in."""
+    if one.scale is not None:
+        return one.scale
+    catalogue, state = load_catalogue(), series.declarations[-1].reference_state
+    if needs_reference(catalogue, one.quantity, one.seen_in):
+        found = conversion_at(catalogue, one.quantity, one.seen_in, state)
+        return math.nan if found is None else 1.0 / found[0]
+    plain = catalogue.conversion(one.quantity, one.seen_in)
+    came = conversion_at(catalogue, one.quantity, _SHARE, state)
+    wanted = conversion_at(catalogue, one.quantity, _SHARE, one.reference_state)
+    if plain is None or came is None or wanted is None:
+        return math.nan
+    return wanted[0] / came[0] / plain[0]
+
+
+def _clocked(rule: Rule) -> tuple[tuple[str, Calendar], ...]:
+    trees = [rule.tree, *(part.tree for part in rule.parts)]
+    found = {
+        (each.name, each.calendar)
+        for tree in trees
+        for each in walk(tree)
+        if isinstance(each, Clocked)
+    }
+    return tuple(sorted(found))
+
+
+def _stations(members: Sequence[Members], table: SeriesTable, groups: int) -> Stations:
+    """Sensors of each group in natural-key order; of several series the first stands for one."""
+    found: list[tuple[int, str]] = sorted(
+        {
+            (int(group), table.series[row].key.sensor)
+            for one in members
+            for row, group in zip(one.rows.tolist(), one.group.tolist(), strict=True)
+        }
+    )
+    place = {key: at for at, key in enumerate(found)}
+    at = []
+    for one in members:
+        mine = np.full(len(found), -1, np.int64)
+        for member, (row, group) in enumerate(
+            zip(one.rows.tolist(), one.group.tolist(), strict=True)
+        ):
+            station = place[group, table.series[row].key.sensor]
+            if mine[station] < 0:
+                mine[station] = member
+        at.append(mine)
+    group = np.array([one for one, _ in found], np.int64)
+    return Stations(
+        tuple(at), group, np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
+    )
 
 
 def _members(groups: list[list[tuple[int, int, int]]]) -> Members:
@@ -141,6 +263,7 @@ def _members(groups: list[list[tuple[int, int, int]]]) -> Members:
         since=np.ascontiguousarray(flat[:, 1]),
         until=np.ascontiguousarray(flat[:, 2]),
         offsets=np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64),
+        group=np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
     )
 
 
@@ -155,7 +278,7 @@ def _watchers(
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for series in table.series:
         zone = series.placements[-1][1] if series.placements else None
-        for domain in {series.domain, *used[series.key.quantity]}:
+        for domain in {series.domain, *used[series.key.quantity], EVERY_DOMAIN}:
             for place in {"", zone or ""}:
                 found[series.key.city, place, domain].add(series.gateway)
     return {key: tuple(sorted(gateways)) for key, gateways in found.items()}

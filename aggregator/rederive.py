@@ -1,5 +1,6 @@
 """Windows to be derived again from buckets that did not change: new facts, places, rules."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aggregator.kernels.fold import NONE
@@ -26,11 +27,15 @@ class Rederive:
         """Have all windows of a rule in a city derived again."""
         self._before[city, rule] = _ALL
 
-    def take(self, extents: dict[str, tuple[int, int]]) -> dict[tuple[str, str], tuple[int, int]]:
+    def take(
+        self, extents: Mapping[str, tuple[int, int]], lengths: Mapping[tuple[str, str], int]
+    ) -> dict[tuple[str, str], tuple[int, int]]:
         """A stretch [begin, end) of windows for one rule, or nothing.
 
         Args:
             extents: begin of the first and end of the last bucket of each city that has any.
+            lengths: how long windows are, by city and rule: no stretch is shorter, since a window
+                is derived for every stretch that it lies in.
         """
         while self._before:
             key, before = next(iter(self._before.items()))
@@ -39,7 +44,7 @@ class Rederive:
             if end <= first:
                 del self._before[key]
                 continue
-            begin = max(first, end - STEP_US)
+            begin = max(first, end - max(STEP_US, lengths.get(key, 0)))
             self._before[key] = begin
             return {key: (begin, end)}
         return {}

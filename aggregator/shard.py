@@ -22,6 +22,7 @@ from aggregator.progress import Gateways
 from aggregator.rederive import Rederive
 from aggregator.refolding import Load, Refolded, begin_of, is_open, plan_loads, refold
 from aggregator.series_table import Ints, SeriesTable
+from aggregator.slow import Slow
 from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
@@ -91,6 +92,7 @@ class Shard:
         self.backlog = Backlog()
         self.gateways = Gateways()
         self.pending = Pending()
+        self.slow = Slow()
         self.emitter = Emitter(self.table.ids, provisional_every_s)
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())

@@ -5,8 +5,9 @@ import numpy as np
 from aggregator.columns import CELL, fresh_state
 from aggregator.compiler import compile_tree
 from aggregator.kernels.fold import NONE, fold_stream, order_by_row
+from aggregator.kernels.levels import MEAN, fold_level, join_values, lowest_values, round_all
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
-from aggregator.kernels.windows import fold_windows, join_stations, put_cells
+from aggregator.kernels.windows import fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
 from kpi_rules.parse import parse
 
@@ -32,7 +33,10 @@ def warm_up() -> None:
     put_cells(cells, rows)
     folded = np.zeros((1, 1, 4))
     fold_windows(cells, one, one, one + 1, one, one + 1, folded)
-    valid = np.zeros((1, 1), np.bool_)
-    joined = np.zeros((1, 1, 6))
-    join_stations(folded, span, one.reshape(1, 1), valid, 0.5, True, False, joined, valid.copy())  # noqa: FBT003
+    values = np.zeros((1, 1))
+    here = np.zeros((1, 1), np.bool_)
+    lowest_values(folded, one.reshape(1, 1), v, True, values)  # noqa: FBT003
+    fold_level(values, one, one + 1, one, 0.5, 1, MEAN, values.copy())
+    round_all(v, 0, 1, 10.0, v.copy())
+    join_values(values, values, here, span, np.zeros((1, 1, 6)))
     compile_tree(parse("x"), frozenset())({"x": v})

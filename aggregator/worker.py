@@ -153,7 +153,7 @@ class ShardWorker:
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
-        judge = Judge(self.shard, settings.lateness_seconds, settings.final_after_seconds, now_us)
+        judge = Judge(self.shard, settings, now_us)
         windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
         if not (done.entries or len(redone) or windows):
             return
@@ -173,7 +173,10 @@ class ShardWorker:
 
     def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
         """Everything to derive in this cycle."""
-        again = self.shard.rederive.take(self._extents)
+        lengths = {
+            (plan.city.id, plan.rule.id): plan.reach.length for plan in self.shard.plan.rules
+        }
+        again = self.shard.rederive.take(self._extents, lengths)
         touch = Touch(rows, buckets)
         found = []
         for plan in self.shard.plan.rules:
@@ -207,14 +210,14 @@ class ShardWorker:
         keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
         dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
         emitter.learn(await derived.read_newest(connection, dated))
-        recent, older = sources.divide(self.shard, self._extents, windows)
+        recent, older = sources.divide(self._extents, windows)
         for chunk in older:
-            source = await sources.from_store(connection, self.shard, chunk)
-            for one in chunk.windows:
-                await asyncio.to_thread(judge.derive, one, source, out)
-        source = sources.ring(self.shard)
+            for part, stored in await sources.from_store(connection, self.shard, judge, chunk):
+                await asyncio.to_thread(judge.derive, part, stored, out)
+        held = sources.ring(self.shard)
         for one in recent:
-            await asyncio.to_thread(judge.derive, one, source, out)
+            for part in judge.parts(one):
+                await asyncio.to_thread(judge.derive, part, held, out)
 
     async def _write(self, connection: Connection, out: Outputs) -> None:
         await derived.write_indicators(connection, out.kept, list(out.latest.values()))

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from kpi_rules.model import Input, Rule
-from kpi_rules.words import Combine, Fold, Length, Order, Statistic
+from kpi_rules.words import Combine, Order, Statistic
 
-LENGTHS: Final = frozenset({Length.HOUR, Length.DAY})
-STATISTICS: Final = frozenset({Statistic.MEAN, Statistic.TOTAL, Statistic.INTEGRAL})
-COMBINES: Final = frozenset({Combine.MEAN, Combine.SUM})
+OF_TIME: Final = frozenset({Statistic.MEAN, Statistic.TOTAL, Statistic.INTEGRAL})
+"""What can be made of quarter hours."""
+OF_VALUES: Final = frozenset(Statistic) - {Statistic.INTEGRAL, Statistic.INCREASE}
+"""What can be made of values of shorter windows."""
+COMBINES: Final = frozenset(Combine) - {Combine.LENGTH_WEIGHTED, Combine.AREA_WEIGHTED}
 
 
 class Refused(NamedTuple):
@@ -40,42 +42,26 @@ def unbuilt(rule: Rule) -> str:
     return next(_unbuilt(rule), "")
 
 
-def _unbuilt(rule: Rule) -> Iterator[str]:  # noqa: C901, PLR0912 (a list)
+def _unbuilt(rule: Rule) -> Iterator[str]:
     if any(fact.values for fact in rule.facts):
         yield "fact.values: is not built yet"
-    if not rule.inputs:
-        yield "input: a rule of facts alone is not built yet"
-    if rule.window.length not in LENGTHS:
-        yield f'window.length: "{rule.window.length}" is not built yet'
-    if rule.window.fold is not Fold.BUCKETS:
-        yield f'window.fold: "{rule.window.fold}" is not built yet'
-    if rule.window.step is not None:
-        yield "window.step: is not built yet"
     for index, one in enumerate(rule.inputs):
         for key in _unbuilt_of(one):
             yield f"input[{index}].{key}"
-    for place, word in (("zone", rule.space.zone), ("city", rule.space.city)):
-        if word not in COMBINES:
-            yield f'space.{place}: "{word}" is not built yet'
-    if rule.space.order is not Order.COMBINE_FIRST:
-        yield f'space.order: "{rule.space.order}" is not built yet'
-    if rule.space.min_stations > 1:
-        yield "space.min_stations: is not built yet"
-    if any(fact.of_city or fact.optional for fact in rule.facts):
-        yield "fact: of_city and optional are not built yet"
-    if rule.valid_from or rule.valid_to:
-        yield "valid_from and valid_to: are not built yet"
+        if one.combine and rule.space.order is Order.EVALUATE_FIRST:
+            yield f"input[{index}].combine: with evaluate_first is not built yet"
+    if rule.space.zone not in COMBINES - {Combine.POPULATION_WEIGHTED}:
+        yield f'space.zone: "{rule.space.zone}" is not built yet'
+    if rule.space.city not in COMBINES:
+        yield f'space.city: "{rule.space.city}" is not built yet'
 
 
 def _unbuilt_of(one: Input) -> Iterator[str]:
-    if one.statistic not in STATISTICS:
-        yield f'statistic: "{one.statistic}" is not built yet'
-    if one.levels:
-        yield "levels: are not built yet"
-    if one.length is not None:
-        yield "window: of an input is not built yet"
-    if one.scale is None:
-        yield "unit: a reference state is not built yet"
-    for key in ("clock", "combine", "flags", "min_count"):
-        if getattr(one, key):
-            yield f"{key}: is not built yet"
+    lowest, *others = [*(level.statistic for level in one.levels), one.statistic]
+    if lowest not in OF_TIME:
+        yield f'statistic: "{lowest}" of quarter hours is not built yet: give it levels'
+    for statistic in others:
+        if statistic not in OF_VALUES:
+            yield f'statistic: "{statistic}" of values is not built yet'
+    if one.flags:
+        yield "flags: is not built yet"

@@ -84,6 +84,7 @@ class DeclaredRow:
     stamp: int
     reporting_s: float
     since_us: int
+    reference_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ where s.city = $1
 
 -- name: declarations
 -- All that a city's series declare.
-select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s,
+select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s, d.reference_state,
        (extract(epoch from greatest(d.since, '0001-01-01Z')) * 1000000)::bigint as since_us
 from series_declaration d join series s on s.id = d.series where s.city = $1
 

@@ -19,18 +19,21 @@ from cityvitals.store.audit import (
     LogRow,
 )
 from cityvitals.verify import books, indicators, rollups
-from cityvitals.verify.edges import Windows, windows_holding
+from cityvitals.verify.able import unable
+from cityvitals.verify.edges import Windows
 from cityvitals.verify.fold import fold, open_from, span
+from cityvitals.verify.layers import EVER, frame, frames, overlap, reach_back, windows_of
 from cityvitals.verify.report import Findings
-from cityvitals.verify.stations import feeds, keep, stretches_by_zone, zones_of
+from cityvitals.verify.scales import scale_of
+from cityvitals.verify.stations import Station, feeds, keep, stretches_by_zone, zones_of
 from cityvitals.verify.values import Stations, expect
-from kpi_rules.model import Rule
+from kpi_rules.model import Input, Rule
 
 _AT_ONCE: Final = 1_000_000
 """Readings in memory at once, unless one series has more; each time the table is scanned once.
 Rollups, of which an interval gives several, come in smaller steps: they have an index."""
-
-_EVER: Final = 2**62
+_WINDOWS_AT_ONCE: Final = 4_000_000
+"""Windows of stations in memory at once: some 50 bytes each, more where levels lie in them."""
 
 Row = TypeVar("Row")
 
@@ -77,6 +80,9 @@ async def verify_city(
     await _verify_rollups(audit, model, out)
     zones = sorted({"", *await audit.zones(city.id), *_zones(model)})
     for rule in rules:
+        if reason := unable(rule):
+            out.notes.append(f"{city.id}: {rule.id} cannot be recomputed, not checked: {reason}")
+            continue
         _progress(f"{city.id}: {rule.id}")
         await _verify_rule(audit, model, rule, zones, out, settled=settled)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
@@ -157,7 +163,7 @@ def _verify_series(
     model: Model, series: AuditSeries, readings: Records | None, stored: Records, out: Findings
 ) -> None:
     name = f"{series.city}/{series.sensor}/{series.quantity}/{series.channel}".rstrip("/")
-    folded, open_us = empty(ROLLUP), _EVER
+    folded, open_us = empty(ROLLUP), EVER
     if readings is not None:
         declared = model.declared.get(series.id)
         if not declared:
@@ -191,38 +197,47 @@ async def _verify_rule(
     held = np.unique(
         np.concatenate([stored["begin"], latest["begin"], *_buckets(stations)]).astype(np.int64)
     )
-    windows = windows_holding(rule.window.length, rule.window.clock, model.city.time_zone, held)
-    if not len(windows.begins):
+    if not len(held):
         return
-    city_has = expect(rule, "", stations, model.facts, windows, windows.ends - windows.begins)
+    time_zone, sealed = model.city.time_zone, model.city.sealed_us + reach_back(rule)
+    at_once = max(_WINDOWS_AT_ONCE // max(len(model.series), 1), 1)
+    windows = windows_of(rule, time_zone, held)
+    whole = tuple(frames(rule, windows, time_zone, at_once))
+    city_has = expect(whole, "", stations, model.facts)
     city_mark = _watermark(stored[stored["zone"] == zones.index("")], int(held[-1]))
     for number, zone in enumerate(zones):
-        place = indicators.Place(model.city.id, rule.id, rule.revision, zone, model.city.sealed_us)
+        place = indicators.Place(model.city.id, rule.id, rule.revision, zone, sealed)
         mine, newest = stored[stored["zone"] == number], latest[latest["zone"] == number]
-        work = _Zone(place, rule, stations, model.facts, windows)
+        expected = expect(whole, zone, stations, model.facts) if zone else city_has
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
-        work.verify(mine, newest, city_has["spoken"], mark, out)
+        work = _Zone(place, rule, windows, stations, model.facts, time_zone)
+        work.verify(mine, newest, expected, city_has, mark, out)
         if settled:
-            heard = mine[np.isin(mine["begin"], windows.begins[city_has["spoken"]])]
-            indicators.check_closed(place, indicators.newest(heard), mark, out)
+            heard = mine[np.isin(mine["begin"], city_has["begin"][city_has["spoken"]])]
+            behind = mark - overlap(rule)
+            indicators.check_closed(place, indicators.newest(heard), behind, out)
 
 
 def _stations(model: Model, rule: Rule) -> Stations:
     """The stations of each input, by zone."""
-    return {
-        one.name: zones_of(
-            [
-                series
-                for series in model.series
-                if series.id in model.folded
-                and feeds(one, series, model.declared.get(series.id, []))
-            ],
-            model.placed,
-            model.folded,
-        )
-        for one in rule.inputs
-    }
+    return {one.name: _feeding(model, one) for one in rule.inputs}
+
+
+def _feeding(model: Model, one: Input) -> dict[str, list[Station]]:
+    def declared(series: AuditSeries) -> list[DeclaredRow]:
+        return model.declared.get(series.id, [])
+
+    return zones_of(
+        [
+            each
+            for each in model.series
+            if each.id in model.folded and feeds(one, each, declared(each))
+        ],
+        model.placed,
+        model.folded,
+        lambda series: scale_of(one, declared(series)),
+    )
 
 
 def _buckets(stations: Stations) -> list[Any]:
@@ -234,7 +249,7 @@ def _watermark(rows: Records, otherwise: int) -> int:
     if not len(rows):
         return otherwise
     marks = rows["watermark"]
-    return _EVER if (marks == EARLIEST_US).any() else int(marks.max())
+    return EVER if (marks == EARLIEST_US).any() else int(marks.max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,36 +258,39 @@ class _Zone:
 
     place: indicators.Place
     rule: Rule
+    windows: Windows
     stations: Stations
     facts: tuple[FigureRow, ...]
-    windows: Windows
+    time_zone: str
 
     def verify(
-        self, stored: Records, latest: Records, spoken: Any, watermark_us: int, out: Findings
+        self,
+        stored: Records,
+        latest: Records,
+        expected: Records,
+        city_has: Records,
+        watermark_us: int,
+        out: Findings,
     ) -> None:
-        """Compare all rows (INDICATOR) with what they should be."""
-        whole = self._expect(self.windows, self.windows.ends - self.windows.begins)
+        """Compare all rows (INDICATOR) with what they should be (EXPECTED, of whole windows)."""
         newest = indicators.newest(stored)
-        indicators.compare_newest(self.place, newest, whole, spoken, out)
+        indicators.compare_newest(self.place, newest, expected, city_has["reached"], out)
         have = np.concatenate([newest["begin"], latest["begin"]])
-        needed = whole[whole["placed"] & spoken]
+        needed = expected[expected["placed"] & city_has["spoken"]]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)
         indicators.check_history(self.place, stored, out)
         indicators.check_latest(self.place, newest, latest, out)
         if len(latest) and latest["begin"][0] >= self.place.sealed_us:
-            expected = whole if latest["closed"][0] else self._so_far(latest, whole)
-            indicators.compare(indicators.LATEST, self.place, latest, expected, out)
+            right = expected if latest["closed"][0] else self._so_far(latest)
+            indicators.compare(indicators.LATEST, self.place, latest, right, out)
 
-    def _so_far(self, latest: Records, whole: Records) -> Records:
+    def _so_far(self, latest: Records) -> Records:
         """What an open window should be at the watermark that its row carries."""
-        window = whole[whole["begin"] == latest["begin"][0]]
-        mark = latest["watermark"][0]
-        upto = window["end"] if mark == EARLIEST_US else np.minimum(window["end"], mark)
-        elapsed = np.maximum(upto - window["begin"], 0)
-        return self._expect(Windows(window["begin"], window["end"]), elapsed)
-
-    def _expect(self, windows: Windows, judged: Any) -> Records:
-        return expect(self.rule, self.place.zone, self.stations, self.facts, windows, judged)
+        window = self.windows.those(self.windows.begins == latest["begin"][0])
+        mark = int(latest["watermark"][0])
+        upto = EVER if mark == EARLIEST_US else mark
+        so_far = frame(self.rule, window, self.time_zone, upto)
+        return expect([so_far], self.place.zone, self.stations, self.facts)
 
 
 def _progress(text: str) -> None:

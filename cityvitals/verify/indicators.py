@@ -31,7 +31,8 @@ class Place:
     """Whose indicators are compared.
 
     Attributes:
-        sealed_us: windows that begin before this cannot be recomputed.
+        sealed_us: windows that begin before this cannot be recomputed: the seal, and how far the
+            rule reaches before its windows.
     """
 
     city: str
@@ -54,7 +55,7 @@ def newest(stored: Records) -> Records:
 
 
 def compare_newest(
-    place: Place, stored: Records, expected: Records, spoken: NDArray[np.bool_], out: Findings
+    place: Place, stored: Records, expected: Records, heard: NDArray[np.bool_], out: Findings
 ) -> None:
     """Compare the newest revision of each window (INDICATOR) with what it should be.
 
@@ -62,14 +63,15 @@ def compare_newest(
         place: whose.
         stored: one row for each window; open ones are compared in `indicator_latest`.
         expected: what they should be (EXPECTED).
-        spoken: whether any of the city's stations has a partial in each expected window.
+        heard: whether any of the city's stations has a partial that each expected window, or what
+            its inputs fold, reaches.
         out: takes the findings.
     """
     tally = out.tally(NEWEST)
     tally.sealed += int((stored["begin"] < place.sealed_us).sum())
     stored = stored[stored["begin"] >= place.sealed_us]
     # A later revision may say that nothing is left of what there was; a first one may not.
-    silent = np.isin(stored["begin"], expected["begin"][~spoken]) & (stored["revision"] == 1)
+    silent = np.isin(stored["begin"], expected["begin"][~heard]) & (stored["revision"] == 1)
     _superfluous(NEWEST, place, stored["begin"][silent], out)
     tally.checked += int(silent.sum())
     stored = stored[~silent]
@@ -84,7 +86,14 @@ def _superfluous(kind: str, place: Place, begins: Ints, out: Findings) -> None:
 
 
 def check_closed(place: Place, stored: Records, watermark_us: int, out: Findings) -> None:
-    """Check that no window (INDICATOR, newest revisions) is open behind the watermark."""
+    """Check that no window (INDICATOR, newest revisions) is open behind the watermark.
+
+    Args:
+        place: whose.
+        stored: one row for each window.
+        watermark_us: less what a rule's levels reach beyond its windows.
+        out: takes the findings.
+    """
     tally = out.tally(NEWEST)
     late = ~stored["closed"] & (stored["end"] <= watermark_us)
     late &= stored["begin"] >= place.sealed_us
@@ -155,13 +164,13 @@ def compare_windows(
         place: whose.
         have: begins of windows that have a row.
         needed: windows (EXPECTED) that must have one.
-        watermark_us: windows from here on are not derived yet.
+        watermark_us: windows whose last step begins here or later are not derived yet.
         out: takes the findings.
     """
     tally = out.tally(NEWEST)
     needed = needed[(needed["begin"] >= place.sealed_us)]
     missing = needed[~np.isin(needed["begin"], have)]
-    waiting = missing["begin"] >= watermark_us
+    waiting = missing["opens"] >= watermark_us
     tally.open += int(waiting.sum())
     missing = missing[~waiting]
     tally.checked += len(missing)

@@ -55,7 +55,7 @@ async def _run(settings: Settings, city: str | None, *, settled: bool) -> Findin
     """Verify by the rules that are in force in this database."""
     async with open_pool(settings.database, "cityvitals-verify") as pool:
         await _drift(pool)
-        async with pool.acquire() as connection:
+        async with acquired(pool) as connection:
             stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
     book = settle(load_all(settings.aggregator.rules), stored)
     for complaint in book.complaints:

@@ -1,20 +1,17 @@
-"""From partials to a rule's value for a zone, window by window: definitions as arithmetic, pure."""
+"""Which series are stations of an input, and when each stands where. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import Records
-from cityvitals.domain.coverage import least
 from cityvitals.domain.names import Kind
 from cityvitals.store.audit import AuditSeries, DeclaredRow, PlacedRow
-from cityvitals.verify.edges import Windows
-from cityvitals.verify.fold import QUARTER, Floats, Ints, in_force
+from cityvitals.verify.fold import QUARTER, in_force
 from kpi_rules.model import Input
-from kpi_rules.words import Combine, Statistic
+from kpi_rules.words import Statistic
 
 ALWAYS: Final = (-(2**62), 2**62)
 
@@ -29,11 +26,12 @@ KEPT: Final = np.dtype(
 )
 """What windows need of a partial; a third of it."""
 
-_FITTING: Final = {
+FITTING: Final = {
     Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
     Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
     Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
 }
+"""What can be made of quarter hours, and of which kinds of series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +40,17 @@ class Station:
 
     Attributes:
         series: its id.
+        sensor: the sensor's name.
         stretches: [since, until) in which it stands there, in microseconds.
-        folded: its partials (KEPT) in order of time.
+        folded: its partials (KEPT) in order of time, of those stretches alone.
+        scale: from canonical numbers to those that the input sees; nan where nobody knows.
     """
 
     series: int
+    sensor: str
     stretches: tuple[tuple[int, int], ...]
     folded: Records
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """One input over the stations of a zone, per window [w].
-
-    Attributes:
-        value: the stations' mean or sum; nan where no station can be used.
-        used: how many took part; `series_sum`: the sum of their ids.
-        placed: how many stood there; spoken: whether any of them has a partial there.
-    """
-
-    value: Floats
-    used: Ints
-    series_sum: Ints
-    coverage: Floats
-    observed: Ints
-    flagged: Ints
-    placed: Ints
-    spoken: NDArray[np.bool_]
+    scale: float = 1.0
 
 
 def keep(folded: Records) -> Records:
@@ -94,110 +76,37 @@ def feeds(one: Input, series: AuditSeries, declared: Sequence[DeclaredRow]) -> b
     """Whether a series is a station of an input: of its quantity and a kind with the statistic."""
     if series.quantity != one.quantity or not declared:
         return False
-    newest = max(in_force(declared), key=lambda row: row.since_us)
-    return newest.kind in _FITTING[one.statistic]
+    lowest = one.levels[0].statistic if one.levels else one.statistic
+    return newest_of(declared).kind in FITTING[lowest]
+
+
+def newest_of(declared: Sequence[DeclaredRow]) -> DeclaredRow:
+    """The newest declaration in force; there is at least one."""
+    found: DeclaredRow = max(in_force(declared), key=lambda row: row.since_us)
+    return found
 
 
 def zones_of(
     series: Iterable[AuditSeries],
     placed: Mapping[int, Mapping[str, tuple[tuple[int, int], ...]]],
     folded: Mapping[int, Records],
+    scale_of: Callable[[AuditSeries], float],
 ) -> dict[str, list[Station]]:
     """Stations by zone, '' being the city, each in order of the natural key."""
     found: dict[str, list[Station]] = {}
     for one in sorted(series, key=lambda s: (s.city, s.sensor, s.quantity, s.channel)):
         places = {"": (ALWAYS,), **placed.get(one.sensor_id, {})}
         for zone, stretches in places.items():
-            station = Station(one.id, stretches, folded[one.id])
+            partials = _within(folded[one.id], stretches)
+            station = Station(one.id, one.sensor, stretches, partials, scale_of(one))
             found.setdefault(zone, []).append(station)
     return found
 
 
-def join(
-    one: Input, combine: Combine, stations: Sequence[Station], windows: Windows, judged: Ints
-) -> Joined:
-    """Fold stations over windows.
-
-    Args:
-        one: the input: its statistic and the coverage that a station needs.
-        combine: whether the zone's value is the mean or the sum of its stations.
-        stations: in order of the natural key.
-        windows: ascending [w].
-        judged: microseconds of each window that coverage is judged against [w].
-    """
-    sums = combine == Combine.SUM
-    size = len(windows.begins)
-    total, coverage = np.zeros(size), np.zeros(size)
-    used, series_sum, observed, flagged, placed = np.zeros((5, size), np.int64)
-    spoken = np.zeros(size, np.bool_)
-    for station in stations:
-        here = _here(station, windows)
-        said = _said(station, windows)
-        share = np.where(judged > 0, np.minimum(said.covered / np.maximum(judged, 1), 1.0), 0.0)
-        valid = here & (said.covered > 0) & (sums | (share >= least(one.min_coverage)))
-        seconds = np.maximum(said.covered, 1) * 1e-6
-        mean = one.statistic == Statistic.MEAN
-        total += np.where(valid, said.integral / (seconds if mean else 1.0), 0.0)
-        coverage += np.where(here, share, 0.0)
-        used += valid
-        series_sum += np.where(valid, station.series, 0)
-        observed += said.count
-        flagged += said.flagged
-        placed += here
-        spoken |= said.any
-    value = np.where(used > 0, total / np.where(sums, 1, np.maximum(used, 1)), np.nan)
-    return Joined(
-        value=value,
-        used=used,
-        series_sum=series_sum,
-        coverage=coverage / np.maximum(placed, 1),
-        observed=observed,
-        flagged=flagged,
-        placed=placed,
-        spoken=spoken,
-    )
-
-
-def _here(station: Station, windows: Windows) -> NDArray[np.bool_]:
-    """Whether a station stands there during any part of each window."""
-    here = np.zeros(len(windows.begins), np.bool_)
-    for since, until in station.stretches:
-        here |= (since < windows.ends) & (until > windows.begins)
-    return here
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One station's partials, added up per window [w]."""
-
-    integral: Floats
-    covered: Ints
-    count: Ints
-    flagged: Ints
-    any: NDArray[np.bool_]
-
-
-def _said(station: Station, windows: Windows) -> _Said:
-    begins, ends = windows
-    rows = station.folded
-    bucket = rows["bucket"]
-    at = np.searchsorted(begins, bucket, side="right") - 1
-    inside = (at >= 0) & (bucket < ends[np.maximum(at, 0)]) if len(begins) else at >= 0
+def _within(folded: Records, stretches: Iterable[tuple[int, int]]) -> Records:
+    bucket = folded["bucket"]
     stands = np.zeros(len(bucket), np.bool_)
-    for since, until in station.stretches:
+    for since, until in stretches:
         stands |= (bucket >= since) & (bucket < until)
-    inside &= stands
-    at, rows = at[inside], rows[inside]
-
-    def added(field: str) -> Floats:
-        # bincount adds in order of its input, which is the order of time.
-        summed: Floats = np.bincount(at, weights=rows[field], minlength=len(begins)).astype(float)
-        return summed
-
-    return _Said(
-        integral=added("integral"),
-        covered=added("covered").astype(np.int64),
-        count=added("count").astype(np.int64),
-        flagged=added("flagged").astype(np.int64),
-        any=np.bincount(at, minlength=len(begins)) > 0,
-    )
+    found: Records = folded if stands.all() else folded[stands]
+    return found

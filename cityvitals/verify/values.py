@@ -1,7 +1,8 @@
-"""A rule's value for a zone: inputs, facts and expression, by the plain interpreter. Pure."""
+"""A rule's value for a zone or the city, by the plain interpreter. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -9,17 +10,22 @@ import numpy as np
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.coverage import least
 from cityvitals.store.audit import FigureRow
-from cityvitals.verify.edges import Windows
-from cityvitals.verify.fold import Floats, Ints
-from cityvitals.verify.stations import Joined, Station, join
+from cityvitals.verify.fold import Floats
+from cityvitals.verify.groups import Joined, by_population, combined, join
+from cityvitals.verify.layers import Frame
+from cityvitals.verify.levels import Said, total
+from cityvitals.verify.stations import Station
 from kpi_rules.evaluate import evaluate_rule, is_division
-from kpi_rules.model import Rule
-from kpi_rules.words import Combine
+from kpi_rules.interpret import Value, as_number
+from kpi_rules.model import Input, Rule
+from kpi_rules.rounding import rounded
+from kpi_rules.words import Combine, Order
 
 EXPECTED: Final = np.dtype(
     [
         ("begin", "<i8"),
         ("end", "<i8"),
+        ("opens", "<i8"),
         ("value", "<f8"),
         ("numerator", "<f8"),
         ("denominator", "<f8"),
@@ -30,54 +36,131 @@ EXPECTED: Final = np.dtype(
         ("station_sum", "<i8"),
         ("placed", "?"),
         ("spoken", "?"),
+        ("reached", "?"),
     ]
 )
-"""What an indicator should be; nan for no value. `placed`: a station stood there, so that there may
-be an indicator. `spoken`: one of them has a partial there, so that there must be."""
+"""What an indicator should be; nan for no value. `opens`: where the window's last step begins.
+`placed`: a station stood there, so that there may be an indicator. `spoken`: one of them has a
+partial in the window, so that there must be. `reached`: one has a partial wherever the inputs'
+own windows and levels reach, so that there may be."""
+
+POPULATION: Final = "population"
+"""The fact that zones are weighted by."""
 
 Stations = Mapping[str, Mapping[str, Sequence[Station]]]
 """By input of the rule, then by zone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A zone, or the city (''), in the windows of a frame.
+
+    Attributes:
+        joined: its stations, by input.
+        figures: facts that the rule names, in force at the end of each window [w].
+        people: who live there, likewise.
+        zones: those of a city that folds zones; none otherwise.
+    """
+
+    zone: str
+    combine: Combine
+    joined: Mapping[str, Joined]
+    figures: Mapping[str, Floats]
+    people: Floats
+    zones: "tuple[Group, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came out for one window: nan for what is not there."""
+
+    value: float = math.nan
+    numerator: float = math.nan
+    denominator: float = math.nan
+    series: frozenset[int] = frozenset()
+
+
 def expect(
-    rule: Rule,
-    zone: str,
-    stations: Stations,
-    facts: Iterable[FigureRow],
-    windows: Windows,
-    judged: Ints,
+    frames: Iterable[Frame], zone: str, stations: Stations, facts: Sequence[FigureRow]
 ) -> Records:
     """What a rule gives for a zone (EXPECTED), window by window.
 
     Args:
-        rule: the definition.
-        zone: '' is the city, which folds all its stations.
+        frames: the rule and its windows, in portions.
+        zone: '' is the city.
         stations: of every input, by zone.
         facts: the city's dated figures.
-        windows: the windows [w].
-        judged: microseconds of each that coverage is judged against [w].
     """
+    parts = [_expect(frame, zone, stations, facts) for frame in frames]
+    return np.concatenate([np.zeros(0, EXPECTED), *parts])
+
+
+def _expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Records:
+    group = _group(frame, zone, stations, facts)
+    out = np.zeros(len(frame.windows.begins), EXPECTED)
+    out["begin"], out["end"], out["opens"] = frame.windows
+    _evaluate(frame, group, out)
+    _account(frame.rule, group, out)
+    minimum = least(frame.rule.space.min_coverage)
+    lacking = ~np.isfinite(out["value"]) | (out["coverage"] < minimum)
+    for field in ("value", "numerator", "denominator"):
+        out[field][lacking] = np.nan
+    return out
+
+
+def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Group:
+    rule = frame.rule
     combine = rule.space.zone if zone else rule.space.city
-    joined = {
-        one.name: join(one, combine, stations[one.name].get(zone, ()), windows, judged)
-        for one in rule.inputs
-    }
-    figures = [row for row in facts if row.zone == zone]
-    names = {one.name: joined[one.name].value * (one.scale or 1.0) for one in rule.inputs}
-    names |= {use.name: _figure(figures, use.name, windows) for use in rule.facts}
-    out = np.zeros(len(windows.begins), EXPECTED)
-    out["begin"], out["end"] = windows
-    _evaluate(rule, combine, joined, names, out)
+    zones: tuple[Group, ...] = ()
+    if combine is Combine.POPULATION_WEIGHTED:
+        names = sorted({name for one in stations.values() for name in one if name})
+        zones = tuple(_group(frame, name, stations, facts) for name in names)
+    return Group(
+        zone=zone,
+        combine=combine,
+        joined={
+            one.name: join(
+                rule,
+                one,
+                frame.cuts[one.name],
+                stations[one.name].get(zone, ()),
+                one.combine or combine,
+                frame.windows.begins,
+            )
+            for one in rule.inputs
+        },
+        figures={
+            use.name: _figure(facts, "" if use.of_city else zone, use.name, frame)
+            for use in rule.facts
+        },
+        people=_figure(facts, zone, POPULATION, frame),
+        zones=zones,
+    )
+
+
+def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> Floats:
+    """The figure in force in the last instant of each window; nan where there is none."""
+    mine = [row for row in facts if row.zone == zone and row.name == name]
+    rows = sorted(mine, key=lambda row: row.from_us)
+    since = np.array([row.from_us for row in rows], np.int64)
+    values = np.array([np.nan, *(row.value for row in rows)])
+    found: Floats = values[np.searchsorted(since, frame.windows.ends, side="left")]
+    return found
+
+
+def _account(rule: Rule, group: Group, out: Records) -> None:
+    """What an indicator says beside its value."""
+    joined = group.joined
+    if not joined:  # facts alone: there is nothing to cover, and somebody must know one of them
+        out["coverage"], out["reached"] = 1.0, True
+        out["placed"] = np.any([~np.isnan(each) for each in group.figures.values()], axis=0)
+        return
     out["coverage"] = _coverage(rule, joined)
     out["observed"] = sum(one.observed for one in joined.values())
     out["flagged"] = sum(one.flagged for one in joined.values())
     out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
     out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
-    _count_stations(joined, out)
-    lacking = ~np.isfinite(out["value"]) | (out["coverage"] < least(rule.space.min_coverage))
-    for field in ("value", "numerator", "denominator"):
-        out[field][lacking] = np.nan
-    return out
+    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
 
 
 def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
@@ -88,35 +171,114 @@ def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
     return found
 
 
-def _figure(figures: Iterable[FigureRow], name: str, windows: Windows) -> Floats:
-    """The figure in force in the last instant of each window; nan where there is none."""
-    rows = sorted((row for row in figures if row.name == name), key=lambda row: row.from_us)
-    since = np.array([row.from_us for row in rows], np.int64)
-    values = np.array([np.nan, *(row.value for row in rows)])
-    found: Floats = values[np.searchsorted(since, windows.ends, side="left")]
-    return found
-
-
-def _evaluate(
-    rule: Rule,
-    combine: Combine,
-    joined: Mapping[str, Joined],
-    names: Mapping[str, Floats],
-    out: Records,
-) -> None:
-    """Value, numerator and denominator, window by window."""
+def _evaluate(frame: Frame, group: Group, out: Records) -> None:
+    """Value, numerator, denominator and stations, window by window."""
+    rule = frame.rule
+    of_sensors = rule.inputs and rule.space.order is Order.EVALUATE_FIRST
+    work = _stations_last if of_sensors else _stations_first
     for w in range(len(out)):
-        found = evaluate_rule(rule, {name: float(values[w]) for name, values in names.items()})
-        above, below = found.unrounded, math.nan
-        if is_division(rule.tree):
-            above, below = found.numerator, found.denominator
-        elif combine == Combine.MEAN and len(joined) == 1:
-            (only,) = joined.values()
-            above, below = found.unrounded * float(only.used[w]), float(only.used[w])
-        out["value"][w], out["numerator"][w], out["denominator"][w] = found.value, above, below
+        found = work(frame, group, w)
+        out["value"][w], out["numerator"][w] = found.value, found.numerator
+        out["denominator"][w] = found.denominator
+        out["stations"][w], out["station_sum"][w] = len(found.series), sum(found.series)
 
 
-def _count_stations(joined: Mapping[str, Joined], out: Records) -> None:
-    """How many series took part, and the sum of their ids: no series feeds two inputs (`run`)."""
-    out["stations"] = sum(one.used for one in joined.values())
-    out["station_sum"] = sum(one.series_sum for one in joined.values())
+def _given(frame: Frame, group: Group, w: int) -> dict[str, Value]:
+    """What an expression can name beside inputs."""
+    given: dict[str, Value] = {
+        use.name: float(group.figures[use.name][w]) for use in frame.rule.facts
+    }
+    return given | {key: shown[w] for key, shown in frame.clocked.items()}
+
+
+def _stations_first(frame: Frame, group: Group, w: int) -> Found:
+    """Stations are combined input by input, then the expression."""
+    rule = frame.rule
+    given = _given(frame, group, w)
+    for one in rule.inputs:
+        given[one.name] = _input(frame, group, one, w)
+    found = evaluate_rule(rule, given)
+    series = _used(rule, group, w)
+    if is_division(rule.tree):
+        return Found(found.value, found.numerator, found.denominator, series)
+    if _is_mean_of_stations(rule, group):
+        used = float(len(series))
+        return Found(found.value, found.unrounded * used, used, series)
+    return Found(found.value, found.unrounded, series=series)
+
+
+def _is_mean_of_stations(rule: Rule, group: Group) -> bool:
+    if len(rule.inputs) != 1 or rule.inputs[0].is_series:
+        return False
+    return (rule.inputs[0].combine or group.combine) is Combine.MEAN
+
+
+def _input(frame: Frame, group: Group, one: Input, w: int) -> Value:
+    """One input's number or series for a group."""
+    combine = one.combine or group.combine
+    if combine is Combine.POPULATION_WEIGHTED:
+        zones = {zone.zone: _input(frame, zone, one, w) for zone in group.zones}
+        return by_population(zones, _people(group, w))
+    values = [said.values.at(w) for said in group.joined[one.name].said]
+    if not values:
+        return _nothing(frame, one, w)
+    return combined(values, combine, frame.rule.space.min_stations)
+
+
+def _people(group: Group, w: int) -> dict[str, float]:
+    return {zone.zone: float(zone.people[w]) for zone in group.zones}
+
+
+def _nothing(frame: Frame, one: Input, w: int) -> Value:
+    """What an input is where nobody says anything: as many places as it would have."""
+    return [math.nan] * len(frame.cuts[one.name].places(w)) if one.is_series else math.nan
+
+
+def _used(rule: Rule, group: Group, w: int) -> frozenset[int]:
+    """The series that take part, input by input."""
+    found: set[int] = set()
+    for one in rule.inputs:
+        weighted = (one.combine or group.combine) is Combine.POPULATION_WEIGHTED
+        for part in group.zones if weighted else (group,):
+            found |= part.joined[one.name].used(w)
+    return frozenset(found)
+
+
+def _stations_last(frame: Frame, group: Group, w: int) -> Found:
+    """The expression for every sensor, then these are combined; what comes out is rounded."""
+    found, rounding = _of_sensors(frame, group, w), frame.rule.rounding
+    if rounding is None:
+        return found
+    return replace(found, value=rounded(found.value, rounding.mode, rounding.digits))
+
+
+def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
+    if group.zones:
+        zones = {zone.zone: _of_sensors(frame, zone, w) for zone in group.zones}
+        values = {name: each.value for name, each in zones.items()}
+        value = by_population(values, _people(group, w))
+        series = frozenset().union(*(each.series for each in zones.values()))
+        return Found(as_number(value), as_number(value), series=series)
+    known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]
+    numbers = [each.value for each in known]
+    value = as_number(combined(numbers, group.combine, frame.rule.space.min_stations))
+    series = frozenset().union(*(each.series for each in known))
+    if group.combine is Combine.MEAN:
+        return Found(value, total(numbers), float(len(numbers)), series)
+    return Found(value, value, series=series)
+
+
+def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
+    """What the expression comes to for each sensor of a group, in order of their names."""
+    by_sensor: dict[str, dict[str, Said]] = {}
+    for name, joined in group.joined.items():
+        for said in joined.said:
+            by_sensor.setdefault(said.station.sensor, {})[name] = said
+    common = _given(frame, group, w)
+    for _, saying in sorted(by_sensor.items()):
+        given = dict(common)
+        for one in frame.rule.inputs:
+            mine = saying.get(one.name)
+            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one, w)
+        series = frozenset(said.station.series for said in saying.values() if said.valid[w])
+        yield Found(evaluate_rule(frame.rule, given).unrounded, series=series)

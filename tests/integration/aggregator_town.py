@@ -320,12 +320,28 @@ def _perhaps_breaking(connection: Any, after: int | None) -> Any:
 
 @asynccontextmanager
 async def town(
-    database: DatabaseSettings, *, clock: Clock = Clock.REPLAY, **settings: Any
+    database: DatabaseSettings,
+    *,
+    clock: Clock = Clock.REPLAY,
+    more: tuple[Rule, ...] = (),
+    **settings: Any,
 ) -> AsyncIterator[Town]:
-    """The city, founded; windows close as soon as the watermark has passed them."""
-    options: dict[str, Any] = {"final_after_seconds": 0, "checkpoint_seconds": 1e9} | settings
+    """The city, founded; windows close as soon as the watermark has passed them.
+
+    Args:
+        database: empty, migrated.
+        clock: of the city.
+        more: rules beside those that every such city has.
+        settings: of the aggregator.
+    """
+    options: dict[str, Any] = {
+        "final_after_seconds": 0,
+        "checkpoint_seconds": 1e9,
+        "derive_days_every_seconds": 0,
+        "derive_years_every_seconds": 0,
+    } | settings
     async with open_pool(database, "tests") as pool:
-        found = Town(pool, database, rules(), AggregatorSettings(**options), clock)
+        found = Town(pool, database, rules() + more, AggregatorSettings(**options), clock)
         await found.found()
         yield found
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from aggregator.compiler import Floats, SeriesOf
+from aggregator.program import Floats, SeriesOf
 from cityvitals.catalogue.load import convert, load_catalogue
 from kpi_rules.expression import Clocked, walk
 from kpi_rules.interpret import Value

@@ -49,7 +49,7 @@ def filled(rows: list[Reading]) -> Shard:
     made.absorb([Entry(7, "aggregator", 1, LogKind.SILENCE, silent)])
     made.pending.touch(("c", "air.pm2_5.hour"), [NOON], [NOON + HOUR], 5)
     made.rederive.add("c", "air.pm2_5.day")
-    made.rederive.take({"c": (0, NOON)})
+    made.rederive.take({"c": (0, NOON)}, {})
     return made
 
 

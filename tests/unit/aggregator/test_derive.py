@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from aggregator.columns import CELL
-from aggregator.derive import Derived, Facts, Source, derive, elapsed
+from aggregator.derive import Derived, Facts, derive, elapsed
 from aggregator.plan import RulePlan
+from aggregator.stations import Cells
 from cityvitals.domain.times import BUCKET_US, EARLIEST_US
 from tests.unit.aggregator.small_city import (
     HOUR,
@@ -27,7 +28,7 @@ DAY_BEGIN = NOON - 13 * HOUR
 """Rome's midnight."""
 
 
-def cells(one: RulePlan, said: Said, *, total: bool = False, begin: int = NOON) -> Source:
+def cells(one: RulePlan, said: Said, *, total: bool = False, begin: int = NOON) -> Cells:
     """Buckets in which a value holds for some minutes; of totals, the value is for a quarter."""
     made = np.zeros((len(one.feeds), SLOTS), CELL)
     made["tag"] = -1
@@ -37,7 +38,7 @@ def cells(one: RulePlan, said: Said, *, total: bool = False, begin: int = NOON) 
             number = begin // BUCKET_US + place
             integral = value if total else value * covered * 1e-6
             made[row, number % SLOTS] = (integral, covered, 1, 2, number, 0)
-    return Source(made, np.arange(len(one.feeds), dtype=np.int64))
+    return Cells(made, np.arange(len(one.feeds), dtype=np.int64))
 
 
 def hour(one: RulePlan, said: Said, facts: Facts | None = None) -> Derived:

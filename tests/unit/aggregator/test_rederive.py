@@ -11,7 +11,7 @@ def test_newest_first_in_steps() -> None:
     extents = {"c": (5, 2 * STEP_US + 7)}
     taken: list[tuple[int, int]] = []
     while len(rederive):
-        taken += rederive.take(extents).values()
+        taken += rederive.take(extents, {}).values()
     assert taken == [
         (STEP_US + 7, 2 * STEP_US + 7),
         (7, STEP_US + 7),
@@ -24,9 +24,9 @@ def test_one_rule_after_the_other() -> None:
     rederive.add("c", "first")
     rederive.add("c", "second")
     extents = {"c": (0, 100)}
-    assert rederive.take(extents) == {("c", "first"): (0, 100)}
-    assert rederive.take(extents) == {("c", "second"): (0, 100)}
-    assert rederive.take(extents) == {}
+    assert rederive.take(extents, {}) == {("c", "first"): (0, 100)}
+    assert rederive.take(extents, {}) == {("c", "second"): (0, 100)}
+    assert rederive.take(extents, {}) == {}
     assert len(rederive) == 0
 
 
@@ -34,15 +34,15 @@ def test_asked_for_again_it_begins_again() -> None:
     rederive = Rederive()
     rederive.add(*RULE)
     extents = {"c": (0, 2 * STEP_US)}
-    rederive.take(extents)
+    rederive.take(extents, {})
     rederive.add(*RULE)
-    assert rederive.take(extents) == {RULE: (STEP_US, 2 * STEP_US)}
+    assert rederive.take(extents, {}) == {RULE: (STEP_US, 2 * STEP_US)}
 
 
 def test_a_city_without_buckets_has_no_history() -> None:
     rederive = Rederive()
     rederive.add("d", "rule")
-    assert rederive.take({"c": (0, 100)}) == {}
+    assert rederive.take({"c": (0, 100)}, {}) == {}
     assert len(rederive) == 0
 
 
@@ -50,6 +50,13 @@ def test_it_goes_on_where_it_was() -> None:
     rederive, restored = Rederive(), Rederive()
     rederive.add(*RULE)
     extents = {"c": (0, 2 * STEP_US)}
-    rederive.take(extents)
+    rederive.take(extents, {})
     restored.load(rederive.dump())
-    assert restored.take(extents) == rederive.take(extents) == {RULE: (0, STEP_US)}
+    assert restored.take(extents, {}) == rederive.take(extents, {}) == {RULE: (0, STEP_US)}
+
+
+def test_no_stretch_is_shorter_than_a_window() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE)
+    extents = {"c": (0, 20 * STEP_US)}
+    assert rederive.take(extents, {RULE: 12 * STEP_US}) == {RULE: (8 * STEP_US, 20 * STEP_US)}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.plan import RulePlan
-from aggregator.touched import Touch, Windows, batches, chunks, span_for, together, windows_of
+from aggregator.touched import Touch, Windows, batches, chunks, together, windows_of
 from cityvitals.domain.times import BUCKET_US
 from tests.unit.aggregator.small_city import DAY, HOUR, NOON, instants, plan, series
 
@@ -82,9 +82,3 @@ def test_pieces_of_windows_are_the_windows() -> None:
     parts = list(batches(whole, 3))
     assert [len(part.begins) for part in parts] == [3, 3, 1]
     assert np.concatenate([part.begins for part in parts]).tolist() == whole.begins.tolist()
-
-
-def test_a_chunk_of_many_series_is_short() -> None:
-    assert span_for(1) == 31 * DAY
-    assert span_for(10**7) == DAY
-    assert span_for(5000) == 5 * DAY

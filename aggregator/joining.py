@@ -1,0 +1,181 @@
+"""From stations to zones and the city: one input's numbers, or series, together. Pure."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.kernels.levels import join_values
+from aggregator.plan import RulePlan, combines
+from aggregator.program import Floats, SeriesOf
+from aggregator.series_table import Ints
+from aggregator.stations import Said
+from kpi_rules.words import Combine
+
+_SUM, _USED, _SHARE, _LOW, _HIGH, _HERE = range(6)
+_OUT: Final = 6
+
+
+class Joining(NamedTuple):
+    """How stations are put together.
+
+    Attributes:
+        how: for each group; zones all alike.
+        min_stations: so many that have a value.
+        offsets: where each group's members, or stations, begin [g + 1].
+    """
+
+    how: tuple[Combine, ...]
+    min_stations: int
+    offsets: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """One input, or one rule's values, joined over stations [w, g].
+
+    Attributes:
+        value: numbers [w, g], or series [w, g, n]; nan where no station can be used.
+        numerator: the sum of the stations' values.
+        used: how many stations take part.
+        coverage: mean over the stations placed there.
+        stations: how many are placed there.
+        spoken: whether any station of the city has said anything for the window [w].
+        valid: which members take part [w, m].
+    """
+
+    value: Floats | SeriesOf
+    numerator: Floats
+    used: Floats
+    coverage: Floats
+    observed: Floats
+    flagged: Floats
+    stations: Floats
+    spoken: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+
+
+def join(plan: RulePlan, index: int, found: Said, weights: Floats) -> Joined:
+    """Join one input's stations.
+
+    Args:
+        plan: the rule in its city.
+        index: of the input.
+        found: what its members say.
+        weights: of each group for means weighted by zones [w, g], nan where there is none.
+    """
+    members, valid = plan.members[index], found.valid
+    join_as = Joining(
+        combines(plan.rule, plan.rule.inputs[index], len(plan.groups)),
+        plan.rule.space.min_stations,
+        members.offsets,
+    )
+    if isinstance(found.values, SeriesOf):
+        numbers = np.where(valid, 1.0, np.nan)
+        value: Floats | SeriesOf = _series(join_as, found.values, found.placed, weights)
+    else:
+        numbers = found.values
+        value = combined(join_as, numbers, found.placed, weights)
+    out = joined(numbers, found.share, found.placed, members.offsets)
+    return Joined(
+        value=value,
+        numerator=out[..., _SUM],
+        used=out[..., _USED],
+        coverage=out[..., _SHARE],
+        observed=_sums(found.observed, found.placed, members.offsets),
+        flagged=_sums(found.flagged, found.placed, members.offsets),
+        stations=out[..., _HERE],
+        spoken=found.spoken,
+        valid=valid & found.placed,
+    )
+
+
+def joined(values: Floats, share: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:
+    """What `kernels.levels.join_values` makes of members [w, m]: [w, g, 6]."""
+    out = np.empty((len(values), len(offsets) - 1, _OUT))
+    join_values(values, share, placed, offsets, out)
+    return out
+
+
+def combined(
+    join_as: Joining, values: Floats, placed: NDArray[np.bool_], weights: Floats
+) -> Floats:
+    """Each group's value of its members' values [w, m]: [w, g]."""
+    offsets, (city, *zones) = join_as.offsets, join_as.how
+    out = joined(values, np.zeros_like(values), placed, offsets)
+    found = np.empty(out.shape[:2])
+    if zones:
+        found[:, 1:] = _combined(zones[0], out[:, 1:], values, placed, offsets[1:])
+    if city is Combine.POPULATION_WEIGHTED:
+        found[:, 0] = _weighted(found[:, 1:], weights[:, 1:])
+    else:
+        found[:, :1] = _combined(city, out[:, :1], values, placed, offsets[:2])
+    few = out[..., _USED] < join_as.min_stations
+    return np.where(few, np.nan, found)
+
+
+def _combined(
+    how: Combine, out: Floats, values: Floats, placed: NDArray[np.bool_], offsets: Ints
+) -> Floats:
+    used = out[..., _USED]
+    match how:
+        case Combine.SUM:
+            found = out[..., _SUM]
+        case Combine.MIN:
+            found = out[..., _LOW]
+        case Combine.MAX:
+            found = out[..., _HIGH]
+        case Combine.MEDIAN:
+            found = _medians(np.where(placed, values, np.nan), offsets)
+        case _:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = out[..., _SUM] / used
+    result: Floats = np.where(used > 0, found, np.nan)
+    return result
+
+
+def _medians(values: Floats, offsets: Ints) -> Floats:
+    """The middle value of each group, or the mean of the two in the middle."""
+    found = np.full((len(values), len(offsets) - 1), np.nan)
+    for g, (low, high) in enumerate(pairwise(offsets.tolist())):
+        for w, row in enumerate(values[:, low:high]):
+            known = np.sort(row[~np.isnan(row)])
+            if len(known):
+                middle = len(known) // 2
+                pair = known[middle - (len(known) % 2 == 0)], known[middle]
+                found[w, g] = pair[1] if len(known) % 2 else pair[0] + (pair[1] - pair[0]) / 2.0
+    return found
+
+
+def _weighted(values: Floats, weights: Floats) -> Floats:
+    """The mean of zones that have a value [w, z], each by its weight; nan where one lacks it."""
+    total, by = np.zeros(len(values)), np.zeros(len(values))
+    for zone in range(values.shape[1]):
+        known = ~np.isnan(values[:, zone])
+        total = np.where(known, total + values[:, zone] * weights[:, zone], total)
+        by = np.where(known, by + weights[:, zone], by)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(by > 0, total / by, np.nan)
+
+
+def _series(
+    join_as: Joining,
+    series: SeriesOf,
+    placed: NDArray[np.bool_],
+    weights: Floats,
+) -> SeriesOf:
+    """Place by place, what the groups' stations come to together."""
+    windows, _, width = series.values.shape
+    values = np.moveaxis(series.values, 2, 1).reshape(windows * width, -1)
+    here = np.repeat(placed, width, axis=0)
+    by = np.repeat(weights, width, axis=0)
+    found = combined(join_as, values, here, by)
+    found = np.moveaxis(found.reshape(windows, width, -1), 1, 2)
+    lengths = np.broadcast_to(series.lengths[:, :1], found.shape[:2])
+    return SeriesOf(np.ascontiguousarray(found), np.ascontiguousarray(lengths))
+
+
+def _sums(values: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:
+    return joined(values, np.zeros_like(values), placed, offsets)[..., _SUM]

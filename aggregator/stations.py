@@ -1,0 +1,244 @@
+"""What each station says of one input over windows: a number, or a series of numbers. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aggregator.compiler import ROUNDING
+from aggregator.kernels.levels import (
+    COUNT,
+    ENERGY_MEAN,
+    FIRST,
+    LAST,
+    MAX,
+    MEAN,
+    MIN,
+    TOTAL,
+    fold_level,
+    lowest_values,
+    round_all,
+)
+from aggregator.kernels.windows import fold_windows
+from aggregator.layers import Layer, Layers
+from aggregator.plan import Members, RulePlan, combines
+from aggregator.program import Floats, SeriesOf
+from aggregator.series_table import Ints
+from cityvitals.domain.coverage import least
+from cityvitals.domain.times import BUCKET_US
+from kpi_rules.model import Input, Rounding
+from kpi_rules.words import Combine, Statistic
+
+_STATISTICS: Final = {
+    Statistic.MEAN: MEAN,
+    Statistic.TOTAL: TOTAL,
+    Statistic.MIN: MIN,
+    Statistic.MAX: MAX,
+    Statistic.COUNT: COUNT,
+    Statistic.FIRST: FIRST,
+    Statistic.LAST: LAST,
+    Statistic.ENERGY_MEAN: ENERGY_MEAN,
+    Statistic.VALUES: COUNT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """An input's partials, as `kernels.windows.fold_windows` gives them.
+
+    Attributes:
+        whole: over its own windows [w, m, 4].
+        lowest: over its shortest ones [n, m, 4]; where it has no levels, the same array.
+    """
+
+    whole: Floats
+    lowest: Floats
+
+
+class Source(Protocol):
+    """Where buckets come from."""
+
+    def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:
+        """The folds of a plan's input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Buckets in memory.
+
+    Attributes:
+        cells: CELL records [series, slots].
+        at: row of `cells` by row of the shard.
+    """
+
+    cells: "NDArray[np.void]"
+    at: Ints
+
+    def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:
+        """The folds of a plan's input."""
+        members = plan.members[index]
+        whole = self.fold(members, layers.begins, layers.ends)
+        return Folds(whole, self.fold(members, *layers.lowest) if layers.levels else whole)
+
+    def fold(self, members: Members, begins: Ints, ends: Ints) -> Floats:
+        """Members' partials over windows [w, m, 4]."""
+        out = np.empty((len(begins), len(members.rows), 4))
+        rows = self.at[members.rows]
+        first, last = begins // BUCKET_US, ends // BUCKET_US
+        fold_windows(self.cells, rows, members.since, members.until, first, last, out)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the members of one input say over windows [w, m].
+
+    Attributes:
+        values: numbers [w, m], nan where a member takes no part; or series [w, m, n].
+        share: how much of its own window each covers, of what has passed.
+        placed: whether it stands there at all during the window.
+        observed, flagged: how many readings, and how many of them with a flag.
+        spoken: whether any station of the city has said anything for the window [w].
+    """
+
+    values: Floats | SeriesOf
+    share: Floats
+    placed: NDArray[np.bool_]
+    observed: Floats
+    flagged: Floats
+    spoken: NDArray[np.bool_]
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Which members take part."""
+        given = self.values.values if isinstance(self.values, SeriesOf) else self.values[..., None]
+        found: NDArray[np.bool_] = (~np.isnan(given)).max(axis=-1, initial=False)
+        return found
+
+
+def said(
+    plan: RulePlan, index: int, layers: Layers, folds: Folds, judged: Ints, until: Ints
+) -> Said:
+    """What an input comes to at each member.
+
+    Args:
+        plan: the rule in its city.
+        index: of the input.
+        layers: its windows.
+        folds: its partials.
+        judged: microseconds of its own windows against which coverage counts [w, g].
+        until: up to when windows count as begun, per group [g].
+    """
+    members = plan.members[index]
+    group = members.group
+    covered = folds.whole[..., 1]
+    passed = judged[:, group]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(passed > 0, np.minimum(1.0, covered / passed), 0.0)
+    values = _values(plan, index, layers, folds, until[group])
+    city = slice(members.offsets[0], members.offsets[1])
+    return Said(
+        values=values,
+        share=share,
+        placed=placed(members, layers.begins, layers.ends),
+        observed=folds.whole[..., 2],
+        flagged=folds.whole[..., 3],
+        spoken=np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0),
+    )
+
+
+def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
+    """Whether each member stands in its group at all during each window [w, m]."""
+    first, last = begins // BUCKET_US, ends // BUCKET_US
+    found: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
+        members.until[None, :] > first[:, None]
+    )
+    return found
+
+
+def _values(
+    plan: RulePlan, index: int, layers: Layers, folds: Folds, until: Ints
+) -> Floats | SeriesOf:
+    one = plan.rule.inputs[index]
+    begins, ends = layers.lowest
+    due = np.maximum(np.minimum(ends[:, None], until[None, :]) - begins[:, None], 0)
+    lowest = one.levels[0] if one.levels else one
+    stations = len(plan.members[index].rows)
+    values = np.empty((len(begins), stations))
+    minimum = np.full(stations, least(lowest.min_coverage))
+    if not one.levels:  # a sum takes in every station, however little of it there is
+        how = combines(plan.rule, one, len(plan.groups))
+        summed = np.array([each is Combine.SUM for each in how], np.bool_)
+        minimum[summed[plan.members[index].group]] = 0.0
+    mean = lowest.statistic is Statistic.MEAN
+    lowest_values(folds.lowest, due, minimum, mean, values)
+    values = _seen(one, plan.scales[index], values)
+    if not one.levels:
+        return rounded(values, one.rounding)
+    values = rounded(values, one.levels[0].rounding)
+    for shorter, level in zip(layers.levels, one.levels[1:], strict=False):
+        values = _fold(values, shorter, until, level.min_coverage, level.min_count, level.statistic)
+        values = rounded(values, level.rounding)
+    top = layers.levels[-1]
+    found = _fold(values, top, until, one.min_coverage, one.min_count, one.statistic)
+    if one.statistic is not Statistic.VALUES:
+        return rounded(found, one.rounding)
+    series = gather(rounded(values, one.rounding), top)
+    return SeriesOf(np.where(np.isnan(found)[..., None], np.nan, series.values), series.lengths)
+
+
+def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
+    """Values as the expression wants to see them: not below the floor, in its unit."""
+    if one.floor is not None:
+        values = np.where(values < one.floor, one.floor, values)  # nan stays nan
+    return values * scale[None, :]
+
+
+def rounded(values: Floats, rounding: Rounding | None) -> Floats:
+    """Numbers rounded as `kpi_rules.rounding` does."""
+    if rounding is None:
+        return values
+    power = 10.0 ** abs(rounding.digits)
+    out = np.empty_like(values)
+    round_all(values.reshape(-1), ROUNDING[rounding.mode], rounding.digits, power, out.reshape(-1))
+    return out
+
+
+def _fold(
+    values: Floats,
+    shorter: Layer,
+    until: Ints,
+    minimum: float,
+    count: int,
+    statistic: Statistic,
+) -> Floats:
+    """Fold values of shorter windows over longer ones."""
+    due = np.searchsorted(shorter.begins, until).astype(np.int64)
+    out = np.empty((len(shorter.first), values.shape[1]))
+    fold_level(
+        values,
+        shorter.first,
+        shorter.last,
+        due,
+        least(minimum),
+        count,
+        _STATISTICS[statistic],
+        out,
+    )
+    return out
+
+
+def gather(values: Floats, layer: Layer) -> SeriesOf:
+    """Of values of shorter windows [n, m], those that each longer one holds [w, m, places]."""
+    lengths = layer.last - layer.first
+    width = int(lengths.max(initial=0))
+    at = layer.first[:, None] + np.arange(width)[None, :]
+    inside = at < layer.last[:, None]
+    taken = values[np.minimum(at, max(len(values) - 1, 0))]  # [w, places, m]
+    series = np.where(inside[..., None], taken, np.nan)
+    shape = (len(lengths), values.shape[1])
+    return SeriesOf(
+        np.ascontiguousarray(np.moveaxis(series, 1, 2)),
+        np.ascontiguousarray(np.broadcast_to(lengths[:, None], shape)),
+    )
