@@ -88,7 +88,7 @@ async def found(where: Town, rule: str, begin: str, zone: str = "north") -> Any:
     """The newest revision of one window."""
     row = await where.pool.fetchrow(
         "select value, numerator, reason from indicator where rule = $1 and zone = $2 "
-        f"and window_begin = '{begin}' order by revision desc limit 1",
+        "and window_begin = $3::text::timestamptz order by revision desc limit 1",
         rule,
         zone,
         begin,
