@@ -257,7 +257,7 @@ class Rule:
     rounding: Rounding | None = None
     constants: tuple[Constant, ...] = ()
     parts: tuple[Part, ...] = ()
-    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
+    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     valid_from: date | None = None
     valid_to: date | None = None
     dimension: str = ""
