@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -40,7 +41,7 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
             pool = await _connect(stack, settings, stop, health)
             if pool is None:
                 return
-            rules = await _open_rulebook(pool, loaded, health, metrics)
+            rules = await open_rulebook(pool, loaded, settings.aggregator.only, health, metrics)
             owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
             structlog.get_logger().info("aggregating", rules=len(rules), owner=owner)
             loop = Loop(pool, settings, rules, owner, health, metrics, _now_us)
@@ -73,13 +74,24 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-async def _open_rulebook(
-    pool: Pool, loaded: Loaded, health: Health, metrics: Metrics
+async def open_rulebook(
+    pool: Pool, loaded: Loaded, only: Sequence[str], health: Health, metrics: Metrics
 ) -> tuple[Rule, ...]:
-    """The rules in force, their revisions stored; what is wrong or not run is named."""
+    """The rules in force, their revisions stored; what is wrong or not run is named.
+
+    Args:
+        pool: of the database that remembers them.
+        loaded: what the files say.
+        only: ids of the rules that are wanted, with * and ?; empty for all.
+        health: is told what is wrong.
+        metrics: are told how many there are.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
     async with acquired(pool) as connection:
         stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
-        book = settle(loaded, stored)
+        book = settle(loaded, stored, only)
         await derived.remember_rules(
             connection,
             [(one.id, one.revision, one.digest, one.body(), one.definition) for one in book.rules],

@@ -130,6 +130,7 @@ class AggregatorSettings(_Section):
     silent_after_seconds: Seconds = 900.0
     keep_changes: int = Field(default=100_000, ge=1000)
     rules: Path | None = None
+    only: tuple[str, ...] = ()
 
 
 class ApiSettings(_Section):

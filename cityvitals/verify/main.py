@@ -57,7 +57,7 @@ async def _run(settings: Settings, city: str | None, *, settled: bool) -> Findin
         await _drift(pool)
         async with acquired(pool) as connection:
             stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
-    book = settle(load_all(settings.aggregator.rules), stored)
+    book = settle(load_all(settings.aggregator.rules), stored, settings.aggregator.only)
     for complaint in book.complaints:
         sys.stderr.write(f"verify: {complaint}\n")
     return await verify(settings.database, book.rules, city, settled=settled)

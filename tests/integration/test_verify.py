@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cityvitals.settings import DatabaseSettings, Settings
+from cityvitals.settings import AggregatorSettings, DatabaseSettings, Settings
 from cityvitals.verify.main import CANNOT, CLEAN, DIFFERENT, run
 from kpi_rules.load import load_all
 from tests.integration.verify_city import CITY, execute, plant
@@ -26,7 +26,9 @@ def _two_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def planted(database: DatabaseSettings) -> Settings:
     asyncio.run(plant(database.dsn.get_secret_value()))
-    return Settings(database=database)
+    # Of the rules that these readings could feed, those that there are values of.
+    rules = AggregatorSettings(only=("air.pm2_5.hour", "air.pm2_5.day"))
+    return Settings(database=database, aggregator=rules)
 
 
 def spoil(settings: Settings, *statements: str) -> None:
