@@ -10,7 +10,7 @@ import structlog
 
 from aggregator.metrics import Metrics
 from aggregator.worker import ShardWorker
-from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreUnavailable
+from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
 from cityvitals.store import shards, tail
 from cityvitals.store.listen import listening
@@ -68,7 +68,7 @@ class Loop:
             except* (StoreUnavailable, StoreConflict) as group:
                 reason = str(group.exceptions[0])
                 self._health.set_ready("store", ok=False, reason=reason)
-                self._log.warning("the store is away; trying again", reason=reason, wait_s=wait)
+                self._log.warning(_named(group), reason=reason, wait_s=wait)
                 self._forget()
                 await pause(stop, wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
                 wait = min(_LONGEST_WAIT, wait * 2)
@@ -92,7 +92,7 @@ class Loop:
 
     async def _session(self, stop: asyncio.Event) -> None:
         """Work while the store answers."""
-        application = "cityvitals aggregate"
+        application = "cityvitals aggregate listener"
         database = self._settings.database
         over = asyncio.Event()
         async with listening(database, application, tail.WAKE_CHANNEL, self._heard):
@@ -204,6 +204,16 @@ class Loop:
         """Memory may be ahead of the store: begin again from there."""
         self._claims.clear()
         self._workers.clear()
+
+
+def _named(group: BaseExceptionGroup[CityVitalsError]) -> str:
+    match group.exceptions[0]:
+        case StoreTimeout():
+            return "a query took too long; trying again"
+        case StoreConflict():
+            return "another transaction was in the way; trying again"
+        case _:
+            return "the store is away; trying again"
 
 
 async def pause(over: asyncio.Event, seconds: float) -> None:

@@ -56,7 +56,7 @@ def create_app(
     """
     health = health or Health("database")
     metrics = ApiMetrics(registry or CollectorRegistry())
-    database = Database(settings.database, health)
+    database = Database(settings.database, health, settings.api.statement_timeout_seconds)
     rules = RuleBook()
     latest = LatestCache(database, rules)
     live = Live(settings.database, database, latest, settings.api.stream_queue, timing or Timing())
@@ -109,7 +109,7 @@ def _add_rest(app: FastAPI, routes: Routes, ledger: LedgerRoute, history_limit: 
             path,
             handler,
             response_model=model,
-            responses=documentation.problems(*missing, 422, 503),
+            responses=documentation.problems(*missing, 422, 503, 504),
             openapi_extra=documentation.parameters(path, query),
         )
 

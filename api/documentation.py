@@ -19,6 +19,7 @@ _MEANINGS: Final = {
     404: "No such city, zone or rule; `detail` says which.",
     422: "A query parameter is unknown or unreadable; `errors` says which, and what was expected.",
     503: "The database is away, and why; come again.",
+    504: "The question took longer than one may; `detail` says what to do.",
 }
 _CITY: Final = {
     "name": "city",

@@ -236,6 +236,16 @@ PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
         "detail": "the database is away: reaching the database: ConnectionRefusedError",
         "instance": "/v1/cities",
     },
+    504: {
+        "type": "urn:cityvitals:problem:gateway-timeout",
+        "title": "Gateway Timeout",
+        "status": 504,
+        "detail": "reading the history of air.pm2_5.hour in beijing: the database ended the query: "
+        "canceling statement due to statement timeout: ask for less at once (a shorter stretch by "
+        "`from` and `to`, a lower `limit`), or have the operator raise "
+        "CITYVITALS_API__STATEMENT_TIMEOUT_SECONDS",
+        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
+    },
 }
 STREAM_EXAMPLE: Final = (
     "retry: 2000\n\n"

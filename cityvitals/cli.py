@@ -95,9 +95,12 @@ def migrate() -> None:
 
 async def _migrate(settings: Settings) -> list[str]:
     from cityvitals.store.migrate import migrate as apply  # noqa: PLC0415
-    from cityvitals.store.pool import open_pool  # noqa: PLC0415
+    from cityvitals.store.pool import ENDLESS, open_pool  # noqa: PLC0415
 
-    async with open_pool(settings.database, "cityvitals migrate") as pool, pool.acquire() as one:
+    async with (
+        open_pool(settings.database, "cityvitals migrate", ENDLESS) as pool,
+        pool.acquire() as one,
+    ):
         return [f"{found.version:04d} {found.name}" for found in await apply(one)]
 
 

@@ -13,6 +13,10 @@ class StoreUnavailable(CityVitalsError):
     """The database cannot be reached or is restarting: wait and try again."""
 
 
+class StoreTimeout(StoreUnavailable):
+    """The database ended a query that took too long: try again, ask for less, or allow more."""
+
+
 class StoreConflict(CityVitalsError):
     """Another transaction got in the way (unique key, deadlock): do the transaction again."""
 

@@ -22,7 +22,7 @@ from cityvitals.store.dead_letters import letter_hash, letter_keys
 from cityvitals.store.lanes import take_lane
 from cityvitals.store.letter_box import Row, Wanted, pages_by_arrival, read_messages
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Pool, open_pool, require_durable
+from cityvitals.store.pool import Pool, application, open_pool, require_durable
 from cityvitals.store.writer import ReadingWriter
 from cityvitals.wire import topic as topics
 from ingest.arrival import Arrival
@@ -92,7 +92,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool = False) -
         StoreUnavailable: the server is away.
     """
     done = Replayed()
-    async with open_pool(settings.database, "cityvitals replay") as pool:
+    async with open_pool(settings.database, application("replay")) as pool:
         runner = None if dry_run else await _runner(pool, settings.ingest)
         async for letters in pages_by_arrival(pool, wanted):
             messages = await _messages(pool, letters, done)

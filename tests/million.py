@@ -17,7 +17,7 @@ from cityvitals.domain.times import BUCKET_US, US, from_us, to_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.copy import copy_in
 from cityvitals.store.layouts import READINGS, ROLLUPS
-from cityvitals.store.partitions import create_partition
+from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Pool, open_pool
 from tests.million_rows import (
     change_rows,
@@ -40,7 +40,8 @@ LONG_SERIES: Final = 80
 LONG: Final = 5_000
 """Readings of each of these before the last hour: one in fifty minutes."""
 LONG_STEP_US: Final = 3000 * US
-MONTHS: Final = ((2026, 6), (2026, 7), (2026, 8), (2026, 9), (2026, 10), (2026, 11))
+MONTHS: Final = 6
+"""Partitions that the half year lies in."""
 LOG_LANES: Final = ("ingest-0", "ingest-1")
 GATEWAYS: Final = 1_000
 RULES: Final = ("air.pm2_5.hour", "air.no2.hour", "air.o3.hour")
@@ -150,9 +151,8 @@ async def fill(pool: Pool, readings: Records) -> None:
     model = _MODEL.replace("SHARD", str(SHARD)).replace("RULES", f"array[{names}]")
     async with pool.acquire() as connection:
         await connection.execute(model)
-        for month in MONTHS:
-            for table in ("reading", "rollup", "indicator"):
-                await create_partition(connection, table, month)
+        for table in ("reading", "rollup", "indicator"):
+            await Partitions(pool, table).ensure(readings["t"])
         await copy_in(connection, READINGS, readings)
         await copy_in(connection, ROLLUPS, rollups_of(readings))
         for table, columns, rows in _bulk():

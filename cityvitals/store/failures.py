@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cityvitals.errors import StoreConflict, StoreUnavailable
+from cityvitals.errors import StoreConflict, StoreTimeout, StoreUnavailable
 
 _CONFLICTS = (
     asyncpg.UniqueViolationError,
@@ -31,11 +31,14 @@ def translated(doing: str) -> Iterator[None]:
 
     Raises:
         StoreConflict: another transaction was in the way; doing it again can succeed.
+        StoreTimeout: the server ended a query, for it took longer than may be.
         StoreUnavailable: the server is away, restarting, full or read-only; wait and try again.
     """
     try:
         yield
     except _CONFLICTS as error:
         raise StoreConflict(f"{doing}: {error}") from error
+    except asyncpg.QueryCanceledError as error:
+        raise StoreTimeout(f"{doing}: the database ended the query: {error}") from error
     except _AWAY as error:
         raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error

@@ -9,7 +9,7 @@ from cityvitals.errors import CityVitalsError, NotFound
 from cityvitals.settings import DatabaseSettings, Settings
 from cityvitals.store.audit import Audit, AuditCity, open_audit
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Pool, open_pool
+from cityvitals.store.pool import ENDLESS, Pool, application, open_pool
 from cityvitals.verify import books
 from cityvitals.verify.city import verify_city
 from cityvitals.verify.report import Findings
@@ -19,9 +19,6 @@ from kpi_rules.model import Rule
 CLEAN: Final = 0
 DIFFERENT: Final = 1
 CANNOT: Final = 2
-
-_PATIENCE_S: Final = 3600.0
-"""A single read may take that long: verify reads all there is."""
 
 
 def run(
@@ -59,8 +56,7 @@ async def verify(
         UnfitServer: the schema is not this build's.
         NotFound: there is no such city.
     """
-    patient = database.model_copy(update={"command_timeout_seconds": _PATIENCE_S})
-    async with open_pool(patient, "cityvitals-verify") as pool:
+    async with open_pool(database, application("verify"), ENDLESS) as pool:
         await _require_current(pool)
         async with open_audit(pool) as audit:
             return await _verify(audit, rules, city, settled=settled)

@@ -75,7 +75,6 @@ def _changes(rows: Records) -> tuple[Any, ...]:
 
 
 _ANY: Final = (None,) * 8
-_MONTHS: Final = len(MONTHS)
 
 ASKED: Final = {
     "the latest values of a city": Asked(
@@ -111,7 +110,7 @@ ASKED: Final = {
         "derived",
         "rollup_range",
         lambda _: (list(range(1, SERIES + 1)),),
-        Bound(rows=2 * SERIES + 100, buffers=20 * SERIES, touched=_MONTHS),
+        Bound(rows=2 * SERIES + 100, buffers=20 * SERIES, touched=MONTHS),
     ),
     "the newest revision of windows": Asked(
         "derived",
@@ -180,7 +179,7 @@ ASKED: Final = {
         "writer",
         "current",
         lambda m: _keys(_spread(m)),
-        Bound(rows=100, buffers=50 * 5, touched=_MONTHS),
+        Bound(rows=100, buffers=50 * 5, touched=MONTHS),
     ),
     "changing what came just now": Asked(
         "writer",
