@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.worker import ShardWorker
 from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
@@ -28,7 +29,7 @@ class Loop:
     """Owns shards and drives their workers; after a failure it starts again from the store.
 
     Args:
-        pool: at least three connections: cycles, leases, partitions.
+        pool: at least four connections: cycles, leases, partitions, dropping.
         settings: when to do what.
         rules: what to derive.
         owner: unlike any other process's name.
@@ -100,6 +101,9 @@ class Loop:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_leases(over), name="leases")
                 group.create_task(self._work(stop, over), name="cycles")
+                group.create_task(
+                    keep_dropping(self._pool, self._settings.retention, over), name="dropping"
+                )
 
     def _heard(self, _payload: str) -> None:
         self._wake.set()
@@ -162,7 +166,9 @@ class Loop:
         if claim is None:
             return None
         if number not in self._workers:
-            worker = ShardWorker(self._pool, claim, self._rules, self._settings.aggregator)
+            worker = ShardWorker(
+                self._pool, claim, self._rules, self._settings.aggregator, self._settings.retention
+            )
             await worker.load(connection, self._clock())
             self._workers[number] = worker
         return self._workers[number]

@@ -21,6 +21,14 @@ class StoreConflict(CityVitalsError):
     """Another transaction got in the way (unique key, deadlock): do the transaction again."""
 
 
+class SealRisen(CityVitalsError):
+    """A batch holds readings before a seal that was raised since it was screened: screen again."""
+
+
+class NoPartition(StoreConflict):
+    """A partition that was there is gone: make it again, and do the transaction again."""
+
+
 class Fenced(CityVitalsError):
     """Another process owns this lane or shard now: stop writing, start again from the store."""
 

@@ -144,6 +144,13 @@ class ApiSettings(_Section):
     statement_timeout_seconds: float = Field(default=10.0, ge=0)
 
 
+class RetentionSettings(_Section):
+    """How long raw readings of live cities are kept; rollups and indicators stay for ever."""
+
+    days: int | None = Field(default=None, ge=1, le=36_500)
+    check_seconds: Seconds = 60.0
+
+
 class LogSettings(_Section):
     """How logs look."""
 
@@ -168,6 +175,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     api: ApiSettings = ApiSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

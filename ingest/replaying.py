@@ -15,7 +15,7 @@ import numpy as np
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.outcome import Outcome, Reason
 from cityvitals.domain.times import to_us
-from cityvitals.errors import BadTopic
+from cityvitals.errors import BadTopic, SealRisen
 from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Batch
 from cityvitals.store.dead_letters import letter_hash, letter_keys
@@ -112,6 +112,13 @@ class _Runner:
         """Commit the letters of some messages, and their removal with them."""
         if self.routes.is_full:
             self.routes.clear()
+        try:
+            await self._take(messages, done)
+        except SealRisen:
+            self.routes.clear()
+            await self._take(messages, done)
+
+    async def _take(self, messages: Sequence[_Message], done: Replayed) -> None:
         parts = list(_parts(messages, self.settings.payload_bytes))
         tried = _indices(messages, parts)
         await self.resolver.resolve(parts)

@@ -45,10 +45,15 @@ select observed_at, received_at, value, rev, series_id, flags
 from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: extents
--- The oldest and the newest reading of every series of some.
+-- The oldest and the newest reading of every series of some, with what is kept of those that are gone.
 select series_id, (extract(epoch from min(observed_at)) * 1000000)::bigint as first_us,
        (extract(epoch from max(observed_at)) * 1000000)::bigint as last_us
-from reading where series_id = any($1::integer[]) group by series_id
+from (
+    select series_id, observed_at from reading where series_id = any($1::integer[])
+    union all
+    select series_id, observed_at from seal_neighbour where series_id = any($1::integer[])
+) known
+group by series_id
 
 -- name: newest
 -- The newest revision of each of some windows: looked up one by one, however many others there are.

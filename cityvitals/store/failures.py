@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cityvitals.errors import StoreConflict, StoreTimeout, StoreUnavailable
+from cityvitals.errors import NoPartition, StoreConflict, StoreTimeout, StoreUnavailable
 
 _CONFLICTS = (
     asyncpg.UniqueViolationError,
@@ -38,6 +38,10 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except _CONFLICTS as error:
         raise StoreConflict(f"{doing}: {error}") from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name is not None:
+            raise
+        raise NoPartition(f"{doing}: {error}") from error
     except asyncpg.QueryCanceledError as error:
         raise StoreTimeout(f"{doing}: the database ended the query: {error}") from error
     except _AWAY as error:

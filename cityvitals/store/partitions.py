@@ -67,6 +67,11 @@ class Partitions:
         ):
             await self._create(span)
 
+    def forget(self) -> None:
+        """One of them may be gone: look again."""
+        self._known.clear()
+        self._in_months.clear()
+
     async def _create(self, span: Span) -> None:
         if span in self._known:
             return
