@@ -36,9 +36,11 @@ async def _status(settings: Settings) -> "tuple[list[CityStatus], list[Partition
     from cityvitals.store.raw_drop import list_partitions  # noqa: PLC0415
     from cityvitals.store.retention import read_status  # noqa: PLC0415
 
-    async with open_pool(settings.database, application("retention"), ENDLESS) as pool:
-        async with pool.acquire() as connection:
-            return await read_status(connection), await list_partitions(connection)
+    async with (
+        open_pool(settings.database, application("retention"), ENDLESS) as pool,
+        pool.acquire() as one,
+    ):
+        return await read_status(one), await list_partitions(one)
 
 
 def _json(cities: "list[CityStatus]", partitions: "list[Partition]") -> str:

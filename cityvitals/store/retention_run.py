@@ -1,4 +1,4 @@
-"""Retention by hand: what the aggregator does by itself, but for what only a shard's owner can tell."""
+"""Retention by hand: what the aggregator does by itself, but for what only its memory can tell."""
 
 from dataclasses import dataclass, field
 
