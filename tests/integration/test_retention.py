@@ -45,6 +45,7 @@ ACROSS: Final = [
     *samples("b", EDGE - 2 * HOUR, EDGE + 3 * HOUR + 1, HOUR),
     # Half hours that begin before the edge and end behind it.
     *samples("e", EDGE - 2 * HOUR - 15 * MINUTE, EDGE + 3 * HOUR, 30 * MINUTE),
+    Row("e", EDGE - 20 * MINUTE, 8.0),
     # A meter that fell silent long before: its last buckets are in memory alone.
     *samples("w", EDGE - 5 * HOUR, EDGE - 4 * HOUR, 20 * MINUTE),
 ]
@@ -117,6 +118,7 @@ def test_what_is_above_the_seal_stays_as_it_was(database: DatabaseSettings, rows
                 ("c", -2),
                 ("b", -60),
                 ("e", -15),
+                ("e", -20),
                 ("w", -260),
             }
             if rows == "dropped":
@@ -223,6 +225,34 @@ def test_nothing_goes_while_something_is_still_to_come(database: DatabaseSetting
             await where.write(samples("w", EDGE + HOUR, EDGE + 2 * HOUR, 20 * MINUTE))
             await pass_time(where)
             assert await seals(where) == (EDGE_AT, EDGE_AT)
+
+    asyncio.run(main())
+
+
+def test_nothing_goes_before_the_log_is_taken(database: DatabaseSettings) -> None:
+    """What was committed before the seal rose is recomputed from readings that are still there."""
+
+    async def main() -> None:
+        async with town(database, clock=Clock.LIVE, cycle_readings=1) as where:
+            where.keeping = KEEPING
+            where.now_us = NOON + EDGE + 3 * HOUR
+            await where.write(sorted(ACROSS, key=lambda row: row.after))
+            await where.run()
+            for minute in range(20):  # an entry each, of which a cycle takes one
+                await where.write([Row("a", EDGE - 2 * HOUR + minute * MINUTE, 7.0)])
+            heads = await where.heads()
+            where.now_us = NOON + EDGE + 30 * HOUR
+            while not await has_let_go(where):
+                where.now_us += 2 * SECOND
+                await where.cycle()
+            cursors = await where.pool.fetchval("select cursors from shard where shard = $1", SHARD)
+            assert all(cursors[lane] >= seq for lane, seq in heads.items())
+            await where.settle()
+            found = await where.verify()
+            assert found.clean, found.as_text()
+
+    async def has_let_go(where: Town) -> bool:
+        return (await seals(where))[1] == EDGE_AT
 
     asyncio.run(main())
 
