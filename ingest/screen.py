@@ -198,7 +198,7 @@ def _reasons(found: _Found, routes: Routes, future_us: int) -> NDArray[np.int8]:
     sealed = np.array(routes.sealed, np.int64)[found.sender]
     t = readings["t"]
     reasons = np.zeros(len(readings), np.int8)
-    reasons[t < sealed] = _code(Reason.SEALED)
+    reasons[live & (t < sealed)] = _code(Reason.SEALED)
     reasons[live & (found.ends > readings["received"] + future_us)] = _code(Reason.FUTURE)
     reasons[t >= LATEST_TAKEN_US] = _code(Reason.FUTURE)
     reasons[t < EARLIEST_TAKEN_US] = _code(Reason.NO_TIME)

@@ -39,14 +39,17 @@ returning id
 with mine as (
     select series, back * interval '1 microsecond' as back
     from unnest($2::integer[], $3::bigint[]) as m (series, back)
+), newest as materialized (
+    -- One stretch of the key, read once, whatever the planner thinks of the join.
+    select series_id, observed_at, value, rev, flags
+    from reading
+    where observed_at >= $1::timestamptz - $4::bigint * interval '1 microsecond'
+      and observed_at >= $5 and observed_at < $1
 ), near as (
-    select r.series_id, r.observed_at, r.value, r.rev, r.flags
-    from reading r join mine m on m.series = r.series_id
-    where r.observed_at >= $1::timestamptz - $4::bigint * interval '1 microsecond'
-      and r.observed_at >= $1::timestamptz - m.back
-      and r.observed_at >= $5 and r.observed_at < $1
+    select n.* from newest n join mine m on m.series = n.series_id
+    where n.observed_at >= $1::timestamptz - m.back
 ), last as (
-    select r.series_id, r.observed_at, r.value, r.rev, r.flags
+    select r.*
     from mine m
     cross join lateral (
         select timestamptz 'epoch' + u.last_t * interval '1 microsecond' as t
@@ -56,8 +59,12 @@ with mine as (
         order by u.bucket_begin desc
         limit 1
     ) l
-    join reading r on r.series_id = m.series and r.observed_at = l.t
-    where r.observed_at >= $5
+    cross join lateral (
+        select series_id, observed_at, value, rev, flags
+        from reading
+        where observed_at = l.t and series_id = m.series and observed_at >= $5
+        limit 1
+    ) r
 ), known as (
     select * from near
     union select * from last

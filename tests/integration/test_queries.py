@@ -5,6 +5,7 @@ without its parameters, which must not be worse. Bounds are about twice what is 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from cityvitals.domain.arrays import Records
+from cityvitals.domain.names import EXCLUDING_FLAGS
 from cityvitals.domain.times import BUCKET_US, US, from_us
 from cityvitals.store.sql import queries
 from cityvitals.store.views import EARLIEST, LATEST
@@ -35,6 +37,7 @@ _BUCKET: Final = END_US - 2 * BUCKET_US
 """A bucket of the busy hour."""
 _HOLD_US: Final = 90 * US
 _LOAD_S: Final = 25.0
+"""Of a machine that is ours; 6 s on two quiet cores."""
 
 
 class Asked(NamedTuple):
@@ -187,6 +190,26 @@ ASKED: Final = {
         lambda m: _changes(m.readings[-1000:]),
         Bound(rows=2_000, buffers=20_000),
     ),
+    "what the seal keeps of ten thousand series": Asked(
+        "retention",
+        "keep_neighbours",
+        lambda _: (
+            from_us(_BUCKET),
+            list(range(1, SERIES + 1)),
+            [_HOLD_US] * SERIES,
+            _HOLD_US,
+            EARLIEST,
+            EXCLUDING_FLAGS,
+        ),
+        # Of the last hold all that was said; of each series one rollup, and one reading by its key.
+        Bound(rows=60_000, buffers=25 * SERIES, touched=6, planned=20),
+    ),
+    "what was kept of a dirty bucket's readings": Asked(
+        "retention",
+        "neighbours",
+        lambda _: ([5], from_us(_BUCKET - _HOLD_US), from_us(_BUCKET)),
+        Bound(rows=2, buffers=10),
+    ),
     "the changes after a number": Asked(
         "views", "changes", lambda _: (CITY, 99_000, 500), Bound(rows=600, buffers=50, touched=2)
     ),
@@ -214,7 +237,8 @@ def _costs(million: Million, asked: Asked) -> list[Cost]:
 def test_the_set_is_a_million_readings_and_soon_there(million: Million) -> None:
     assert len(million.readings) == 1_000_000
     assert len(np.unique(million.readings["t"])) > 999_000  # jittered: hardly any share a stamp
-    assert million.load_s < _LOAD_S
+    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert million.load_s < _LOAD_S * share
 
 
 @pytest.mark.parametrize("what", ASKED)
