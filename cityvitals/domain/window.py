@@ -18,7 +18,7 @@ clock shows, and days, months or years for those of dates.
 Standard time is what the tz database calls so: in Ireland and Morocco that is the summer's clock.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -89,7 +89,7 @@ def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> In
 
 @lru_cache(maxsize=64)
 def spans(
-    length: str, clock: str, time_zone: str, lo_us: int, hi_us: int
+    length: str, clock: str, time_zone: str, lo_us: int, hi_us: int, step: str = ""
 ) -> tuple[Instants, Instants]:
     """Begins and ends of the windows that hold any instant of [lo, hi], ascending; read-only.
 
@@ -99,13 +99,16 @@ def spans(
         time_zone: as in `edges`.
         lo_us: as in `edges`.
         hi_us: as in `edges`.
+        step: with what running hours end, "hour" unless said: "quarter_hour", "hour" or "day".
 
     Raises:
-        ValueError: if length, clock or order is unknown or wrong.
+        ValueError: if length, clock, step or order is unknown or wrong.
         ZoneInfoNotFoundError: if nobody knows the time zone.
     """
+    if step and length not in _RUNNING and step != _RUNNING_DATES.get(length, (length,))[0]:
+        raise ValueError(f"no windows of {length!r} with each {step!r}")
     if length in _RUNNING:
-        ends = edges("hour", clock, time_zone, lo_us, hi_us + _RUNNING[length])
+        ends = edges(step or "hour", clock, time_zone, lo_us, hi_us + _RUNNING[length])
         begins = ends - _RUNNING[length]
     elif length in _RUNNING_DATES:
         step, count, most_us = _RUNNING_DATES[length]
@@ -118,6 +121,47 @@ def spans(
     begins, ends = begins[held], ends[held]
     begins.flags.writeable = ends.flags.writeable = False
     return begins, ends
+
+
+def day_begin(day: date, clock: str, time_zone: str) -> int:
+    """When a date begins on a clock, microseconds since 1970 UTC.
+
+    Raises:
+        ZoneInfoNotFoundError: if nobody knows the time zone.
+    """
+    noon = to_us(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+    if clock != "utc":  # an offset of an hour more or less is noon of the same date, too
+        begins, offsets = offset_changes(time_zone, clock, noon - DAY_US, noon + DAY_US)
+        noon -= int(offsets[np.searchsorted(begins, noon, side="right") - 1])
+    return int(edges("day", clock, time_zone, noon, noon)[0])
+
+
+def longest_us(length: str) -> int:
+    """No window of a length is longer, microseconds.
+
+    Raises:
+        ValueError: if the length is unknown.
+    """
+    if length not in LENGTHS:
+        raise ValueError(f"no windows of {length!r}")
+    if length in _RUNNING_DATES:
+        return _RUNNING_DATES[length][2]
+    # A date that was lived twice is a window of 48 hours.
+    return (_STEP | _LONGEST | _RUNNING | {"day": 2 * DAY_US})[length]
+
+
+def overlap_us(length: str, step: str = "") -> int:
+    """How far a window of a length reaches into the next one at most: 0 but for running ones.
+
+    Raises:
+        ValueError: if length or step is unknown.
+    """
+    if length in _RUNNING:
+        return _RUNNING[length] - _STEP[step or "hour"]
+    if length in _RUNNING_DATES:
+        shortest = {"day": DAY_US, "month": 28 * DAY_US, "year": 365 * DAY_US}
+        return longest_us(length) - shortest[_RUNNING_DATES[length][0]]
+    return 0
 
 
 def _long(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> Instants:

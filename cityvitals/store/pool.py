@@ -35,6 +35,13 @@ _LONGEST_NAME: Final = 63
 _CLIENT_MARGIN_S: Final = 5.0
 """The server ends a query itself, and says so, before we stop waiting for its answer."""
 _UNHURRIED_S: Final = 86_400.0
+_DEAD_PEER = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""The server lets go, within half a minute, of what a machine held that lost its power or network:
+its own two hours would keep the next worker waiting for a batch's locks."""
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -134,6 +141,7 @@ async def open_pool(
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": "60s",
                     **(patience.server_settings if patience else {}),
+                    **_DEAD_PEER,
                 },
                 init=_prepare,
                 reset=renewal.check,

@@ -1,6 +1,6 @@
 """Window edges against the tz database itself, instant by instant."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityvitals.domain.times import BUCKET_US, US, from_us, iso, to_us
-from cityvitals.domain.window import DAY_US, HOUR_US, edges, spans
+from cityvitals.domain.window import (
+    DAY_US,
+    HOUR_US,
+    day_begin,
+    edges,
+    longest_us,
+    overlap_us,
+    spans,
+)
+from cityvitals.domain.window import LENGTHS as LENGTHS_OF
 
 ZONES = [
     "UTC",
@@ -268,3 +277,33 @@ def test_lengths_that_do_not_exist_are_refused() -> None:
             edges(length, "utc", "", 0, 1)
     with pytest.raises(ValueError, match="week"):
         spans("week", "utc", "", 0, 1)
+
+
+@given(st.sampled_from(sorted(LENGTHS_OF)), CLOCKS, st.sampled_from(ZONES), INSTANTS)
+def test_no_window_is_longer_nor_reaches_further_than_said(
+    length: str, clock: str, zone: str, at: int
+) -> None:
+    begins, ends = spans(length, clock, zone, at, at + 2 * DAY_US)
+    assert (ends - begins).max() <= longest_us(length)
+    if len(begins) > 1:
+        assert (ends[:-1] - begins[1:]).max() <= overlap_us(length)
+
+
+def test_running_hours_may_end_with_every_quarter_or_day() -> None:
+    at = us(2026, 3, 1, 12)
+    _, ends = spans("running_3h", "utc", "", at, at, "quarter_hour")
+    assert len(ends) == 12
+    begins, _ = spans("running_24h", "utc", "", at, at, "day")
+    assert [iso(int(one)) for one in begins] == ["2026-03-01T00:00:00Z"]
+    assert overlap_us("running_24h", "day") == 0
+    with pytest.raises(ValueError, match="each 'hour'"):
+        spans("day", "utc", "", at, at, "hour")
+
+
+@given(st.dates(date(1980, 1, 2), date(2059, 12, 30)), CLOCKS, st.sampled_from(ZONES))
+def test_a_date_begins_where_its_window_does(day: date, clock: str, zone: str) -> None:
+    begin = day_begin(day, clock, zone)
+    assert edges("day", clock, zone, begin, begin)[0] == begin
+    shown = from_us(begin).astimezone(ZoneInfo("UTC" if clock == "utc" else zone))
+    if clock == "local" and (zone, day) != ("Pacific/Apia", date(2011, 12, 30)):  # it had none
+        assert shown.date() == day
