@@ -6,7 +6,7 @@ Answers are not built through them, for speed; tests validate real answers again
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Shown(BaseModel):
@@ -97,6 +97,44 @@ class Indicator(_Shown):
     title: str
     digits: int
     domain: str
+
+
+class SeriesPoint(_Shown):
+    """What a series said in [begin, end); of a reading by itself both are its time.
+
+    `min` and `max` are over readings that no flag excludes; of totals, over what fell into each
+    quarter hour. `mean` is weighted by time where `source` is `rollups`, null for totals; `total`
+    is what came together, null for others. `count` readings begin here, `flagged` are left out.
+    """
+
+    begin: datetime
+    end: datetime
+    min: float | None
+    max: float | None
+    mean: float | None
+    total: float | None
+    count: int
+    flagged: int
+
+
+class SeriesHistory(_Shown):
+    """A series' points, ascending; stretches of which nothing is known have none.
+
+    `source` says what they are made of, `step_seconds` how long each stretch is: null where points
+    are readings.
+    """
+
+    city: str
+    sensor: str
+    quantity: str
+    channel: str
+    kind: str
+    unit: str | None
+    from_: datetime = Field(alias="from")
+    to: datetime
+    source: Literal["readings", "rollups"]
+    step_seconds: float | None
+    items: list[SeriesPoint]
 
 
 class Cities(_Shown):
@@ -203,6 +241,30 @@ EXAMPLES: Final[dict[str, Any]] = {
         "total": LEDGER_EXAMPLE,
         "closes": True,
         "in_flight": {"messages": 12, "workers": 2},
+    },
+    "SeriesHistory": {
+        "city": "beijing",
+        "sensor": "aotizhongxin",
+        "quantity": "pm2_5",
+        "channel": "",
+        "kind": "interval_mean",
+        "unit": "ug/m3",
+        "from": "2026-11-16T00:00:00Z",
+        "to": "2026-11-23T00:00:00Z",
+        "source": "rollups",
+        "step_seconds": 3600.0,
+        "items": [
+            {
+                "begin": "2026-11-16T00:00:00Z",
+                "end": "2026-11-16T01:00:00Z",
+                "min": 38.0,
+                "max": 44.5,
+                "mean": 41.2,
+                "total": None,
+                "count": 1,
+                "flagged": 0,
+            }
+        ],
     },
     "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
 }

@@ -252,7 +252,7 @@ def test_nothing_goes_before_the_log_is_taken(database: DatabaseSettings) -> Non
             assert found.clean, found.as_text()
 
     async def has_let_go(where: Town) -> bool:
-        return (await seals(where))[1] == EDGE_AT
+        return bool((await seals(where))[1] == EDGE_AT)
 
     asyncio.run(main())
 
