@@ -282,12 +282,14 @@ PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
         "type": "urn:cityvitals:problem:unprocessable-entity",
         "title": "Unprocessable Entity",
         "status": 422,
-        "detail": "form: unknown query parameter, expected one of cursor, from, limit, to, zone",
+        "detail": "form: unknown query parameter, expected one of cursor, from, limit, points, "
+        "to, zone",
         "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
         "errors": [
             {
                 "parameter": "form",
-                "detail": "unknown query parameter, expected one of cursor, from, limit, to, zone",
+                "detail": "unknown query parameter, expected one of cursor, from, limit, points, "
+                "to, zone",
             }
         ],
     },

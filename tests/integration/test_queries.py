@@ -216,12 +216,12 @@ ASKED: Final = {
         lambda _: ([5], from_us(_BUCKET - _HOLD_US), from_us(_BUCKET)),
         Bound(rows=2, buffers=10),
     ),
-    "two hours of a series": Asked(
+    "a quarter hour of a series for a chart": Asked(
         # By the key in time: the keys of ten thousand series are passed over.
         "history",
         "readings",
-        lambda _: (5, from_us(END_US - 8 * BUCKET_US), from_us(END_US), 2001, EXCLUDING_FLAGS),
-        Bound(rows=150, buffers=4_500),
+        lambda _: (5, from_us(_BUCKET), from_us(_BUCKET + BUCKET_US), 2001, EXCLUDING_FLAGS),
+        Bound(rows=30, buffers=900),
     ),
     "half a year of a series": Asked(
         "history",
@@ -233,7 +233,7 @@ ASKED: Final = {
         "history",
         "series",
         lambda _: (CITY, "dev-5", "pm2_5", ""),
-        Bound(rows=10, buffers=60, touched=3),
+        Bound(rows=10, buffers=150, touched=3),
     ),
     "when anything was said last": Asked(
         "history", "newest_reading", lambda _: (), Bound(rows=2, buffers=20)
