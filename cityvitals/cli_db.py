@@ -92,7 +92,7 @@ def _reason(one: "Partition") -> str:
         return "is being dropped"
     if one.may_go:
         return "may go"
-    return "not behind every live city's seal" if not one.due else f"kept for {one.held_by}"
+    return "kept" if one.held_by is None else f"kept for {one.held_by}"
 
 
 @retention_app.command()

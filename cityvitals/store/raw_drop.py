@@ -38,7 +38,7 @@ class Partition:
         bounds: as the server writes them.
         pending: its detachment was cut short.
         held_by: a city whose readings in it are not to go; None where it may go.
-        due: whether it lies behind all seals.
+        due: whether every live city has let go of it.
     """
 
     name: str
@@ -64,10 +64,9 @@ async def list_partitions(connection: Connection) -> list[Partition]:
     """
     sql = queries("raw_drop")
     with translated("listing partitions of readings"):
-        gone_before = await connection.fetchval(queries("retention")["gone_before"])
+        last = await connection.fetchrow(queries("retention")["gone_before"])
         rows = await connection.fetch(sql["partitions"])
-        found = [_partition(row, gone_before) for row in rows]
-        return [await _judged(connection, one) for one in found]
+        return [await _judged(connection, _partition(row), last) for row in rows]
 
 
 async def drop_raw(pool: Pool) -> list[str]:
@@ -127,7 +126,7 @@ async def _finish(pool: Pool, connection: Connection) -> list[str]:
             await connection.execute(f'alter table reading detach partition "{name}" finalize')
     done = []
     for row in await connection.fetch(sql["detached"]):
-        one = _partition({**row, "pending": False, "bytes": 0}, None)
+        one = _partition({**row, "pending": False, "bytes": 0})
         held = await _held(connection, one)
         await _give_back(pool, connection, one, held)
         await _drop_revisions(connection, one, held)
@@ -166,10 +165,13 @@ async def _drop_revisions(connection: Connection, one: Partition, held: list[int
         pass
 
 
-async def _judged(connection: Connection, one: Partition) -> Partition:
-    if not one.due:
+async def _judged(connection: Connection, one: Partition, last: Any) -> Partition:
+    """A partition, and who holds it: first of all the live city that is the last to let go."""
+    if last is None:
         return one
-    return replace(one, held_by=await _holder(connection, one))
+    if one.end > last["at"]:
+        return replace(one, held_by=str(last["id"]))
+    return replace(one, due=True, held_by=await _holder(connection, one))
 
 
 async def _holder(connection: Connection, one: Partition) -> str | None:
@@ -195,12 +197,11 @@ async def _held(connection: Connection, one: Partition) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def _partition(row: Any, gone_before: datetime | None) -> Partition:
+def _partition(row: Any) -> Partition:
     match = _BOUNDS.search(row["bounds"] or "")
     low, high = (match["low"], match["high"]) if match else ("MINVALUE", "MAXVALUE")
     begin, end = _moment(low, _EARLIEST), _moment(high, _LATEST)
-    due = gone_before is not None and end <= gone_before
-    return Partition(row["name"], row["bounds"], begin, end, row["bytes"], row["pending"], due)
+    return Partition(row["name"], row["bounds"], begin, end, row["bytes"], row["pending"])
 
 
 def _moment(text: str, otherwise: datetime) -> datetime:

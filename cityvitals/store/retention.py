@@ -11,9 +11,10 @@ Three steps, each a transaction that may be the last before a crash:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import READING, Records
 from cityvitals.domain.names import EXCLUDING_FLAGS
@@ -27,6 +28,7 @@ from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
 
 DAY_US: Final = 86_400 * US
+_NEVER_US: Final = 2**62
 _LANE: Final = "retention"
 _NEW_US: Final = 20 * 3600 * US
 """A reading so new when it came lies behind no seal: that is a day old at least, by clocks that
@@ -71,12 +73,8 @@ async def require_unsealed(connection: Connection, batch: Batch) -> None:
     old = live[batch.sender] & (readings["t"] < readings["received"] - _NEW_US)
     if not old.any():
         return
-    oldest: dict[str, int] = {}
-    shards: set[int] = set()
-    for sender, t in zip(batch.sender[old].tolist(), readings["t"][old].tolist(), strict=True):
-        city = batch.senders[sender].city
-        oldest[city] = min(oldest.get(city, t), t)
-        shards.add(batch.senders[sender].shard)
+    oldest = _oldest_of_cities(batch, old)
+    shards = {sender.shard for sender in batch.senders if sender.city in oldest}
     with translated("looking at seals"):
         for shard in sorted(shards):
             await connection.execute(queries("retention")["guard"], shard)
@@ -84,6 +82,17 @@ async def require_unsealed(connection: Connection, batch: Batch) -> None:
     risen = sorted(row["id"] for row in rows if oldest[row["id"]] < row["sealed_us"])
     if risen:
         raise SealRisen(f"readings of {', '.join(risen)} lie before a seal that was raised since")
+
+
+def _oldest_of_cities(batch: Batch, old: NDArray[np.bool_]) -> dict[str, int]:
+    """When the oldest of some of a batch's readings was observed, by city."""
+    by_sender = np.full(len(batch.senders), _NEVER_US)
+    np.minimum.at(by_sender, batch.sender[old], batch.readings["t"][old])
+    found: dict[str, int] = {}
+    for sender, t in zip(batch.senders, by_sender.tolist(), strict=True):
+        if t != _NEVER_US:
+            found[sender.city] = min(found.get(sender.city, t), t)
+    return found
 
 
 async def read_seals(connection: Connection, shard: int) -> list[Seal]:
@@ -177,9 +186,7 @@ async def read_neighbours(
     return await copy_out(connection, READINGS, query, series, from_us(begin), from_us(end))
 
 
-def without_gone(
-    readings: Records, gone_before_us: np.ndarray[Any, np.dtype[np.int64]], kept: Records
-) -> Records:
+def without_gone(readings: Records, gone_before_us: NDArray[np.int64], kept: Records) -> Records:
     """Readings (READING) as they count: rows that are gone left out, what was kept of them in.
 
     Args:

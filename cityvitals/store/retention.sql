@@ -111,9 +111,11 @@ select observed_at, observed_at, value, rev, series_id, flags from seal_neighbou
 where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: gone_before
--- Up to where every live city that has series has let its readings go; null without such a city.
-select greatest(min(dropped_before), '0001-01-01Z') from city c
+-- Which live city with series is the last to let its readings go, and up to where it has.
+select c.id, greatest(c.dropped_before, '0001-01-01Z') as at from city c
 where c.clock = 'live' and exists (select from series s where s.city = c.id)
+order by c.dropped_before, c.id
+limit 1
 
 -- name: holders
 -- Series whose readings before a time are not to go.
