@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
-from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
+from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_retention import app as retention_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import Settings, load_settings
@@ -23,6 +24,9 @@ app = typer.Typer(
 registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(migrate_app, name="migrate")
+db_app = typer.Typer(no_args_is_help=True, help="What the database keeps.")
+db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)
 
@@ -83,27 +87,6 @@ def api() -> None:
     from api.main import run  # noqa: PLC0415
 
     _exit(run(load_settings()))
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the database's schema up to this build."""
-    import asyncio  # noqa: PLC0415
-
-    for name in asyncio.run(_migrate(load_settings())):
-        typer.echo(f"applied {name}")
-    typer.echo("the schema is current")
-
-
-async def _migrate(settings: Settings) -> list[str]:
-    from cityvitals.store.migrate import migrate as apply  # noqa: PLC0415
-    from cityvitals.store.pool import ENDLESS, open_pool  # noqa: PLC0415
-
-    async with (
-        open_pool(settings.database, "cityvitals migrate", ENDLESS) as pool,
-        pool.acquire() as one,
-    ):
-        return [f"{found.version:04d} {found.name}" for found in await apply(one)]
 
 
 @registry_app.command("apply")

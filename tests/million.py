@@ -152,7 +152,7 @@ async def fill(pool: Pool, readings: Records) -> None:
     async with pool.acquire() as connection:
         await connection.execute(model)
         for table in ("reading", "rollup", "indicator"):
-            await Partitions(pool, table).ensure(readings["t"])
+            await Partitions(table).ensure(connection, readings["t"])
         await copy_in(connection, READINGS, readings)
         await copy_in(connection, ROLLUPS, rollups_of(readings))
         for table, columns, rows in _bulk():

@@ -5,7 +5,13 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cityvitals.errors import NoPartition, StoreConflict, StoreTimeout, StoreUnavailable
+from cityvitals.errors import (
+    NoPartition,
+    StoreConflict,
+    StoreTimeout,
+    StoreUnavailable,
+    UnfitServer,
+)
 
 _CONFLICTS = (
     asyncpg.UniqueViolationError,
@@ -23,6 +29,10 @@ _AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+_RIGHTS = (
+    "connect as the role that deploy/database/roles.sql makes for this command (see "
+    "docs/operations.md), or, after a change, have its owner run `cityvitals migrate`"
+)
 
 
 @contextmanager
@@ -33,6 +43,7 @@ def translated(doing: str) -> Iterator[None]:
         StoreConflict: another transaction was in the way; doing it again can succeed.
         StoreTimeout: the server ended a query, for it took longer than may be.
         StoreUnavailable: the server is away, restarting, full or read-only; wait and try again.
+        UnfitServer: the database's user lacks a right that this needs; names the remedy.
     """
     try:
         yield
@@ -44,5 +55,7 @@ def translated(doing: str) -> Iterator[None]:
         raise NoPartition(f"{doing}: {error}") from error
     except asyncpg.QueryCanceledError as error:
         raise StoreTimeout(f"{doing}: the database ended the query: {error}") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise UnfitServer(f"{doing}: {error}: {_RIGHTS}") from error
     except _AWAY as error:
         raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error

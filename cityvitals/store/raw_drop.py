@@ -83,11 +83,11 @@ async def drop_raw(pool: Pool) -> list[str]:
         async with pool.acquire() as connection, _alone(connection) as is_ours:
             if not is_ours:
                 return []
-            done = await _finish(pool, connection)
+            done = await _finish(connection)
             for one in await list_partitions(connection):
                 if one.may_go and not one.pending:
                     await _detach(connection, one)
-                    done += await _finish(pool, connection)
+                    done += await _finish(connection)
     return done
 
 
@@ -117,7 +117,7 @@ async def _detach(connection: Connection, one: Partition) -> None:
     await connection.execute(f'alter table reading detach partition "{gone}" concurrently')
 
 
-async def _finish(pool: Pool, connection: Connection) -> list[str]:
+async def _finish(connection: Connection) -> list[str]:
     """Take up what is half done: end detachments, drop what is detached."""
     sql = queries("raw_drop")
     for row in await connection.fetch(sql["partitions"]):
@@ -128,7 +128,7 @@ async def _finish(pool: Pool, connection: Connection) -> list[str]:
     for row in await connection.fetch(sql["detached"]):
         one = _partition({**row, "pending": False, "bytes": 0})
         held = await _held(connection, one)
-        await _give_back(pool, connection, one, held)
+        await _give_back(connection, one, held)
         await _drop_revisions(connection, one, held)
         await connection.execute(f'drop table if exists "{one.name}"')
         _log.info("readings_dropped", begin=str(one.begin), end=str(one.end), table=one.name)
@@ -136,7 +136,7 @@ async def _finish(pool: Pool, connection: Connection) -> list[str]:
     return done
 
 
-async def _give_back(pool: Pool, connection: Connection, one: Partition, held: list[int]) -> None:
+async def _give_back(connection: Connection, one: Partition, held: list[int]) -> None:
     """Give back readings that came between our last look and the detachment.
 
     Of a city that began to write there meanwhile: registered just now, or in a replay.
@@ -146,9 +146,8 @@ async def _give_back(pool: Pool, connection: Connection, one: Partition, held: l
     days = await connection.fetch(_in(one, "times_there"), held)
     if not days:
         return
-    await Partitions(pool, "reading").ensure(
-        np.array([to_us(row["day"]) for row in days], np.int64)
-    )
+    times = np.array([to_us(row["day"]) for row in days], np.int64)
+    await Partitions("reading").ensure(connection, times)
     given = await connection.execute(_in(one, "give_back"), held)
     _log.warning("readings_given_back", table=one.name, readings=given.rpartition(" ")[2])
 

@@ -83,8 +83,9 @@ def folded(readings: Records) -> Records:
 
 
 async def fill(pool: Pool, readings: Records) -> None:
-    for table in ("reading", "rollup"):
-        await Partitions(pool, table).ensure(readings["t"])
+    async with pool.acquire() as connection:
+        for table in ("reading", "rollup"):
+            await Partitions(table).ensure(connection, readings["t"])
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("truncate reading, rollup")
         await copy_in(connection, READINGS, readings)

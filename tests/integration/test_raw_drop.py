@@ -47,8 +47,13 @@ async def cities(database: DatabaseSettings) -> AsyncIterator[Pool]:
     async with open_pool(database, "tests") as pool:
         await pool.execute(_CITIES)
         months = np.array([to_us(one) for one in (OCTOBER, NOVEMBER, DECEMBER)], np.int64)
-        await Partitions(pool, "reading").ensure(months)
+        await have_partitions(pool, months)
         yield pool
+
+
+async def have_partitions(pool: Pool, times_us: Any, table: str = "reading") -> None:
+    async with pool.acquire() as connection:
+        await Partitions(table).ensure(connection, times_us)
 
 
 async def say(pool: Pool, city: str, *months: datetime) -> None:
@@ -106,7 +111,7 @@ def test_a_month_that_a_replay_shares_is_kept(
             await say(pool, "old", OCTOBER, NOVEMBER)
             await say(pool, "film", OCTOBER)
             if has_rollups:
-                await Partitions(pool, "rollup").ensure(np.array([to_us(OCTOBER)], np.int64))
+                await have_partitions(pool, np.array([to_us(OCTOBER)], np.int64), "rollup")
                 await pool.execute(
                     "insert into rollup select $1, id, 1, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1 "
                     "from series where city = 'film'",
@@ -164,7 +169,7 @@ def test_a_crash_at_any_step_is_taken_up(database: DatabaseSettings) -> None:
 
     async def is_broken(pool: Pool, after: int) -> bool:
         """Drop two months, crash after some statements, and do the rest by another process."""
-        await Partitions(pool, "reading").ensure(np.array([to_us(OCTOBER)], np.int64))
+        await have_partitions(pool, np.array([to_us(OCTOBER)], np.int64))
         await say(pool, "old", OCTOBER)
         connection = await asyncpg.connect(database.dsn.get_secret_value())
         pools: Any = _OnePool(connection, after)

@@ -1,4 +1,4 @@
-"""`cityvitals db`: what the database keeps, and letting go of it."""
+"""`cityvitals db retention`: what the database keeps of raw readings, and letting go of it."""
 
 import asyncio
 import json
@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from cityvitals.store.retention import CityStatus
     from cityvitals.store.retention_run import Done
 
-app = typer.Typer(no_args_is_help=True, help="What the database keeps.")
-retention_app = typer.Typer(
+app = typer.Typer(
     no_args_is_help=True, help="Raw readings of live cities, kept for `retention.days` days."
 )
-app.add_typer(retention_app, name="retention")
 
 
-@retention_app.command()
+@app.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
 ) -> None:
@@ -95,7 +93,7 @@ def _reason(one: "Partition") -> str:
     return "kept" if one.held_by is None else f"kept for {one.held_by}"
 
 
-@retention_app.command()
+@app.command()
 def run(
     dry_run: Annotated[  # noqa: FBT002
         bool, typer.Option("--dry-run", help="Only say what would be done.")
