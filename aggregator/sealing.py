@@ -21,6 +21,7 @@ from cityvitals.domain.times import US, iso
 from cityvitals.errors import StoreConflict
 from cityvitals.settings import RetentionSettings
 from cityvitals.store import derived, retention, shards, tail
+from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection
 from cityvitals.store.retention import Seal
 
@@ -47,6 +48,7 @@ class Sealing:
         self._every_us = round(settings.check_seconds * US)
         self._quiet_us = round(quiet_s * US)
         self._looked_us = -_LONGEST_US
+        self._rollups = Partitions("rollup")
         self._raised: dict[str, _Raised] = {}
 
     async def step(
@@ -118,9 +120,11 @@ class Sealing:
         back = dict(
             zip(shard.table.ids[rows].tolist(), shard.table.back[rows].tolist(), strict=True)
         )
+        held = _held_below(shard, rows, seal.sealed_us)
+        await self._rollups.ensure(connection, held["bucket"])
         async with connection.transaction():
             await shards.hold(connection, shard.number, epoch)
-            await derived.write_rollups(connection, _held_below(shard, rows, seal.sealed_us))
+            await derived.write_rollups(connection, held)
             await retention.let_go(connection, seal, back)
         structlog.get_logger().info(
             "readings_let_go", city=seal.city, dropped_before=iso(seal.sealed_us)

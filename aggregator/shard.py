@@ -215,10 +215,15 @@ class Shard:
             self.rederive.add(city, rule.id)
 
     def mark(self, row: int, begin: int, end: int) -> None:
-        """Have a series' buckets in [begin, end) recomputed, as far as its readings are there."""
-        begin = max(begin, int(self.buckets.floor[row]))
-        if begin < end:
-            self.backlog.mark(row, begin, end)
+        """Have a series' buckets in [begin, end) recomputed, as far as its readings are there.
+
+        A series that cannot go on without is restored from where they begin.
+        """
+        floor = int(self.buckets.floor[row])
+        if end <= floor and self.buckets.state[row]["broken"]:
+            end = floor + BUCKET
+        if end > floor:
+            self.backlog.mark(row, max(begin, floor), end)
 
     def mark_all(self, row: int) -> None:
         """Have all buckets of a series recomputed, as far as they reached before and now."""

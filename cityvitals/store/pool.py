@@ -35,7 +35,8 @@ _RENEW_S = 1.0
 _LONGEST_NAME: Final = 63
 _CLIENT_MARGIN_S: Final = 5.0
 """The server ends a query itself, and says so, before we stop waiting for its answer."""
-_UNHURRIED_S: Final = 86_400.0
+UNHURRIED_S: Final = 86_400.0
+"""How long we wait for an answer that may take as long as it takes."""
 _DEAD_PEER = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -69,7 +70,7 @@ class Patience:
     @property
     def client_s(self) -> float:
         """When to stop waiting for an answer, in case the server is not even there to say so."""
-        return self.statement_s + _CLIENT_MARGIN_S if self.statement_s else _UNHURRIED_S
+        return self.statement_s + _CLIENT_MARGIN_S if self.statement_s else UNHURRIED_S
 
 
 ENDLESS: Final = Patience()
@@ -185,7 +186,7 @@ async def unhurried(connection: Connection) -> AsyncIterator[float]:
     """
     async with connection.transaction():
         await connection.execute("set local statement_timeout = 0")
-        yield _UNHURRIED_S
+        yield UNHURRIED_S
 
 
 async def require_durable(connection: Connection) -> None:

@@ -18,7 +18,7 @@ import structlog
 from cityvitals.domain.times import to_us
 from cityvitals.store.failures import translated
 from cityvitals.store.partitions import Partitions
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import UNHURRIED_S, Connection, Pool
 from cityvitals.store.sql import queries
 
 _LOCK_S: Final = 1.0
@@ -143,12 +143,12 @@ async def _give_back(connection: Connection, one: Partition, held: list[int]) ->
     """
     if not held:
         return
-    days = await connection.fetch(_in(one, "times_there"), held)
+    days = await connection.fetch(_in(one, "times_there"), held, timeout=UNHURRIED_S)
     if not days:
         return
     times = np.array([to_us(row["day"]) for row in days], np.int64)
     await Partitions("reading").ensure(connection, times)
-    given = await connection.execute(_in(one, "give_back"), held)
+    given = await connection.execute(_in(one, "give_back"), held, timeout=UNHURRIED_S)
     _log.warning("readings_given_back", table=one.name, readings=given.rpartition(" ")[2])
 
 
@@ -186,7 +186,9 @@ async def _holder(connection: Connection, one: Partition) -> str | None:
     found = await connection.fetchval(query, list(cities), one.begin, one.end)
     if found is None:
         query = queries("raw_drop")["series_there"]
-        found = await connection.fetchval(query, list(cities), one.begin, one.end)
+        found = await connection.fetchval(
+            query, list(cities), one.begin, one.end, timeout=UNHURRIED_S
+        )
     return None if found is None else cities[found]
 
 

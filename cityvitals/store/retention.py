@@ -24,7 +24,7 @@ from cityvitals.store.batch import Batch
 from cityvitals.store.copy import copy_out
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import READINGS
-from cityvitals.store.pool import Connection
+from cityvitals.store.pool import Connection, unhurried
 from cityvitals.store.sql import queries
 
 DAY_US: Final = 86_400 * US
@@ -160,17 +160,25 @@ async def let_go(connection: Connection, seal: Seal, back_us: Mapping[int, int])
     at, before = from_us(seal.sealed_us), from_us(seal.dropped_us)
     series, backs = list(back_us), list(back_us.values())
     with translated(f"letting go of readings of {seal.city} before {at.isoformat()}"):
-        await connection.execute("set local statement_timeout = 0")
-        await connection.execute(
-            sql["keep_neighbours"],
-            at,
-            series,
-            backs,
-            max(backs, default=0),
-            before,
-            EXCLUDING_FLAGS,
-        )
-        await connection.execute(sql["forget_neighbours"], at, series, backs, EXCLUDING_FLAGS)
+        async with unhurried(connection) as timeout_s:
+            await connection.execute(
+                sql["keep_neighbours"],
+                at,
+                series,
+                backs,
+                max(backs, default=0),
+                before,
+                EXCLUDING_FLAGS,
+                timeout=timeout_s,
+            )
+            await connection.execute(
+                sql["forget_neighbours"],
+                at,
+                series,
+                backs,
+                EXCLUDING_FLAGS,
+                timeout=timeout_s,
+            )
         await connection.execute(sql["let_go"], seal.city, at)
 
 

@@ -229,6 +229,28 @@ def test_nothing_goes_while_something_is_still_to_come(database: DatabaseSetting
     asyncio.run(main())
 
 
+def test_a_meter_that_spoke_once_long_ago_is_kept_in_its_rollups(
+    database: DatabaseSettings,
+) -> None:
+    """Its bucket was never closed, so that month has not even a partition of rollups."""
+
+    async def main() -> None:
+        async with town(database, clock=Clock.LIVE) as where:
+            where.keeping = KEEPING
+            where.now_us = NOON - 40 * DAY
+            await where.write([Row("w", -40 * DAY, 4.0)])
+            await where.run()
+            assert await where.pool.fetchval("select count(*) from rollup") == 0
+            await tell(where)
+            assert await drop_raw(where.pool) == ["reading_gone_2026_10", "reading_gone_2026_11"]
+            kept = "select count(*) from rollup where bucket_begin < '2026-11-01Z'"
+            assert await where.pool.fetchval(kept) == 2  # it holds for half an hour
+            await rebuild(where)
+            assert await where.pool.fetchval(kept) == 2
+
+    asyncio.run(main())
+
+
 def test_nothing_goes_before_the_log_is_taken(database: DatabaseSettings) -> None:
     """What was committed before the seal rose is recomputed from readings that are still there."""
 
