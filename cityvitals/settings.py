@@ -56,6 +56,7 @@ class DatabaseSettings(_Section):
     pool_size: int = Field(default=4, ge=1, le=64)
     connect_timeout_seconds: Seconds = 5.0
     command_timeout_seconds: Seconds = 60.0
+    lock_timeout_seconds: float = Field(default=10.0, ge=0)
 
 
 class BrokerSettings(_Section):
@@ -107,6 +108,7 @@ class IngestSettings(_Section):
     health_port: Port = 9101
     workers: int = Field(default=1, ge=1, le=64)
     orphan_after_seconds: Seconds = 30.0
+    statement_timeout_seconds: float = Field(default=30.0, ge=0)
 
     def worker_port(self, number: int) -> int:
         """Health port of a worker; the first has the port that is set."""
@@ -127,6 +129,7 @@ class AggregatorSettings(_Section):
     provisional_every_seconds: float = Field(default=60.0, ge=0)
     silent_after_seconds: Seconds = 900.0
     keep_changes: int = Field(default=100_000, ge=1000)
+    statement_timeout_seconds: float = Field(default=60.0, ge=0)
     rules: Path | None = None
 
 
@@ -138,6 +141,14 @@ class ApiSettings(_Section):
     health_port: Port = 9103
     history_limit: int = Field(default=2000, ge=1, le=100_000)
     stream_queue: int = Field(default=1000, ge=10)
+    statement_timeout_seconds: float = Field(default=10.0, ge=0)
+
+
+class RetentionSettings(_Section):
+    """How long raw readings of live cities are kept; rollups and indicators stay for ever."""
+
+    days: int | None = Field(default=None, ge=1, le=36_500)
+    check_seconds: Seconds = 60.0
 
 
 class LogSettings(_Section):
@@ -164,6 +175,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     api: ApiSettings = ApiSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

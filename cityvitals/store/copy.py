@@ -130,8 +130,21 @@ async def copy_in(
         )
 
 
-async def copy_out(connection: Connection, layout: Layout, query: str, *arguments: Any) -> Records:
+async def copy_out(
+    connection: Connection,
+    layout: Layout,
+    query: str,
+    *arguments: Any,
+    timeout_s: float | None = None,
+) -> Records:
     """The result of a query, whose columns are the layout's, as records.
+
+    Args:
+        connection: any.
+        layout: how the records lie on the wire.
+        query: with parameters.
+        arguments: for these.
+        timeout_s: how long to wait for it; None as long as for any other.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -142,7 +155,9 @@ async def copy_out(connection: Connection, layout: Layout, query: str, *argument
         parts.append(part)
 
     with translated(f"copying out of {layout.table}"):
-        await connection.copy_from_query(query, *arguments, output=take, format="binary")
+        await connection.copy_from_query(
+            query, *arguments, output=take, format="binary", timeout=timeout_s
+        )
     return layout.decode(b"".join(parts))
 
 

@@ -12,7 +12,7 @@ from cityvitals.errors import StoreConflict
 from cityvitals.store.copy import Column, Layout, copy_in, copy_out
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import READINGS, ROLLUPS
-from cityvitals.store.pool import Connection
+from cityvitals.store.pool import Connection, unhurried
 from cityvitals.store.sql import queries
 
 CHANGE_CHANNEL: Final = "cityvitals_change"
@@ -131,9 +131,12 @@ async def read_readings(connection: Connection, series: list[int], begin: int, e
     Raises:
         StoreUnavailable: the server is away.
     """
-    return await copy_out(
-        connection, READINGS, queries("derived")["readings"], series, from_us(begin), from_us(end)
-    )
+    query, stretch = queries("derived")["readings"], (from_us(begin), from_us(end))
+    with translated("reading stored readings"):
+        async with unhurried(connection) as timeout_s:
+            return await copy_out(
+                connection, READINGS, query, series, *stretch, timeout_s=timeout_s
+            )
 
 
 async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[int, int] | None:
@@ -154,7 +157,8 @@ async def read_extents(connection: Connection, series: list[int]) -> dict[int, t
         StoreUnavailable: the server is away.
     """
     with translated("reading how far readings reach"):
-        rows = await connection.fetch(queries("derived")["extents"], series)
+        async with unhurried(connection) as timeout_s:
+            rows = await connection.fetch(queries("derived")["extents"], series, timeout=timeout_s)
     return {row["series_id"]: (row["first_us"], row["last_us"]) for row in rows}
 
 

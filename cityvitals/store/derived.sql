@@ -28,10 +28,16 @@ select bucket_begin, series_id, count, flagged, integral, covered
 from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
 
 -- name: rollup_range
--- The first and the last bucket of some series.
-select (extract(epoch from min(bucket_begin)) * 1000000)::bigint as first_us,
-       (extract(epoch from max(bucket_begin)) * 1000000)::bigint as last_us
-from rollup where series_id = any($1::integer[])
+-- The first and the last bucket of some series: by the index, at whose ends each stands.
+select (extract(epoch from min(oldest.bucket_begin)) * 1000000)::bigint as first_us,
+       (extract(epoch from max(newest.bucket_begin)) * 1000000)::bigint as last_us
+from unnest($1::integer[]) as mine (series)
+cross join lateral (
+    select bucket_begin from rollup where series_id = mine.series order by bucket_begin limit 1
+) as oldest
+cross join lateral (
+    select bucket_begin from rollup where series_id = mine.series order by bucket_begin desc limit 1
+) as newest
 
 -- name: readings
 -- Stored readings of some series in [$2, $3).
@@ -39,19 +45,28 @@ select observed_at, received_at, value, rev, series_id, flags
 from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: extents
--- The oldest and the newest reading of every series of some.
+-- The oldest and the newest reading of every series of some, with what is kept of those that are gone.
 select series_id, (extract(epoch from min(observed_at)) * 1000000)::bigint as first_us,
        (extract(epoch from max(observed_at)) * 1000000)::bigint as last_us
-from reading where series_id = any($1::integer[]) group by series_id
+from (
+    select series_id, observed_at from reading where series_id = any($1::integer[])
+    union all
+    select series_id, observed_at from seal_neighbour where series_id = any($1::integer[])
+) known
+group by series_id
 
 -- name: newest
--- The newest revision of each of some windows.
-select distinct on (i.city, i.rule, i.zone, i.window_begin)
-       i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
+-- The newest revision of each of some windows: looked up one by one, however many others there are.
+select i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
        i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.computed_at
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
-join indicator i using (city, rule, zone, window_begin)
-order by i.city, i.rule, i.zone, i.window_begin, i.revision desc
+cross join lateral (
+    select * from indicator
+    where city = key.city and rule = key.rule and zone = key.zone
+      and window_begin = key.window_begin
+    order by revision desc
+    limit 1
+) as i
 
 -- name: latest
 -- The newest window of every indicator of a shard's cities.

@@ -72,6 +72,11 @@ class Partitions:
         ):
             await self._create(connection, span)
 
+    def forget(self) -> None:
+        """One of them may be gone: look again."""
+        self._known.clear()
+        self._in_months.clear()
+
     async def _create(self, connection: Connection, span: Span) -> None:
         if span in self._known:
             return
