@@ -98,7 +98,7 @@ async def _migrate(settings: Settings) -> list[str]:
     from cityvitals.store.pool import open_pool  # noqa: PLC0415
 
     async with open_pool(settings.database, "cityvitals migrate") as pool, pool.acquire() as one:
-        return [f"{found.version:04d} {found.name}" for found in await apply(one)]
+        return [f"{found.version:04d} {found.name}" for found in await apply(one, settings.storage)]
 
 
 @registry_app.command("apply")

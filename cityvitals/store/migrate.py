@@ -6,7 +6,10 @@ from importlib.resources import files
 from typing import Final
 
 from cityvitals.errors import UnfitServer
+from cityvitals.settings import StorageSettings
+from cityvitals.store.engine import require_engine
 from cityvitals.store.failures import translated
+from cityvitals.store.hypertables import settle
 from cityvitals.store.pool import Connection
 
 _LOCK: Final = 0x43_56_4D_49  # "CVMI"
@@ -53,11 +56,15 @@ async def applied(connection: Connection) -> dict[int, str]:
     return {row["version"]: row["digest"] for row in rows}
 
 
-async def migrate(connection: Connection) -> list[Migration]:
-    """Bring the schema up to this build; returns what was applied.
+async def migrate(
+    connection: Connection,
+    storage: StorageSettings = StorageSettings(),  # noqa: B008 (frozen)
+) -> list[Migration]:
+    """Bring the schema up to this build, and the engine to its settings; returns what was applied.
 
     Raises:
-        UnfitServer: the database is newer than this build, or a file changed after it was applied.
+        UnfitServer: the database is newer than this build, a file changed after it was applied, or
+            the engine that is wanted cannot be had.
         StoreUnavailable: the server is away.
     """
     with translated("migrating the schema"):
@@ -75,6 +82,7 @@ async def migrate(connection: Connection) -> list[Migration]:
                         migration.name,
                         migration.digest,
                     )
+            await settle(connection, storage)
         finally:
             await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return todo
@@ -84,13 +92,14 @@ async def require_current(connection: Connection) -> None:
     """Refuse to run on a schema that is not this build's.
 
     Raises:
-        UnfitServer: naming the versions and the remedy.
+        UnfitServer: naming the versions, or what the server lost, and the remedy.
     """
     done = await applied(connection)
     _check(done)
     missing = [migration.version for migration in shipped() if migration.version not in done]
     if missing:
         raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
+    await require_engine(connection)
 
 
 def _check(done: dict[int, str]) -> None:

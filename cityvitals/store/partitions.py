@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from cityvitals.domain.times import from_us
+from cityvitals.store.engine import Engine, engine_of
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection, Pool
 
@@ -52,11 +53,13 @@ def _month(t_us: int) -> tuple[int, int]:
 
 
 async def create_partition(connection: Connection, table: str, month: tuple[int, int]) -> None:
-    """Create and attach one month's partition unless it is there.
+    """Create and attach one month's partition unless it is there; a hypertable needs none.
 
     Raises:
         StoreUnavailable: the server is away.
     """
+    if await engine_of(connection) is not Engine.POSTGRESQL:
+        return
     year, number = month
     name = f"{table}_{year:04d}_{number:02d}"
     begin = datetime(year, number, 1, tzinfo=UTC).isoformat()

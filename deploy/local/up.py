@@ -138,7 +138,7 @@ class Up:
         settings = self._plan.settings.database.model_copy(update={"dsn": SecretStr(dsn)})
         async with open_pool(settings, "cityvitals up") as pool:
             async with pool.acquire() as connection:
-                for migration in await migrate(connection):
+                for migration in await migrate(connection, self._plan.settings.storage):
                     self._console.say(f"migrated the schema: {migration.version} {migration.name}")
             if self._plan.options.simulator:
                 self._console.say(f"registry: {await apply_registry(pool, _registry())}")
