@@ -159,6 +159,19 @@ async def _obstacle(connection: Connection) -> str:
     return ""
 
 
+async def plan_by_values(connection: Connection) -> None:
+    """Have the statements of this transaction planned for their very values.
+
+    For an UPDATE or DELETE by values of many rows: a plan that does not know them decompresses
+    every chunk (TimescaleDB before 2.29), where one that does picks the batches they are in.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("preparing to change what may be compressed"):
+        await connection.execute(queries("engine")["plan_by_values"])
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     """Major and minor number."""
     return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])

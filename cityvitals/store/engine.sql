@@ -15,3 +15,7 @@ create extension if not exists timescaledb
 -- name: holding
 -- Whether natively partitioned tables hold rows already.
 select exists (select from reading) or exists (select from rollup) or exists (select from indicator)
+
+-- name: plan_by_values
+-- Until this transaction's end no plan is made without looking at the values.
+select set_config('plan_cache_mode', 'force_custom_plan', true)

@@ -90,6 +90,9 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
                     "application_name": application,
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": "60s",
+                    # Our statements decompress none but the batches that hold their keys, so how
+                    # much that may be is bounded by a batch. Plain PostgreSQL ignores the name.
+                    "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
                 },
                 init=_prepare,
                 reset=renewal.check,
