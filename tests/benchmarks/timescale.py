@@ -150,7 +150,7 @@ async def _load(connection: Connection, table: str, kind: Any, steps: int) -> in
 
 async def _bytes(connection: Connection, total: int) -> float:
     size = await connection.fetchval("select hypertable_size('reading')")
-    return round(size / total, 2)
+    return float(round(size / total, 2))
 
 
 async def _queries(connection: Connection, table: str, steps: int) -> dict[str, float]:
