@@ -4,78 +4,28 @@ On the TimescaleDB of CITYVITALS_TEST_DSN, whose user may create databases.
 """
 
 import asyncio
-import itertools
-import os
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
-from cityvitals.domain.arrays import READING, ROLLUP
+from cityvitals.domain.arrays import ROLLUP
 from cityvitals.domain.times import US, from_us
-from cityvitals.errors import StoreConflict, UnfitServer
-from cityvitals.settings import DatabaseSettings, StorageSettings
+from cityvitals.errors import StoreConflict
+from cityvitals.settings import DatabaseSettings
 from cityvitals.store.copy import copy_in
 from cityvitals.store.derived import append_rollups, read_readings, write_rollups
-from cityvitals.store.engine import Engine, engine_of
-from cityvitals.store.hypertables import compress, drop_chunks, hypertables, read_chunks, settle
+from cityvitals.store.hypertables import compress, drop_chunks, read_chunks
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.lookup import change_current, find_current
-from cityvitals.store.migrate import migrate, require_current, shipped
+from cityvitals.store.migrate import shipped
 from cityvitals.store.pool import Connection, Pool, open_pool
-from cityvitals.store.server import create_database, drop_database
 from tests.integration.readings import BEGIN_US, Row, batch, counts, current, opened, writer
 
-STORAGE = StorageSettings(engine="timescaledb", readings_per_day=25_000_000)
-"""Chunks of a day."""
 HOUR = 3600 * US
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def bare() -> Iterator[DatabaseSettings]:
-    """An empty database on the given server."""
-    server = os.environ.get("CITYVITALS_TEST_DSN")
-    if not server:
-        pytest.skip("needs a TimescaleDB: set CITYVITALS_TEST_DSN")
-    name = f"cityvitals_traps_{os.getpid()}_{next(_numbers)}"
-    asyncio.run(_created(server, name))
-    try:
-        dsn = urlsplit(server)._replace(path=f"/{name}").geturl()
-        yield DatabaseSettings(dsn=SecretStr(dsn))
-    finally:
-        asyncio.run(drop_database(server, name))
-
-
-async def _created(server: str, name: str) -> None:
-    """Made, once nobody looks at the template: TimescaleDB does so after others' databases."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await create_database(server, name)
-            except asyncpg.ObjectInUseError:
-                await asyncio.sleep(0.05)
-            else:
-                return
-
-
-@pytest.fixture
-def timescale(bare: DatabaseSettings) -> DatabaseSettings:
-    """A migrated database of hypertables."""
-
-    async def main() -> None:
-        async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
-            await migrate(connection, STORAGE)
-
-    asyncio.run(main())
-    return bare
 
 
 @asynccontextmanager
@@ -115,89 +65,6 @@ def grid(series: int, steps: int) -> list[Row]:
     ]
 
 
-def test_the_tables_are_hypertables_with_their_keys_and_policies(
-    timescale: DatabaseSettings,
-) -> None:
-    async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
-            await require_current(connection)
-            assert await engine_of(connection) is Engine.TIMESCALEDB
-            keys = await connection.fetch(
-                "select indexdef from pg_indexes where schemaname = 'public' and indexname in "
-                "('reading_key', 'rollup_key', 'indicator_key') and indexdef like '%UNIQUE%'"
-            )
-            assert len(keys) == 3
-            for table in hypertables(STORAGE):
-                after, chunk = await _in_force(connection, table.name)
-                assert (after, chunk) == (table.compress_after, table.chunk)
-
-    asyncio.run(main())
-
-
-async def _in_force(connection: Connection, table: str) -> tuple[Any, Any]:
-    row = await connection.fetchrow(
-        "select (j.config ->> 'compress_after')::interval as after, d.time_interval as chunk "
-        "from timescaledb_information.jobs j join timescaledb_information.dimensions d "
-        "using (hypertable_name) where hypertable_name = $1 and proc_name = 'policy_compression'",
-        table,
-    )
-    assert row is not None
-    return row["after"], row["chunk"]
-
-
-def test_settings_are_put_into_force_by_migrating_again(timescale: DatabaseSettings) -> None:
-    changed = StorageSettings(readings_per_day=600_000_000, compress_after_hours=6)
-
-    async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
-            assert await migrate(connection, changed) == []
-            assert await _in_force(connection, "reading") == (
-                timedelta(hours=6),
-                timedelta(hours=1),
-            )
-            jobs = "select job_id from timescaledb_information.jobs order by 1"
-            before = await connection.fetch(jobs)
-            await migrate(connection, changed)
-            assert await connection.fetch(jobs) == before, "what fits is left alone"
-
-    asyncio.run(main())
-
-
-def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseSettings) -> None:
-    async def main() -> None:
-        async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
-            plain = StorageSettings(engine="postgresql")
-            await migrate(connection, plain)
-            await connection.execute("create extension timescaledb")
-            await connection.execute("select make_hypertable('reading', 'observed_at', '1 day')")
-            # Reading is made, the others and every policy are not.
-            assert await settle(connection, STORAGE) is Engine.TIMESCALEDB
-            names = await connection.fetch(
-                "select hypertable_name from timescaledb_information.hypertables order by 1"
-            )
-            assert [row[0] for row in names] == ["indicator", "reading", "rollup"]
-            with pytest.raises(UnfitServer, match="tables are hypertables: set it"):
-                await migrate(connection, plain)
-
-    asyncio.run(main())
-
-
-def test_a_database_with_readings_stays_on_plain_postgresql(bare: DatabaseSettings) -> None:
-    async def main() -> None:
-        async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
-            await migrate(connection, StorageSettings(engine="postgresql"))
-        async with opened(bare) as pool:
-            await (await writer(pool)).commit(batch(grid(2, 3)))
-            async with pool.acquire() as connection:
-                with pytest.raises(UnfitServer, match="holds readings in native partitions"):
-                    await migrate(connection, STORAGE)
-                await migrate(connection, StorageSettings())
-                assert await engine_of(connection) is Engine.POSTGRESQL
-            assert len(await current(pool)) == 6
-
-    asyncio.run(main())
-
-
 def test_on_conflict_goes_on_after_the_first_conflict(timescale: DatabaseSettings) -> None:
     """#7672: DO NOTHING ended at the first conflict, and the rows behind it were lost."""
 
@@ -205,7 +72,7 @@ def test_on_conflict_goes_on_after_the_first_conflict(timescale: DatabaseSetting
         async with filled(timescale, grid(3, 10)) as pool:
             done = await pool.execute(
                 "insert into reading (observed_at, received_at, value, series_id) "
-                "select timestamptz 'epoch' + ($1::bigint + s * 500000) * interval '1 microsecond', "
+                "select timestamptz 'epoch' + ($1::int8 + s * 500000) * interval '1 microsecond', "
                 "now(), 7, 2 from generate_series(0, 19) s on conflict do nothing",
                 BEGIN_US,
             )
