@@ -162,12 +162,14 @@ async def read_chunks(
 async def compress(connection: Connection, chunk: Chunk) -> None:
     """Bring a chunk into the columnstore, with what came to it since it was last.
 
+    About a second for a million readings: mind `command_timeout_seconds`.
+
     Raises:
         StoreConflict: another process is at it.
         StoreUnavailable: the server is away.
     """
     with translated(f"compressing {chunk.name}"):
-        await connection.execute(queries("hypertables")["compress"], chunk.name, timeout=None)
+        await connection.execute(queries("hypertables")["compress"], chunk.name)
 
 
 async def drop_chunks(connection: Connection, table: str, before: datetime) -> list[str]:
