@@ -18,8 +18,8 @@ up: $(READY) ## Run the whole service with a simulated city; Ctrl-C ends it
 	@exec $(BIN)/cityvitals up $(ARGS)
 
 test: check ## Run the checks and every test that this machine can run
-	@echo "== tests (servers and browser as far as they are here)"
-	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" $(ARGS)
+	@echo "== tests, two at a time (servers and browser as far as they are here)"
+	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY) ## Check style, types, layers and structure
 	@echo "== ruff: style" && $(BIN)/ruff check .
@@ -43,7 +43,7 @@ clean: ## Remove what was built and the data of `make up` (DATA=var)
 
 # For who changes pyproject.toml; the list above is for everybody.
 lock: $(READY)
-	@sh deploy/local/lock.sh
+	@sh deploy/local/lock.sh $(ARGS)
 
 $(READY): uv.lock pyproject.toml deploy/local/setup.sh
 	@sh deploy/local/setup.sh

@@ -116,6 +116,7 @@ class IngestSettings(_Section):
     new_series_per_hour: int = Field(default=10_000, ge=0)
     new_gateways_per_hour: int = Field(default=1_000, ge=0)
     new_cities_per_hour: int = Field(default=100, ge=0)
+    new_declarations_per_hour: int = Field(default=30_000, ge=0)
     gateway_readings_per_s: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     keep_dead_letters_days: int = Field(default=90, ge=0, le=36_500)

@@ -1,7 +1,9 @@
 """Finding the routes that parts still lack: in the registry, or by registering what is new."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from cityvitals.catalogue.load import Catalogue
@@ -19,6 +21,7 @@ from cityvitals.store.registry import (
     DeviceKey,
     find_devices,
     find_gateways,
+    find_keys,
     register_devices,
     register_series,
 )
@@ -32,10 +35,44 @@ Newcomer = tuple[DeviceKey, tuple[str, str] | str]
 _T = TypeVar("_T")
 
 
+async def _find_wherever(
+    connection: Connection, keys: Sequence[DeviceKey]
+) -> dict[DeviceKey, Device]:
+    """Devices by the keys they came with, also where they moved to another gateway since."""
+    found = await find_devices(connection, keys)
+    for key in keys:
+        if key not in found:
+            now = await find_keys(connection, key.city, [key.device])
+            moved = await find_devices(connection, now.values())
+            for device in moved.values():
+                found[key] = device
+    return found
+
+
+def _once_each(keys: Sequence[DeviceKey]) -> list[list[DeviceKey]]:
+    """Keys in rounds that name no device twice.
+
+    One that comes by two gateways or in two domains moves from one to the other, so each of its
+    keys has to be looked up while it is there.
+    """
+    rounds: list[list[DeviceKey]] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for key in keys:
+        place = seen[key.city, key.device]
+        seen[key.city, key.device] += 1
+        if place == len(rounds):
+            rounds.append([])
+        rounds[place].append(key)
+    return rounds
+
+
 def quotas_of(settings: IngestSettings) -> Quotas:
     """How many newcomers an hour are taken, as it is set."""
     return Quotas(
-        settings.new_series_per_hour, settings.new_gateways_per_hour, settings.new_cities_per_hour
+        settings.new_series_per_hour,
+        settings.new_gateways_per_hour,
+        settings.new_cities_per_hour,
+        settings.new_declarations_per_hour,
     )
 
 
@@ -92,8 +129,9 @@ class Resolver:
         }
         if not unknown:
             return
-        keys = sorted(set(unknown.values()))
-        devices = await persist(lambda: self._devices(keys), self.on_wait)
+        devices: dict[DeviceKey, Device] = {}
+        for keys in _once_each(sorted(set(unknown.values()))):
+            devices |= await persist(partial(self._devices, keys), self.on_wait)
         for topic, key in unknown.items():
             if key in devices:
                 self.routes.add_line(topic, key, devices[key])
@@ -159,7 +197,8 @@ class Resolver:
         keys = [line.key for line in lines.values()]
         devices = await persist(lambda: self._registered(wanted, keys), self.on_wait)
         for line in lines.values():
-            line.device = devices.get(line.key, line.device)
+            if line.key in devices:
+                line.device = replace(line.device, series=devices[line.key].series)
 
     async def _registered(
         self, wanted: Mapping[Newcomer, SeriesKey], keys: Sequence[DeviceKey]
@@ -181,7 +220,7 @@ class Resolver:
                     for key in admitted.values()
                 }
                 await register_series(connection, defaults)
-                return await find_devices(connection, keys)
+                return await _find_wherever(connection, keys)
 
     def _line(self, part: Part) -> Line | None:
         line = self.routes.lines.get(part.topic)

@@ -1,6 +1,6 @@
 """Taking declarations: who may declare, and in one transaction what is new."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -11,10 +11,10 @@ from cityvitals.store.batch import Rejection
 from cityvitals.store.declarations import DeclaredDevice, DeclaredStatus, declare
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import Lane
-from cityvitals.store.newcomers import Quotas, find_room
+from cityvitals.store.newcomers import Quotas, find_restless, find_room
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
-from cityvitals.store.registry import Device, DeviceKey, find_devices, find_gateways
+from cityvitals.store.registry import DeviceKey, find_devices, find_gateways
 from ingest.declared import Statement
 from ingest.refusals import Refusals
 
@@ -91,8 +91,8 @@ class Declarer:
                 refused = await self._refused(connection, statements)
                 taken = [
                     one.declared
-                    for one in statements
-                    if one.declared is not None and not any(one is other for other, *_ in refused)
+                    for one in _without(statements, [one for one, *_ in refused])
+                    if one.declared is not None
                 ]
                 return refused, await declare(connection, self.lane, taken)
 
@@ -117,16 +117,35 @@ class Declarer:
             return gateway.allowed is True if one.gateway else gateway.city_known
 
         barred = [one for one in statements if not may(one)]
-        fresh: list[tuple[Statement, int]] = []
-        for one in statements:
-            state, things = gateways[one.city, one.gateway], _new_things(one, known)
-            is_new = not state.city_known or (bool(one.gateway) and state.allowed is None)
-            if (things or is_new) and not any(one is other for other in barred):
-                fresh.append((one, things))
         refused: list[Refusal] = [
             (one, Reason.NOT_ALLOWED, "not registered, or not allowed to send") for one in barred
         ]
-        return refused + await self._crowded_out(connection, fresh)
+        welcome = _without(statements, barred)
+        restless = await self._restless(connection, welcome)
+        welcome = _without(welcome, [one for one, *_ in restless])
+        fresh: list[tuple[Statement, int]] = []
+        registered = {key: set(device.series) for key, device in known.items()}
+        for one in welcome:
+            state, things = gateways[one.city, one.gateway], _new_things(one, registered)
+            if things or not state.city_known or (bool(one.gateway) and state.allowed is None):
+                fresh.append((one, things))
+        return refused + restless + await self._crowded_out(connection, fresh)
+
+    async def _restless(
+        self, connection: Connection, statements: Sequence[Statement]
+    ) -> list[Refusal]:
+        """Statements of devices whose gateway has declared more than enough already."""
+        asked = [one for one in statements if isinstance(one.declared, DeclaredDevice)]
+        if not asked:
+            return []
+        gateways = ((one.city, one.gateway) for one in asked)
+        full = await find_restless(connection, gateways, self.quotas.declarations)
+        refused: list[Refusal] = []
+        for one in asked:
+            if why := full.get((one.city, one.gateway)):
+                self.over.add(one.arrival.topic, why)
+                refused.append((one, Reason.OVER_LIMIT, why))
+        return refused
 
     async def _crowded_out(
         self, connection: Connection, fresh: Sequence[tuple[Statement, int]]
@@ -146,14 +165,21 @@ class Declarer:
         return refused
 
 
-def _new_things(one: Statement, known: Mapping[DeviceKey, Device]) -> int:
-    """How many sensors and series a statement would register."""
+def _without(statements: Sequence[Statement], others: Sequence[Statement]) -> list[Statement]:
+    """Statements but for some, each of which is itself only."""
+    gone = {id(one) for one in others}
+    return [one for one in statements if id(one) not in gone]
+
+
+def _new_things(one: Statement, registered: dict[DeviceKey, set[tuple[str, str]]]) -> int:
+    """How many sensors and series a statement would register, and takes note of them."""
     if not isinstance(one.declared, DeclaredDevice):
         return 0
-    device = known.get(one.declared.key)
-    if device is None:
-        return 1 + len(one.declared.defaults)
-    return len(one.declared.defaults.keys() - device.series.keys())
+    is_new = one.declared.key not in registered
+    series = registered.setdefault(one.declared.key, set())
+    fresh = one.declared.defaults.keys() - series
+    series |= fresh
+    return is_new + len(fresh)
 
 
 def _digest(statement: Statement) -> bytes:

@@ -3,7 +3,6 @@
 import itertools
 import logging
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import open_pool
 from cityvitals.store.server import create_database, drop_database
 from deploy.local.broker import choose, find_mosquitto
+from deploy.local.ports import share_ports
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
 
@@ -28,6 +28,9 @@ _numbers = itertools.count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        share_ports(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 
 
 @pytest.fixture(autouse=True)
@@ -149,14 +152,18 @@ def city() -> str:
     return f"city-{os.getpid()}-{next(_numbers)}"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    begun = time.monotonic()
-    result = yield
-    parts = item.nodeid.split("/")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two run at a time: one has what mostly waits for real processes, the other the rest."""
+    for item in items:
+        suite = item.nodeid.split("/")[1]
+        group = "processes" if suite in {"acceptance", "faults"} else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    parts = report.nodeid.split("/")
     suite = parts[1] if len(parts) > 1 else ""
-    _spent[suite] = _spent.get(suite, 0.0) + time.monotonic() - begun
-    return result
+    _spent[suite] = _spent.get(suite, 0.0) + report.duration
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

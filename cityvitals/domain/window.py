@@ -1,4 +1,4 @@
-"""Where windows begin: hours and days on UTC, on a city's clock, or on its standard time.
+"""Where windows begin, from quarter hours to years: on UTC, a city's clock, or its standard time.
 
 Windows are [edge, next edge). Edges are whole quarter hours, since buckets are.
 
@@ -11,10 +11,14 @@ clocks change by an hour. Where they change by half an hour (Lord Howe Island) a
 hour lies beside the change; the alternative is one of an hour and a half, which would count more
 than others in means over hours.
 
+A month begins with its first date, a year with its first month. Running windows overlap, and end
+where their step does (`spans`): hours for those of some hours, which are real hours whatever the
+clock shows, and days, months or years for those of dates.
+
 Standard time is what the tz database calls so: in Ireland and Morocco that is the summer's clock.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -28,7 +32,17 @@ Instants = NDArray[np.int64]
 
 HOUR_US: Final = 3600 * US
 DAY_US: Final = 24 * HOUR_US
-_STEP: Final = {"hour": HOUR_US, "day": DAY_US}
+_STEP: Final = {"quarter_hour": BUCKET_US, "hour": HOUR_US, "day": DAY_US}
+_LONGEST: Final = {"month": 32 * DAY_US, "year": 367 * DAY_US}
+_RUNNING: Final = {f"running_{hours}h": hours * HOUR_US for hours in (3, 8, 12, 24)}
+_RUNNING_DATES: Final = {
+    "running_7_days": ("day", 7, 10 * DAY_US),
+    "running_12_months": ("month", 12, 367 * DAY_US),
+    "running_3_years": ("year", 3, 3 * 367 * DAY_US),
+}
+"""Of what, of how many of them, and at most how long."""
+LENGTHS: Final = frozenset({*_STEP, *_LONGEST, *_RUNNING, *_RUNNING_DATES})
+"""Lengths of windows."""
 _PROBE: Final = timedelta(hours=6)
 """Offsets are looked up this often to find where they change; no zone changes twice in it."""
 _FIRST_YEAR: Final = 1900
@@ -42,7 +56,7 @@ def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> In
     """Begins of the windows that cover [lo, hi], then the end of the last one; read-only.
 
     Args:
-        length: "hour" or "day".
+        length: "quarter_hour", "hour", "day", "month" or "year".
         clock: "utc", "local", or "standard" (local time without summer time).
         time_zone: IANA name of the city's zone; not looked at for "utc".
         lo_us: first instant to cover, in microseconds since 1970 UTC.
@@ -56,10 +70,13 @@ def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> In
         ValueError: if length, clock or order is unknown or wrong.
         ZoneInfoNotFoundError: if nobody knows the time zone.
     """
-    if length not in _STEP or clock not in {"utc", "local", "standard"} or hi_us < lo_us:
+    known = length in _STEP or length in _LONGEST
+    if not known or clock not in {"utc", "local", "standard"} or hi_us < lo_us:
         raise ValueError(f"no windows of {length!r} on {clock!r} from {lo_us} to {hi_us}")
+    if length in _LONGEST:
+        return _long(length, clock, time_zone, lo_us, hi_us)
     step = _STEP[length]
-    if clock == "utc":
+    if clock == "utc" or length == "quarter_hour":  # every offset in use is of quarter hours
         return _grid(step, 0, lo_us - step, hi_us + 2 * step, lo_us, hi_us)
     # The longest window is the date lived twice; a margin of three days holds one on either side.
     begins, offsets = offset_changes(time_zone, clock, lo_us - 3 * DAY_US, hi_us + 3 * DAY_US)
@@ -68,6 +85,96 @@ def edges(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> In
     else:
         found = _hours(begins, offsets, lo_us - 3 * HOUR_US, hi_us + 3 * HOUR_US)
     return _covering(found, lo_us, hi_us)
+
+
+@lru_cache(maxsize=64)
+def spans(
+    length: str, clock: str, time_zone: str, lo_us: int, hi_us: int, step: str = ""
+) -> tuple[Instants, Instants]:
+    """Begins and ends of the windows that hold any instant of [lo, hi], ascending; read-only.
+
+    Args:
+        length: one of `LENGTHS`; running windows overlap.
+        clock: as in `edges`.
+        time_zone: as in `edges`.
+        lo_us: as in `edges`.
+        hi_us: as in `edges`.
+        step: with what running hours end, "hour" unless said: "quarter_hour", "hour" or "day".
+
+    Raises:
+        ValueError: if length, clock, step or order is unknown or wrong.
+        ZoneInfoNotFoundError: if nobody knows the time zone.
+    """
+    if step and length not in _RUNNING and step != _RUNNING_DATES.get(length, (length,))[0]:
+        raise ValueError(f"no windows of {length!r} with each {step!r}")
+    if length in _RUNNING:
+        ends = edges(step or "hour", clock, time_zone, lo_us, hi_us + _RUNNING[length])
+        begins = ends - _RUNNING[length]
+    elif length in _RUNNING_DATES:
+        step, count, most_us = _RUNNING_DATES[length]
+        found = edges(step, clock, time_zone, lo_us - most_us, hi_us + most_us)
+        begins, ends = found[:-count], found[count:]
+    else:
+        found = edges(length, clock, time_zone, lo_us, hi_us)
+        return found[:-1], found[1:]
+    held = (begins <= hi_us) & (ends > lo_us)
+    begins, ends = begins[held], ends[held]
+    begins.flags.writeable = ends.flags.writeable = False
+    return begins, ends
+
+
+def day_begin(day: date, clock: str, time_zone: str) -> int:
+    """When a date begins on a clock, microseconds since 1970 UTC.
+
+    Raises:
+        ZoneInfoNotFoundError: if nobody knows the time zone.
+    """
+    noon = to_us(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+    if clock != "utc":  # an offset of an hour more or less is noon of the same date, too
+        begins, offsets = offset_changes(time_zone, clock, noon - DAY_US, noon + DAY_US)
+        noon -= int(offsets[np.searchsorted(begins, noon, side="right") - 1])
+    return int(edges("day", clock, time_zone, noon, noon)[0])
+
+
+def longest_us(length: str) -> int:
+    """No window of a length is longer, microseconds.
+
+    Raises:
+        ValueError: if the length is unknown.
+    """
+    if length not in LENGTHS:
+        raise ValueError(f"no windows of {length!r}")
+    if length in _RUNNING_DATES:
+        return _RUNNING_DATES[length][2]
+    # A date that was lived twice is a window of 48 hours.
+    return (_STEP | _LONGEST | _RUNNING | {"day": 2 * DAY_US})[length]
+
+
+def overlap_us(length: str, step: str = "") -> int:
+    """How far a window of a length reaches into the next one at most: 0 but for running ones.
+
+    Raises:
+        ValueError: if length or step is unknown.
+    """
+    if length in _RUNNING:
+        return _RUNNING[length] - _STEP[step or "hour"]
+    if length in _RUNNING_DATES:
+        shortest = {"day": DAY_US, "month": 28 * DAY_US, "year": 365 * DAY_US}
+        return longest_us(length) - shortest[_RUNNING_DATES[length][0]]
+    return 0
+
+
+def _long(length: str, clock: str, time_zone: str, lo_us: int, hi_us: int) -> Instants:
+    """Edges of months or years: the first instants of dates whose month is another than before."""
+    start, stop = lo_us - 2 * _LONGEST[length], hi_us + 2 * _LONGEST[length]
+    begins, offsets = np.array([-_FOREVER]), np.array([0])
+    if clock != "utc":
+        begins, offsets = offset_changes(time_zone, clock, start, stop)
+    days = np.unique(_days(begins, offsets, start, stop))
+    at = np.searchsorted(begins, days, side="right") - 1
+    dates = ((days + offsets[at]) // DAY_US).astype("datetime64[D]")
+    of = dates.astype("datetime64[M]" if length == "month" else "datetime64[Y]").astype(np.int64)
+    return _covering(days[1:][of[1:] > of[:-1]], lo_us, hi_us)
 
 
 def _grid(step: int, offset: int, start: int, stop: int, lo_us: int, hi_us: int) -> Instants:

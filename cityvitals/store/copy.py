@@ -29,6 +29,7 @@ _WIRE: Final = {
     "int4": ">i4",
     "int2": ">i2",
     "bool": "?",
+    "lag_ms": ">i8",
 }
 
 

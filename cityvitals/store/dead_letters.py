@@ -1,6 +1,8 @@
 """Dead letters: rejected readings with reason and original bytes, written beside the good ones."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -10,6 +12,8 @@ from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
 
 _DETAIL: Final = 500
+MOST_LETTERS: Final = 100
+"""Of one message: with more rejections it is one letter as a whole."""
 
 
 def letter_hash(topic: str, payload: bytes) -> bytes:
@@ -18,7 +22,11 @@ def letter_hash(topic: str, payload: bytes) -> bytes:
 
 
 def letter_keys(rejected: Iterable[Rejection]) -> list[tuple[bytes, int]]:
-    """Hash and index of each rejection; a message of many is hashed once."""
+    """Hash and index of each rejection's letter; a message of many is hashed once.
+
+    A message with more than `MOST_LETTERS` rejections becomes one letter, of index 0, for all of
+    them: 64 KiB of tiny poison would fill megabytes.
+    """
     hashes: dict[tuple[str, bytes], bytes] = {}
     keys = []
     for one in rejected:
@@ -26,7 +34,8 @@ def letter_keys(rejected: Iterable[Rejection]) -> list[tuple[bytes, int]]:
         if message not in hashes:
             hashes[message] = letter_hash(*message)
         keys.append((hashes[message], one.index))
-    return keys
+    sizes = Counter(key for key, _ in set(keys))
+    return [(key, index if sizes[key] <= MOST_LETTERS else 0) for key, index in keys]
 
 
 async def keep_dead_letters(
@@ -49,7 +58,7 @@ async def keep_dead_letters(
     if not grouped:
         return
     # In the order of the key, so that two workers with the same poison never deadlock.
-    rows = [(key, grouped[key][-1], len(grouped[key]), grouped[key][0]) for key in sorted(grouped)]
+    rows = [(key, _standing_for(mine), len(mine), mine[0]) for key, mine in sorted(grouped.items())]
     messages = {key[0]: last for key, last, *_ in rows}
     with translated(f"keeping {len(rows)} dead letters"):
         await connection.execute(
@@ -73,6 +82,16 @@ async def keep_dead_letters(
             again,
             [last.whole for _, last, *_ in rows],
         )
+
+
+def _standing_for(rejected: Sequence[Rejection]) -> Rejection:
+    """The last of a letter's rejections; where they are of several readings, of all of them."""
+    last = rejected[-1]
+    count = len({one.index for one in rejected})
+    if count == 1:
+        return last
+    detail = f"{count} readings of this message are rejected; the last: {last.detail}"
+    return replace(last, index=0, detail=detail, whole=True)
 
 
 async def settle_dead_letters(

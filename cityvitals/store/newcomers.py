@@ -17,11 +17,19 @@ Gateway = tuple[str, str]
 
 
 class Quotas(NamedTuple):
-    """How many newcomers an hour: series (and sensors) of a gateway, gateways of a city, cities."""
+    """How many newcomers an hour.
+
+    Attributes:
+        series: and sensors, of a gateway.
+        gateways: of a city.
+        cities: of all.
+        declarations: and placements, of a gateway's devices; a batch may overshoot it.
+    """
 
     series: int
     gateways: int
     cities: int
+    declarations: int = 30_000
 
 
 @dataclass(slots=True)
@@ -103,3 +111,28 @@ async def find_room(connection: Connection, gateways: Iterable[Gateway], quotas:
             if row["known"]:
                 room.known_gateways.add(gateway)
     return room
+
+
+async def find_restless(
+    connection: Connection, gateways: Iterable[Gateway], most: int
+) -> dict[Gateway, str]:
+    """Those of some gateways whose devices declared too much within an hour, and why that is so.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    wanted = sorted(set(gateways))
+    with translated(f"counting what {len(wanted)} gateways declared"):
+        rows = await connection.fetch(
+            queries("newcomers")["restless"],
+            [city for city, _ in wanted],
+            [name for _, name in wanted],
+            most,
+        )
+    return {
+        (row["city"], row["name"]): (
+            f"devices of gateway {row['name']} of city {row['city']} may declare {most} things "
+            "within an hour: ingest.new_declarations_per_hour"
+        )
+        for row in rows
+    }

@@ -24,3 +24,16 @@ select k.city, k.name, g.id is not null as known,
         where s.gateway = g.id and r.created_at > now() - interval '1 hour') as fresh
 from unnest($1::text[], $2::text[]) as k (city, name)
 left join gateway g on g.city = k.city and g.name = k.name
+
+-- name: restless
+-- Those of some gateways whose devices declared and moved at least so often. What devices said the first time counts too.
+select k.city, k.name
+from unnest($1::text[], $2::text[]) as k (city, name)
+join gateway g on g.city = k.city and g.name = k.name
+where (select count(*) from sensor s join series r on r.sensor_id = s.id
+       join series_declaration d on d.series = r.id
+       where s.gateway = g.id and d.source = 'meta'
+         and d.declared_at > now() - interval '1 hour')
+    + (select count(*) from sensor s join placement p on p.sensor = s.id
+       where s.gateway = g.id and p.source = 'meta'
+         and p.declared_at > now() - interval '1 hour') >= $3

@@ -1,12 +1,14 @@
-"""Native range partitions by calendar month (UTC), created before the first row needs them.
+"""Native range partitions, mostly months (UTC), created before the first row needs them.
 
-A partition is built beside its parent and attached, which lets readers and writers go on; an
-advisory lock keeps two processes from building the same one.
+Times that hardly anybody sends share long ones, so a message full of invented times makes a few
+partitions, not thousands. A partition is built beside its parent and attached, which lets readers
+and writers go on; an advisory lock keeps two processes from building the same one.
 """
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
+import asyncpg
 import numpy as np
 
 from cityvitals.domain.times import from_us
@@ -15,18 +17,37 @@ from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection, Pool
 
 _LOCK: Final = 0x43_56_50_41  # "CVPA"
+_YEARS_FROM: Final = 2000
+_MONTHS_FROM: Final = 2020
+_MONTHS_TO: Final = 2050
+_YEARS_TO: Final = 2100
+
+
+class Span(NamedTuple):
+    """What one partition holds: [begin, end); None is without bound."""
+
+    name: str
+    begin: datetime | None
+    end: datetime | None
+
+    @property
+    def is_month(self) -> bool:
+        """Whether it is a calendar month."""
+        return "_" in self.name
 
 
 class Partitions:
     """The partitions of one table that this process knows to exist.
 
-    Bounded: one small tuple for each month of data.
+    Where an older build made months of what is one long span now, it goes on in months.
+    Bounded: one small tuple for each of a few hundred spans.
     """
 
     def __init__(self, pool: Pool, table: str) -> None:
         self._pool = pool
         self._table = table
-        self._known: set[tuple[int, int]] = set()
+        self._known: set[Span] = set()
+        self._in_months: set[Span] = set()
 
     async def ensure(self, times_us: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
         """Have a partition for every one of these instants.
@@ -36,34 +57,72 @@ class Partitions:
         """
         if not len(times_us):
             return
-        first, last = _month(int(times_us.min())), _month(int(times_us.max()))
+        first, last = span_of(int(times_us.min())), span_of(int(times_us.max()))
         if first == last and first in self._known:
             return  # as nearly always
-        needed = {_month(t) for t in np.unique(times_us // 86_400_000_000) * 86_400_000_000}
-        for month in sorted(needed - self._known):
-            with translated(f"creating a partition of {self._table}"):
-                async with self._pool.acquire() as connection:
-                    await create_partition(connection, self._table, month)
-            self._known.add(month)
+        days = (np.unique(times_us // 86_400_000_000) * 86_400_000_000).tolist()
+        for span in sorted({span_of(t) for t in days} - self._in_months, key=_by_name):
+            await self._create(span)
+        for span in sorted(
+            {month_of(t) for t in days if span_of(t) in self._in_months}, key=_by_name
+        ):
+            await self._create(span)
+
+    async def _create(self, span: Span) -> None:
+        if span in self._known:
+            return
+        with translated(f"creating a partition of {self._table}"):
+            async with self._pool.acquire() as connection:
+                try:
+                    await create_partition(connection, self._table, span)
+                except asyncpg.InvalidObjectDefinitionError:
+                    # It would overlap: a month lies in a longer one, a longer one holds months.
+                    if not span.is_month:
+                        self._in_months.add(span)
+                        return
+        self._known.add(span)
 
 
-def _month(t_us: int) -> tuple[int, int]:
+def span_of(t_us: int) -> Span:
+    """The partition that a time lies in: a month, a year, or all of the far past or future."""
     moment = from_us(t_us)
-    return moment.year, moment.month
+    year = moment.year
+    if year < _YEARS_FROM:
+        return Span("past", None, _first(_YEARS_FROM))
+    if year >= _YEARS_TO:
+        return Span("future", _first(_YEARS_TO), None)
+    if year < _MONTHS_FROM or year >= _MONTHS_TO:
+        return Span(f"{year:04d}", _first(year), _first(year + 1))
+    return month_of(t_us)
 
 
-async def create_partition(connection: Connection, table: str, month: tuple[int, int]) -> None:
-    """Create and attach one month's partition unless it is there; a hypertable needs none.
+def month_of(t_us: int) -> Span:
+    """The month that a time lies in."""
+    moment = from_us(t_us)
+    year, month = moment.year, moment.month
+    end = _first(year + month // 12, month % 12 + 1)
+    return Span(f"{year:04d}_{month:02d}", _first(year, month), end)
+
+
+def _by_name(span: Span) -> str:
+    return span.name
+
+
+def _first(year: int, month: int = 1) -> datetime:
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+async def create_partition(connection: Connection, table: str, span: Span) -> None:
+    """Create and attach a partition unless it is there; a hypertable needs none.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     if await engine_of(connection) is not Engine.POSTGRESQL:
         return
-    year, number = month
-    name = f"{table}_{year:04d}_{number:02d}"
-    begin = datetime(year, number, 1, tzinfo=UTC).isoformat()
-    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC).isoformat()
+    name = f"{table}_{span.name}"
+    begin = "minvalue" if span.begin is None else f"'{span.begin.isoformat()}'"
+    end = "maxvalue" if span.end is None else f"'{span.end.isoformat()}'"
     with translated(f"creating partition {name}"):
         async with connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
@@ -71,6 +130,5 @@ async def create_partition(connection: Connection, table: str, month: tuple[int,
                 return
             await connection.execute(f"create table {name} (like {table} including all)")
             await connection.execute(
-                f"alter table {table} attach partition {name} "
-                f"for values from ('{begin}') to ('{end}')"
+                f"alter table {table} attach partition {name} for values from ({begin}) to ({end})"
             )

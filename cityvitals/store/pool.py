@@ -30,6 +30,13 @@ _WRONG_DSN = (
 )
 _READ_ONLY = "default_transaction_read_only"
 _RENEW_S = 1.0
+_DEAD_PEER = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""The server lets go, within half a minute, of what a machine held that lost its power or network:
+its own two hours would keep the next worker waiting for a batch's locks."""
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -93,6 +100,7 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
                     # Our statements decompress none but the batches that hold their keys, so how
                     # much that may be is bounded by a batch. Plain PostgreSQL ignores the name.
                     "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
+                    **_DEAD_PEER,
                 },
                 init=_prepare,
                 reset=renewal.check,

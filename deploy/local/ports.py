@@ -10,7 +10,17 @@ from cityvitals.errors import SettingsError
 
 LOOPBACK: Final = "127.0.0.1"
 _PORTS: Final = range(10_000, 32_000)
-_untried: Final = iter(random.sample(_PORTS, len(_PORTS)))
+_untried = iter(random.sample(_PORTS, len(_PORTS)))
+
+
+def share_ports(part: int, parts: int) -> None:
+    """Have `free_port` keep to one of so many parts of all ports.
+
+    For processes that look for ports at the same time and must not find the same ones.
+    """
+    global _untried  # noqa: PLW0603 - ports are the machine's, so there is one list of them
+    mine = _PORTS[part::parts]
+    _untried = iter(random.sample(mine, len(mine)))
 
 
 def require_free(port: int, purpose: str, setting: str) -> None:

@@ -11,7 +11,7 @@ from cityvitals.domain.outcome import Outcome, Reason
 from cityvitals.errors import Fenced, NotFound
 from cityvitals.settings import DatabaseSettings, IngestSettings, Settings
 from cityvitals.store.batch import Batch, Rejection
-from cityvitals.store.dead_letters import letter_hash
+from cityvitals.store.dead_letters import MOST_LETTERS, letter_hash
 from cityvitals.store.ledger_view import read_ledger
 from cityvitals.store.letter_box import (
     Wanted,
@@ -56,9 +56,34 @@ def configured(database: DatabaseSettings) -> Settings:
 def test_a_message_is_kept_once_whatever_is_wrong_with_it(database: DatabaseSettings) -> None:
     async def main() -> None:
         async with opened(database) as pool:
-            await keep(pool, *(rejection(index) for index in range(3000)))
-            assert await pool.fetchval("select count(*) from dead_letter") == 3000
+            await keep(pool, *(rejection(index) for index in range(MOST_LETTERS)))
+            assert await pool.fetchval("select count(*) from dead_letter") == MOST_LETTERS
             assert await pool.fetchval("select count(*) from dead_message") == 1
+
+    asyncio.run(main())
+
+
+def test_a_message_with_very_much_wrong_is_one_letter_and_replayed_whole(
+    database: DatabaseSettings,
+) -> None:
+    async def main() -> None:
+        async with opened(database) as pool:
+            many = MOST_LETTERS + 50
+            readings = [
+                {"t": BEGIN_US / 1e6 + step, "q": "no2", "v": float(step)} for step in range(many)
+            ]
+            payload = json.dumps([*readings, {"t": 0, "q": "no2", "v": None}]).encode()
+            wrong = [rejection(index, payload=payload) for index in range(1, many + 1)]
+            for times in (1, 2):  # the same again raises the counter only
+                await keep(pool, *wrong)
+                [row] = await list_letters(pool, Wanted(), 10)
+                assert (row["index"], row["times"]) == (0, times * many)
+                assert row["detail"].startswith(f"{many} readings of this message are rejected")
+            assert await ledger(pool) == (2 * many, 0, 0, 0, 2 * many)
+            done = await replay(configured(database), Wanted())
+            assert (done.counts[Outcome.STORED], done.counts[Outcome.REJECTED]) == (many, 1)
+            [row] = await list_letters(pool, Wanted(), 10)
+            assert (row["index"], row["reason"]) == (many, Reason.NO_NUMBER)
 
     asyncio.run(main())
 

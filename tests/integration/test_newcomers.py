@@ -169,3 +169,54 @@ def test_declarations_are_limited_alike(database: DatabaseSettings) -> None:
             assert await count(one.pool, "city") == 1
 
     asyncio.run(main())
+
+
+def test_what_one_message_declares_twice_counts_once(database: DatabaseSettings) -> None:
+    series = (SeriesMeta("no2"), SeriesMeta("o3"))
+    said = [
+        ("city/v1/t/air/gw/a/meta", encode_meta(DeviceMeta(series=series, zone=zone)))
+        for zone in ("north", "south", "east")
+    ]
+
+    async def main() -> None:
+        async with workers(database, Quotas(3, 1, 1)) as [one]:
+            assert await one.say(*said) == []
+            assert await count(one.pool, "series") == 2
+
+    asyncio.run(main())
+
+
+def test_a_known_device_cannot_declare_for_ever(database: DatabaseSettings) -> None:
+    def meta(device: str, number: int) -> tuple[str, bytes]:
+        declared = DeviceMeta(
+            series=(SeriesMeta("no2", reporting_s=60.0 + number),),
+            zone=f"z{number}",
+            since_us=NOW_US + number * 900_000_000,
+        )
+        return f"city/v1/t/air/gw/{device}/meta", encode_meta(declared)
+
+    async def main() -> None:
+        async with workers(database, PLENTY._replace(declarations=10), 2) as (one, other):
+            told = [(await one.say(meta("a", number))) for number in range(8)]
+            over = [(meta("a", 0)[0], Reason.OVER_LIMIT)]
+            assert told == [[]] * 5 + [over] * 3
+            assert await count(one.pool, "zone") == 5
+            # Another worker finds the same; what other gateways' devices say is taken.
+            assert await other.say(meta("b", 9)) == [(meta("b", 9)[0], Reason.OVER_LIMIT)]
+            elsewhere = "city/v1/t/air/g2/c/meta", meta("c", 9)[1]
+            assert await other.say(elsewhere) == []
+
+    asyncio.run(main())
+
+
+def test_a_new_device_that_comes_by_two_gateways_at_once_is_taken_from_both(
+    database: DatabaseSettings,
+) -> None:
+    async def main() -> None:
+        async with workers(database, PLENTY) as [one]:
+            parts = await one.send("t/g1/d", "t/g2/d", "t/g1/e")
+            assert refused(parts) == []
+            assert [part.slots is not None for part in parts] == [True] * 3
+            assert await count(one.pool, "sensor") == 2
+
+    asyncio.run(main())

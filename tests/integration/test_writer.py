@@ -18,6 +18,7 @@ from cityvitals.errors import Fenced
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.lanes import LogEntry, has_committed, write_log
+from cityvitals.store.partitions import create_partition, month_of
 from cityvitals.store.pool import Pool
 from cityvitals.store.writer import ReadingWriter
 from tests.integration.readings import (
@@ -270,5 +271,43 @@ def test_a_batch_of_many_months_finds_its_partitions(database: DatabaseSettings)
             assert counts(await writes.commit(batch(rows))) == (30, 0, 0)
             assert counts(await writes.commit(batch(rows))) == (0, 30, 0)
             assert np.array([row[0] for row in await current(pool)]).max() == 0
+
+    asyncio.run(main())
+
+
+def test_invented_times_make_few_partitions(database: DatabaseSettings) -> None:
+    year_us = 365 * 86_400_000_000
+    rows: list[Row] = [(-number * year_us // 2, 1, 1.0, 0) for number in range(2000)]
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            assert counts(await (await writer(pool)).commit(batch(rows))) == (2000, 0, 0)
+            made = await pool.fetchval(
+                "select count(*) from pg_inherits where inhparent = 'reading'::regclass"
+            )
+            assert made < 40
+            assert counts(await (await writer(pool)).commit(batch(rows))) == (0, 2000, 0)
+
+    asyncio.run(main())
+
+
+def test_months_of_an_older_build_go_on_beside_years(database: DatabaseSettings) -> None:
+    month_us = 31 * 86_400_000_000
+    back = (BEGIN_US - 1_357_000_000_000_000) // month_us  # early in 2013
+    rows: list[Row] = [(-(back - number) * month_us, 1, 1.0, 0) for number in range(24)]
+
+    async def main() -> None:
+        async with opened(database) as pool:
+            async with pool.acquire() as connection:
+                await create_partition(connection, "reading", month_of(BEGIN_US + rows[1][0]))
+            writes = await writer(pool)
+            assert counts(await writes.commit(batch(rows))) == (24, 0, 0)
+            assert counts(await writes.commit(batch(rows))) == (0, 24, 0)
+            names = await pool.fetch(
+                "select inhrelid::regclass::text as name from pg_inherits "
+                "where inhparent = 'reading'::regclass order by name"
+            )
+            assert {row["name"] for row in names} >= {"reading_2013_03", "reading_2014"}
+            assert counts(await (await writer(pool)).commit(batch(rows))) == (0, 24, 0)
 
     asyncio.run(main())

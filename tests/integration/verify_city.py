@@ -11,7 +11,7 @@ import asyncpg
 
 from cityvitals.domain.names import shard_of
 from cityvitals.domain.times import to_us
-from cityvitals.store.partitions import create_partition
+from cityvitals.store.partitions import create_partition, month_of
 
 CITY: Final = "probe"
 FIRST: Final = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -63,7 +63,7 @@ async def plant(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         for table in ("reading", "rollup", "indicator"):
-            await create_partition(connection, table, (2026, 3))
+            await create_partition(connection, table, month_of(to_us(NOON)))
         await connection.execute(_MODEL.replace("SHARD", str(shard_of(CITY))))
         for series, hour, value in ((1, FIRST, 10.0), (1, SECOND, 20.0), (2, FIRST, 30.0)):
             await _plant_hour(connection, series, hour, value)

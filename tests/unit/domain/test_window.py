@@ -1,6 +1,6 @@
 """Window edges against the tz database itself, instant by instant."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityvitals.domain.times import BUCKET_US, US, from_us, iso, to_us
-from cityvitals.domain.window import DAY_US, HOUR_US, edges
+from cityvitals.domain.window import (
+    DAY_US,
+    HOUR_US,
+    day_begin,
+    edges,
+    longest_us,
+    overlap_us,
+    spans,
+)
+from cityvitals.domain.window import LENGTHS as LENGTHS_OF
 
 ZONES = [
     "UTC",
@@ -31,7 +40,7 @@ ZONES = [
 INSTANTS = st.integers(
     to_us(datetime(1980, 1, 1, tzinfo=UTC)), to_us(datetime(2060, 1, 1, tzinfo=UTC))
 )
-LENGTHS = st.sampled_from(["hour", "day"])
+LENGTHS = st.sampled_from(["quarter_hour", "hour", "day", "month", "year"])
 CLOCKS = st.sampled_from(["utc", "local", "standard"])
 
 
@@ -191,3 +200,110 @@ def test_instants_far_outside_the_tz_database_have_windows_too() -> None:
 def test_what_makes_no_windows_is_refused(length: str, clock: str, zone: str, hi: int) -> None:
     with pytest.raises(ValueError, match=r"no windows|ZoneInfo keys"):
         edges(length, clock, zone, 0, hi)
+
+
+def dates_of(begin: int, end: int, zone: str) -> tuple[str, str]:
+    first = from_us(begin).astimezone(ZoneInfo(zone))
+    last = from_us(end - 1).astimezone(ZoneInfo(zone))
+    return first.strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d")
+
+
+@given(st.sampled_from(["month", "year"]), st.sampled_from(ZONES), INSTANTS)
+def test_a_month_and_a_year_hold_exactly_their_dates(length: str, zone: str, at: int) -> None:
+    begin, end = (int(edge) for edge in edges(length, "local", zone, at, at))
+    shape = "%Y-%m" if length == "month" else "%Y"
+    assert begin <= at < end
+
+    def name(instant: int) -> str:
+        return from_us(instant).astimezone(ZoneInfo(zone)).strftime(shape)
+
+    assert name(begin) == name(at) == name(end - 1)
+    assert name(begin - 1) < name(at) < name(end)
+
+
+def test_months_of_leap_years_and_of_the_dates_that_samoa_lacked() -> None:
+    begin, end = edges("month", "utc", "", us(2024, 2, 9), us(2024, 2, 9))
+    assert (end - begin) // DAY_US == 29
+    begin, end = (int(e) for e in edges("month", "local", "Pacific/Apia", *[us(2011, 12, 9)] * 2))
+    assert dates_of(begin, end, "Pacific/Apia") == ("2011-12-01", "2011-12-31")
+    assert (end - begin) // DAY_US == 30
+    begin, end = (int(e) for e in edges("year", "local", "Europe/Berlin", *[us(2024, 7, 1)] * 2))
+    assert iso(begin) == "2023-12-31T23:00:00Z"
+    assert (end - begin) // DAY_US == 366
+
+
+RUNNING = {"running_3h": 3, "running_8h": 8, "running_12h": 12, "running_24h": 24}
+
+
+@given(st.sampled_from(sorted(RUNNING)), CLOCKS, INSTANTS, st.integers(0, 3 * DAY_US))
+def test_running_hours_end_with_every_hour_and_are_real_hours(
+    length: str, clock: str, lo: int, span: int
+) -> None:
+    begins, ends = spans(length, clock, "Europe/Berlin", lo, lo + span)
+    assert set((ends - begins).tolist()) == {RUNNING[length] * HOUR_US}
+    assert set(np.diff(ends).tolist()) <= {HOUR_US}
+    at = np.searchsorted(begins, lo, side="right") - np.searchsorted(ends, lo, side="right")
+    assert at == RUNNING[length]  # so many hold any one instant
+    assert begins[-1] <= lo + span < begins[-1] + HOUR_US
+    assert ends[0] - HOUR_US <= lo < ends[0]
+
+
+DATES = {"running_7_days": ("day", 7), "running_12_months": ("month", 12)}
+DATES |= {"running_3_years": ("year", 3)}
+
+
+@given(st.sampled_from(sorted(DATES)), CLOCKS, st.sampled_from(ZONES), INSTANTS)
+def test_running_dates_are_so_many_of_them(length: str, clock: str, zone: str, at: int) -> None:
+    step, count = DATES[length]
+    begins, ends = spans(length, clock, zone, at, at)
+    assert len(begins) == count
+    parts = edges(step, clock, zone, int(begins[0]), int(ends[-1]))
+    where = np.searchsorted(parts, begins)
+    assert parts[where].tolist() == begins.tolist()
+    assert parts[where + count].tolist() == ends.tolist()
+
+
+@given(LENGTHS, CLOCKS, st.sampled_from(ZONES), INSTANTS, st.integers(0, 40 * DAY_US))
+def test_windows_that_do_not_overlap_are_their_edges(
+    length: str, clock: str, zone: str, lo: int, span: int
+) -> None:
+    begins, ends = spans(length, clock, zone, lo, lo + span)
+    assert [*begins, ends[-1]] == edges(length, clock, zone, lo, lo + span).tolist()
+
+
+def test_lengths_that_do_not_exist_are_refused() -> None:
+    for length in ("running_5h", "week", "running_8h"):
+        with pytest.raises(ValueError, match=length):
+            edges(length, "utc", "", 0, 1)
+    with pytest.raises(ValueError, match="week"):
+        spans("week", "utc", "", 0, 1)
+
+
+@given(st.sampled_from(sorted(LENGTHS_OF)), CLOCKS, st.sampled_from(ZONES), INSTANTS)
+def test_no_window_is_longer_nor_reaches_further_than_said(
+    length: str, clock: str, zone: str, at: int
+) -> None:
+    begins, ends = spans(length, clock, zone, at, at + 2 * DAY_US)
+    assert (ends - begins).max() <= longest_us(length)
+    if len(begins) > 1:
+        assert (ends[:-1] - begins[1:]).max() <= overlap_us(length)
+
+
+def test_running_hours_may_end_with_every_quarter_or_day() -> None:
+    at = us(2026, 3, 1, 12)
+    _, ends = spans("running_3h", "utc", "", at, at, "quarter_hour")
+    assert len(ends) == 12
+    begins, _ = spans("running_24h", "utc", "", at, at, "day")
+    assert [iso(int(one)) for one in begins] == ["2026-03-01T00:00:00Z"]
+    assert overlap_us("running_24h", "day") == 0
+    with pytest.raises(ValueError, match="each 'hour'"):
+        spans("day", "utc", "", at, at, "hour")
+
+
+@given(st.dates(date(1980, 1, 2), date(2059, 12, 30)), CLOCKS, st.sampled_from(ZONES))
+def test_a_date_begins_where_its_window_does(day: date, clock: str, zone: str) -> None:
+    begin = day_begin(day, clock, zone)
+    assert edges("day", clock, zone, begin, begin)[0] == begin
+    shown = from_us(begin).astimezone(ZoneInfo("UTC" if clock == "utc" else zone))
+    if clock == "local" and (zone, day) != ("Pacific/Apia", date(2011, 12, 30)):  # it had none
+        assert shown.date() == day
