@@ -35,7 +35,8 @@ from rollup where series_id = any($1::integer[])
 
 -- name: readings
 -- Stored readings of some series in [$2, $3).
-select observed_at, received_at, value, rev, series_id, flags
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
 from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: extents
