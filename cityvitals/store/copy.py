@@ -52,15 +52,18 @@ class Column:
         """The column's values of records."""
         values: NDArray[Any] = records[self.field]
         if self.after:
-            return (values - records[self.after]) // _MS
-        return values - _PG_EPOCH_US if self.type == "timestamptz" else values
+            values = (values - records[self.after]) // _MS
+        elif self.type == "timestamptz":
+            values = values - _PG_EPOCH_US
+        return values
 
     def take(self, values: NDArray[Any], records: Records) -> NDArray[Any]:
         """The field's values, where those that it is counted from are in `records`."""
         if self.after:
-            since: NDArray[Any] = records[self.after]
-            return values * _MS + since
-        return values + _PG_EPOCH_US if self.type == "timestamptz" else values
+            values = values * _MS + records[self.after]
+        elif self.type == "timestamptz":
+            values = values + _PG_EPOCH_US
+        return values
 
 
 class Layout:
