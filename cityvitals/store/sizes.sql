@@ -23,10 +23,10 @@ where t.relnamespace = current_schema()::regnamespace and t.relkind in ('r', 'p'
 group by t.relname
 
 -- name: hyper
--- Hypertables with all their chunks, compressed or not; before and after are of the compressed ones.
+-- Hypertables with all their chunks, compressed or not; before and after are of the compressed ones. No estimate says 0.
 select h.hypertable_name::text as name,
        (s.table_bytes + s.toast_bytes)::bigint as rows_bytes, s.index_bytes as keys_bytes,
-       approximate_row_count(r.id) as rows, h.num_chunks as parts,
+       nullif(approximate_row_count(r.id), 0) as rows, h.num_chunks as parts,
        coalesce(c.number_compressed_chunks, 0) as compressed_parts,
        coalesce(c.before_compression_total_bytes, 0)::bigint as before_bytes,
        coalesce(c.after_compression_total_bytes, 0)::bigint as after_bytes

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from statistics import median
 from typing import Any, Final
@@ -30,11 +30,11 @@ from cityvitals.store.hypertables import compress, read_chunks
 from cityvitals.store.layouts import READINGS
 from cityvitals.store.lookup import change_current, find_current
 from cityvitals.store.migrate import migrate
-from cityvitals.store.pool import Connection, open_pool
+from cityvitals.store.pool import Connection, Pool, open_pool
 from cityvitals.store.server import create_database, drop_database
-from tests.benchmarks import machine
+from tests.benchmarks import machine, write
 from tests.benchmarks.readings import STEP_US, blocks
-from tests.benchmarks.result import say
+from tests.benchmarks.result import Results, say
 from tests.benchmarks.stack import ROOT
 
 _NAME: Final = "cityvitals_bench_timescale"
@@ -42,6 +42,7 @@ _SERIES: Final = 10_000
 _BEGIN_US: Final = 1_790_000_000 * US // (86_400 * US) * (86_400 * US)
 _REPEATS: Final = 21
 _FEWEST: Final = 3
+_ROUNDS: Final = 40
 _LONGEST_S: Final = 10.0
 """Slow queries are asked fewer times."""
 _BATCH: Final = 20_000
@@ -73,6 +74,7 @@ async def _run(dsn: str, options: Any) -> Figures:
     steps = round(options.million * 1_000_000 / _SERIES)
     figures: Figures = {"readings": steps * _SERIES, "kind": options.kind}
     async with _database(dsn) as pool, pool.acquire() as connection:
+        figures["write_ratio"] = await _write_ratio(pool)
         figures["versions"] = await connection.fetchval(
             "select version() || ', TimescaleDB ' || extversion from pg_extension "
             "where extname = 'timescaledb'"
@@ -85,7 +87,7 @@ async def _run(dsn: str, options: Any) -> Figures:
 
 
 @asynccontextmanager
-async def _database(dsn: str) -> Any:
+async def _database(dsn: str) -> AsyncIterator[Pool]:
     """A pool of a fresh database that is gone afterwards."""
     await drop_database(dsn, _NAME)
     await create_database(dsn, _NAME)
@@ -102,6 +104,36 @@ async def _database(dsn: str) -> Any:
             yield pool
     finally:
         await drop_database(dsn, _NAME)
+
+
+class _Given:
+    """The given server, where the writer's benchmark expects one of its own."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def database(self, _: str) -> AsyncIterator[Pool]:
+        """The database that we are in already."""
+        yield self._pool
+
+
+async def _write_ratio(pool: Pool) -> Figures:
+    """The writer against bare COPY, as `make bench` has it; its rows go again."""
+    results = Results()
+    with results.counting("write_ratio"):
+        await write.measure(_Given(pool), results, _ROUNDS)
+    await pool.execute("truncate reading, commit_log, ledger; drop table bare, keyed")
+    found: Figures = {
+        "ratio": results.figures.get("write_ratio"),
+        "quartiles": results.spread.get("write_ratio"),
+        **results.ceilings,
+        **results.invalid,
+    }
+    return {
+        name: [round(one, 3) for one in value] if isinstance(value, list) else value
+        for name, value in found.items()
+    }
 
 
 async def _ours(connection: Connection, kind: Any, steps: int, figures: Figures) -> None:
