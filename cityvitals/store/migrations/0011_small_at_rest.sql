@@ -1,10 +1,20 @@
--- A reading takes less room at rest. Both changes are of the catalogue alone, whatever the tables hold.
+-- Readings and rollups take less room at rest (docs/adr/0012). All changes are of the catalogue alone,
+-- whatever the tables hold.
 
 -- TimescaleDB picks the compression of a column by its type: double precision is XORed with the value
 -- before, which decimal fractions defeat; any other type gets a dictionary, and sensors say few
 -- different values a day. A domain without constraints is another type and costs nothing else.
-create domain reading_value as double precision;
-alter table reading alter column value type reading_value;
+create domain measured as double precision;
+alter table reading alter column value type measured;
+alter table rollup
+    alter column sum type measured,
+    alter column sumsq type measured,
+    alter column min type measured,
+    alter column max type measured,
+    alter column first_v type measured,
+    alter column last_v type measured,
+    alter column integral type measured,
+    alter column increase type measured;
 
 -- When a reading came is told by how much later that was than it was observed, in whole
 -- milliseconds, which differ little from one reading to the next. Rows from before keep received_at.
