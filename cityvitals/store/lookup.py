@@ -11,9 +11,9 @@ from cityvitals.store.pool import Connection
 from cityvitals.store.resolution import Key, Said
 from cityvitals.store.sql import queries
 
-_CHANGES: Final = 1000
-"""Changes of one statement at most: each may decompress a batch of a thousand readings, 2 ms, and
-no statement may outlast the command timeout."""
+_CHANGES: Final = 200
+"""Changes of one statement at most: each may decompress a batch of a thousand readings, 2 ms on a
+quiet machine, and no statement may outlast the command timeout on a busy one."""
 
 
 async def lock(connection: Connection, shards: list[int]) -> None:
