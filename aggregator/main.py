@@ -57,7 +57,8 @@ async def _connect(
             )
             async with acquired(pool) as connection:
                 await require_durable(connection)
-                await require_current(connection)
+                for note in await require_current(connection):
+                    structlog.get_logger().warning("schema_drift", what=str(note))
         except StoreUnavailable as error:
             health.set_ready("store", ok=False, reason=str(error))
             structlog.get_logger().warning("waiting for the store", reason=str(error))

@@ -100,7 +100,7 @@ async def _database(dsn: str) -> AsyncIterator[Pool]:
     try:
         async with open_pool(own, "benchmark") as pool:
             async with pool.acquire() as connection:
-                await migrate(connection, storage)
+                await migrate(connection, storage=storage)
             yield pool
     finally:
         await drop_database(dsn, _NAME)

@@ -54,7 +54,7 @@ def timescale(bare: DatabaseSettings) -> DatabaseSettings:
 
     async def main() -> None:
         async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
-            await migrate(connection, STORAGE)
+            await migrate(connection, storage=STORAGE)
 
     asyncio.run(main())
     return bare

@@ -55,14 +55,14 @@ def test_settings_are_put_into_force_by_migrating_again(timescale: DatabaseSetti
 
     async def main() -> None:
         async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
-            assert await migrate(connection, changed) == []
+            assert await migrate(connection, storage=changed) == []
             assert await _in_force(connection, "reading") == (
                 timedelta(hours=6),
                 timedelta(hours=1),
             )
             jobs = "select job_id from timescaledb_information.jobs order by 1"
             before = await connection.fetch(jobs)
-            await migrate(connection, changed)
+            await migrate(connection, storage=changed)
             assert await connection.fetch(jobs) == before, "what fits is left alone"
 
     asyncio.run(main())
@@ -72,7 +72,7 @@ def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseS
     async def main() -> None:
         async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
             plain = StorageSettings(engine="postgresql")
-            await migrate(connection, plain)
+            await migrate(connection, storage=plain)
             await connection.execute("create extension timescaledb")
             await connection.execute("select make_hypertable('reading', 'observed_at', '1 day')")
             # Reading is made, the others and every policy are not.
@@ -82,7 +82,7 @@ def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseS
             )
             assert [row[0] for row in names] == ["indicator", "reading", "rollup"]
             with pytest.raises(UnfitServer, match="tables are hypertables: set it"):
-                await migrate(connection, plain)
+                await migrate(connection, storage=plain)
 
     asyncio.run(main())
 
@@ -90,13 +90,13 @@ def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseS
 def test_a_database_with_readings_stays_on_plain_postgresql(bare: DatabaseSettings) -> None:
     async def main() -> None:
         async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
-            await migrate(connection, StorageSettings(engine="postgresql"))
+            await migrate(connection, storage=StorageSettings(engine="postgresql"))
         async with opened(bare) as pool:
             await (await writer(pool)).commit(batch(grid(2, 3)))
             async with pool.acquire() as connection:
                 with pytest.raises(UnfitServer, match="holds readings in native partitions"):
-                    await migrate(connection, STORAGE)
-                await migrate(connection, StorageSettings())
+                    await migrate(connection, storage=STORAGE)
+                await migrate(connection, storage=StorageSettings())
                 assert await engine_of(connection) is Engine.POSTGRESQL
             assert len(await current(pool)) == 6
 
