@@ -55,6 +55,7 @@ def _json(sizes: "Sizes") -> dict[str, Any]:
     return {
         "engine": sizes.engine.value,
         "server": sizes.server,
+        "flaw": sizes.flaw,
         "total_bytes": sizes.total_bytes,
         "bytes_per_reading": sizes.reading.bytes_per_row,
         "compression_ratio": sizes.reading.ratio,
@@ -76,7 +77,8 @@ def _json(sizes: "Sizes") -> dict[str, Any]:
 
 def _text(sizes: "Sizes") -> str:
     shown, rest = sizes.tables[:_SHOWN], sizes.tables[_SHOWN:]
-    lines = [sizes.server, *[_line(one) for one in shown]]
+    uncompressed = [f"nothing is compressed: {sizes.flaw}"] if sizes.flaw else []
+    lines = [sizes.server, *uncompressed, *[_line(one) for one in shown]]
     if rest:
         lines.append(f"{len(rest)} more: {_bytes(sum(one.total_bytes for one in rest))}")
     each = sizes.reading.bytes_per_row

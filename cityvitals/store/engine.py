@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 import asyncpg
-import structlog
 
 from cityvitals.errors import UnfitServer
 from cityvitals.store.failures import translated
@@ -19,7 +18,6 @@ from cityvitals.store.sql import queries
 OLDEST: Final = (2, 23)
 """The first TimescaleDB with PostgreSQL 18; tests run on the newest."""
 _AS_PLAIN: Final = "or set CITYVITALS_STORAGE__ENGINE=postgresql"
-_log = structlog.get_logger(__name__)
 
 
 class Engine(StrEnum):
@@ -134,8 +132,7 @@ async def choose(connection: Connection, wanted: str) -> Engine:
         return Engine.TIMESCALEDB
     if wanted == Engine.TIMESCALEDB:
         raise UnfitServer(f"CITYVITALS_STORAGE__ENGINE is timescaledb, but {flaw}, {_AS_PLAIN}")
-    _log.info("plain_postgresql", reason=flaw)
-    return Engine.POSTGRESQL
+    return Engine.POSTGRESQL  # `cityvitals db size` says why
 
 
 async def _obstacle(connection: Connection) -> str:
@@ -150,11 +147,11 @@ async def _obstacle(connection: Connection) -> str:
                 "database with `pg_dump --data-only --load-via-partition-root`"
             )
     if offer.installed is None:
-        try:
-            with translated("installing TimescaleDB"):
+        with translated("installing TimescaleDB"):
+            try:
                 await connection.execute(queries("engine")["install"])
-        except asyncpg.InsufficientPrivilegeError:
-            return "this user may not install it: `create extension timescaledb` as a superuser"
+            except asyncpg.InsufficientPrivilegeError:
+                return "this user may not install it: `create extension timescaledb` as a superuser"
         return (await look(connection)).flaw()
     return ""
 

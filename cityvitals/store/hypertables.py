@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import StorageSettings
 from cityvitals.store.engine import Engine, choose
@@ -21,7 +19,6 @@ _CHUNK_READINGS: Final = 25_000_000
 """Readings of a chunk at most: 2.5 GB with its key before it is compressed."""
 _CHUNK_HOURS: Final = (1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 168)
 _DAY: Final = timedelta(days=1)
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +120,6 @@ async def _make(connection: Connection, table: Hypertable) -> None:
             f"{table.name} was given rows while it was being made a hypertable: stop ingest and "
             "aggregate, and run `cityvitals migrate` again"
         )
-    if made == "made":
-        _log.info("hypertable", table=table.name, chunk=str(table.chunk))
 
 
 async def _lay_out(connection: Connection, table: Hypertable) -> None:

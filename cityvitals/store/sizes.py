@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cityvitals.store.engine import Engine, engine_of
+from cityvitals.store.engine import Engine, look
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
@@ -55,10 +55,12 @@ class Sizes:
 
     Attributes:
         server: what it is and its version.
+        flaw: why it could not be TimescaleDB, and the remedy; empty where it could, or is.
     """
 
     engine: Engine
     server: str
+    flaw: str
     tables: tuple[TableSize, ...]
 
     @property
@@ -82,7 +84,8 @@ async def read_sizes(connection: Connection, *, exact: bool = False) -> Sizes:
     Raises:
         StoreUnavailable: the server is away, or takes longer than `command_timeout_seconds`.
     """
-    engine = await engine_of(connection)
+    offer = await look(connection)
+    engine = Engine.TIMESCALEDB if offer.in_use else Engine.POSTGRESQL
     sql = queries("sizes")
     with translated("reading how large the tables are"):
         found = {row["name"]: TableSize(**row) for row in await connection.fetch(sql["plain"])}
@@ -92,7 +95,7 @@ async def read_sizes(connection: Connection, *, exact: bool = False) -> Sizes:
             count = await connection.fetchval(sql["count_reading"])
             found[_READING] = replace(found[_READING], rows=count)
         server = await connection.fetchval(sql["server"])
-    return Sizes(engine, server, _by_size(found.values()))
+    return Sizes(engine, server, offer.flaw(), _by_size(found.values()))
 
 
 def _by_size(tables: Iterable[TableSize]) -> tuple[TableSize, ...]:

@@ -5,7 +5,9 @@
 -- before, which decimal fractions defeat; any other type gets a dictionary, and sensors say few
 -- different values a day. A domain without constraints is another type and costs nothing else.
 create domain measured as double precision;
+-- long lock: none, since a domain without constraints is its base type to PostgreSQL: nothing is rewritten
 alter table reading alter column value type measured;
+-- long lock: none, for the same reason: a test looks at the files
 alter table rollup
     alter column sum type measured,
     alter column sumsq type measured,
