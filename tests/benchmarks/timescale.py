@@ -39,7 +39,7 @@ from tests.benchmarks.stack import ROOT
 
 _NAME: Final = "cityvitals_bench_timescale"
 _SERIES: Final = 10_000
-_BEGIN_US: Final = 1_790_000_000 * US // (86_400 * US) * (86_400 * US)
+BEGIN_US: Final = 1_790_000_000 * US // (86_400 * US) * (86_400 * US)
 _REPEATS: Final = 21
 _FEWEST: Final = 3
 _ROUNDS: Final = 40
@@ -73,7 +73,7 @@ def main() -> None:
 async def _run(dsn: str, options: Any) -> Figures:
     steps = round(options.million * 1_000_000 / _SERIES)
     figures: Figures = {"readings": steps * _SERIES, "kind": options.kind}
-    async with _database(dsn) as pool, pool.acquire() as connection:
+    async with own_database(dsn) as pool, pool.acquire() as connection:
         figures["write_ratio"] = await _write_ratio(pool)
         figures["versions"] = await connection.fetchval(
             "select version() || ', TimescaleDB ' || extversion from pg_extension "
@@ -87,10 +87,10 @@ async def _run(dsn: str, options: Any) -> Figures:
 
 
 @asynccontextmanager
-async def _database(dsn: str) -> AsyncIterator[Pool]:
+async def own_database(dsn: str) -> AsyncIterator[Pool]:
     """A pool of a fresh database that is gone afterwards."""
     await drop_database(dsn, _NAME)
-    await create_database(dsn, _NAME)
+    await create_database(dsn, _NAME, "template0")  # the other one has visitors now and then
     own = DatabaseSettings(
         dsn=SecretStr(dsn.rpartition("/")[0] + "/" + _NAME), command_timeout_seconds=900
     )
@@ -143,7 +143,7 @@ async def _ours(connection: Connection, kind: Any, steps: int, figures: Figures)
     await connection.execute("analyze reading")
     figures["bytes_before"] = await _bytes(connection, total)
     figures["queries_before_ms"] = await _queries(connection, "reading", steps)
-    chunks = await read_chunks(connection, "reading", from_us(0), from_us(_BEGIN_US * 2))
+    chunks = await read_chunks(connection, "reading", from_us(0), from_us(BEGIN_US * 2))
     say(f"compressing {len(chunks)} chunks")
     begun_s = time.perf_counter()
     for chunk in chunks:
@@ -170,7 +170,7 @@ async def _naive(connection: Connection, kind: Any, steps: int, figures: Figures
 async def _load(connection: Connection, table: str, kind: Any, steps: int) -> int:
     """Rows a second of COPY in batches of a commit each; making them is not counted."""
     taken_s, rows, told = 0.0, 0, 0
-    for block in blocks(kind, _SERIES, steps, _BEGIN_US):
+    for block in blocks(kind, _SERIES, steps, BEGIN_US):
         for start in range(0, len(block), _BATCH):
             batch = block[start : start + _BATCH]
             begun_s = time.perf_counter()
@@ -191,8 +191,8 @@ async def _bytes(connection: Connection, total: int) -> float:
 async def _queries(connection: Connection, table: str, steps: int) -> dict[str, float]:
     """Milliseconds of each hot query, the median over different series; every page is cached."""
     drawn = np.random.default_rng(9)
-    end = _BEGIN_US + steps * STEP_US
-    middle = _BEGIN_US + steps // 2 * STEP_US
+    end = BEGIN_US + steps * STEP_US
+    middle = BEGIN_US + steps // 2 * STEP_US
     quarter = 900 * US
 
     def some(count: int) -> list[int]:
@@ -240,7 +240,7 @@ async def _timed(ask: Callable[[], Awaitable[Any]]) -> float:
 
 async def _writes(connection: Connection, kind: Any, steps: int) -> dict[str, float]:
     """Milliseconds of a batch that touches compressed chunks, each rolled back."""
-    block = next(blocks(kind, _SERIES, min(steps, 4), _BEGIN_US))
+    block = next(blocks(kind, _SERIES, min(steps, 4), BEGIN_US))
     known = block[np.argsort(block["series"], kind="stable")][: 2 * _BATCH : 2]
     known = known[np.lexsort((known["series"], known["t"]))]
     late = known.copy()
@@ -250,7 +250,7 @@ async def _writes(connection: Connection, kind: Any, steps: int) -> dict[str, fl
 
     async def fold(_: Records) -> None:
         ids = [int(one) for one in np.unique(known["series"])[:1000]]
-        await read_readings(connection, ids, _BEGIN_US, _BEGIN_US + 900 * US)
+        await read_readings(connection, ids, BEGIN_US, BEGIN_US + 900 * US)
 
     return {
         f"{len(late):,} late readings, COPY": await _undone(

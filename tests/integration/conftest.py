@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -28,24 +27,12 @@ def bare() -> Iterator[DatabaseSettings]:
     if not server:
         pytest.skip("needs a TimescaleDB: set CITYVITALS_TEST_DSN")
     name = f"cityvitals_traps_{os.getpid()}_{next(_numbers)}"
-    asyncio.run(_created(server, name))
+    asyncio.run(create_database(server, name, "template0"))  # template1 has visitors
     try:
         dsn = urlsplit(server)._replace(path=f"/{name}").geturl()
         yield DatabaseSettings(dsn=SecretStr(dsn))
     finally:
         asyncio.run(drop_database(server, name))
-
-
-async def _created(server: str, name: str) -> None:
-    """Made, once nobody looks at the template: TimescaleDB does so after others' databases."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await create_database(server, name)
-            except asyncpg.ObjectInUseError:
-                await asyncio.sleep(0.05)
-            else:
-                return
 
 
 @pytest.fixture
