@@ -72,9 +72,9 @@ def test_plain_postgresql_tells_sizes_and_that_it_compresses_nothing(
 
 
 def test_compressing_a_range_compresses_the_chunks_that_end_in_it(
-    timescale: DatabaseSettings, fill: Any
+    hypertables: DatabaseSettings, fill: Any
 ) -> None:
-    fill(timescale)
+    fill(hypertables)
     before = sizes()
     assert before["engine"] == "timescaledb"
     assert (before["flaw"], reading(before)["compressed_parts"]) == ("", 0)

@@ -11,8 +11,9 @@ import pytest
 
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import DatabaseSettings, StorageSettings
+from cityvitals.store import hypertables as tables
 from cityvitals.store.engine import Engine, engine_of
-from cityvitals.store.hypertables import hypertables, settle
+from cityvitals.store.hypertables import settle
 from cityvitals.store.migrate import migrate, require_current
 from cityvitals.store.pool import Connection, open_pool
 from tests.integration.conftest import STORAGE
@@ -21,10 +22,10 @@ from tests.integration.test_timescale_traps import grid
 
 
 def test_the_tables_are_hypertables_with_their_keys_and_policies(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(hypertables, "tests") as pool, pool.acquire() as connection:
             await require_current(connection)
             assert await engine_of(connection) is Engine.TIMESCALEDB
             keys = await connection.fetch(
@@ -32,7 +33,7 @@ def test_the_tables_are_hypertables_with_their_keys_and_policies(
                 "('reading_key', 'rollup_key', 'indicator_key') and indexdef like '%UNIQUE%'"
             )
             assert len(keys) == 3
-            for table in hypertables(STORAGE):
+            for table in tables.hypertables(STORAGE):
                 after, chunk = await _in_force(connection, table.name)
                 assert (after, chunk) == (table.compress_after, table.chunk)
 
@@ -50,11 +51,13 @@ async def _in_force(connection: Connection, table: str) -> tuple[Any, Any]:
     return row["after"], row["chunk"]
 
 
-def test_settings_are_put_into_force_by_migrating_again(timescale: DatabaseSettings) -> None:
+def test_settings_are_put_into_force_by_migrating_again(
+    hypertables: DatabaseSettings,
+) -> None:
     changed = StorageSettings(readings_per_day=600_000_000, compress_after_hours=6)
 
     async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(hypertables, "tests") as pool, pool.acquire() as connection:
             assert await migrate(connection, storage=changed) == []
             assert await _in_force(connection, "reading") == (
                 timedelta(hours=6),
@@ -68,9 +71,11 @@ def test_settings_are_put_into_force_by_migrating_again(timescale: DatabaseSetti
     asyncio.run(main())
 
 
-def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseSettings) -> None:
+def test_a_crash_between_two_tables_is_made_good_by_the_next_run(
+    given_empty: DatabaseSettings,
+) -> None:
     async def main() -> None:
-        async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(given_empty, "tests") as pool, pool.acquire() as connection:
             plain = StorageSettings(engine="postgresql")
             await migrate(connection, storage=plain)
             await connection.execute("create extension timescaledb")
@@ -87,11 +92,11 @@ def test_a_crash_between_two_tables_is_made_good_by_the_next_run(bare: DatabaseS
     asyncio.run(main())
 
 
-def test_a_database_with_readings_stays_on_plain_postgresql(bare: DatabaseSettings) -> None:
+def test_a_database_with_readings_stays_on_plain_postgresql(given_empty: DatabaseSettings) -> None:
     async def main() -> None:
-        async with open_pool(bare, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(given_empty, "tests") as pool, pool.acquire() as connection:
             await migrate(connection, storage=StorageSettings(engine="postgresql"))
-        async with opened(bare) as pool:
+        async with opened(given_empty) as pool:
             await (await writer(pool)).commit(batch(grid(2, 3)))
             async with pool.acquire() as connection:
                 with pytest.raises(UnfitServer, match="holds readings in native partitions"):

@@ -1,6 +1,6 @@
 """What once went wrong with compressed chunks, on the server's own version (numbers: their issues).
 
-On the TimescaleDB of CITYVITALS_TEST_DSN, whose user may create databases.
+On the TimescaleDB in WebAssembly, and on the one of CITYVITALS_TEST_DSN if given.
 """
 
 import asyncio
@@ -65,11 +65,11 @@ def grid(series: int, steps: int) -> list[Row]:
     ]
 
 
-def test_on_conflict_goes_on_after_the_first_conflict(timescale: DatabaseSettings) -> None:
+def test_on_conflict_goes_on_after_the_first_conflict(hypertables: DatabaseSettings) -> None:
     """#7672: DO NOTHING ended at the first conflict, and the rows behind it were lost."""
 
     async def main() -> None:
-        async with filled(timescale, grid(3, 10)) as pool:
+        async with filled(hypertables, grid(3, 10)) as pool:
             done = await pool.execute(
                 "insert into reading (observed_at, received_at, value, series_id) "
                 "select timestamptz 'epoch' + ($1::int8 + s * 500000) * interval '1 microsecond', "
@@ -82,11 +82,11 @@ def test_on_conflict_goes_on_after_the_first_conflict(timescale: DatabaseSetting
     asyncio.run(main())
 
 
-def test_a_key_in_a_compressed_chunk_is_unique(timescale: DatabaseSettings) -> None:
+def test_a_key_in_a_compressed_chunk_is_unique(hypertables: DatabaseSettings) -> None:
     """#6302: a second row with the same key went in."""
 
     async def main() -> None:
-        async with filled(timescale, grid(3, 10)) as pool, pool.acquire() as connection:
+        async with filled(hypertables, grid(3, 10)) as pool, pool.acquire() as connection:
             again = batch([(4 * US, 2, 9.0, 0)]).readings
             with pytest.raises(StoreConflict):
                 await copy_in(connection, READINGS, again)
@@ -101,10 +101,10 @@ def test_a_key_in_a_compressed_chunk_is_unique(timescale: DatabaseSettings) -> N
 
 
 def test_late_duplicate_and_revised_readings_find_their_compressed_keys(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     async def main() -> None:
-        async with filled(timescale, grid(3, 10)) as pool:
+        async with filled(hypertables, grid(3, 10)) as pool:
             writes = await writer(pool)  # a new process, which knows nothing of them
             mixed: list[Row] = [
                 (4 * US, 1, 4.0, 0),  # as it was
@@ -127,7 +127,7 @@ def test_late_duplicate_and_revised_readings_find_their_compressed_keys(
 
 
 def test_any_history_is_the_same_whenever_chunks_are_compressed(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     """The same batches, with compression at random moments, against a dict."""
     drawn = random.Random(5)  # noqa: S311 (no secret)
@@ -135,7 +135,7 @@ def test_any_history_is_the_same_whenever_chunks_are_compressed(
     async def main() -> None:
         wanted: dict[tuple[int, int], float] = {}
         said: set[tuple[int, int, float]] = set()
-        async with opened(timescale) as pool:
+        async with opened(hypertables) as pool:
             for _ in range(40):
                 writes = await writer(pool)
                 rows: list[Row] = [
@@ -161,13 +161,16 @@ def test_any_history_is_the_same_whenever_chunks_are_compressed(
 
 
 def test_a_thousand_series_revised_at_one_time_decompress_their_own_batches_only(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     """More than the server's limit of decompressed rows, in one transaction; 2,000 lie beside."""
 
     async def main() -> None:
         series, steps = 3000, 120
-        async with filled(timescale, grid(series, steps)) as pool, pool.acquire() as connection:
+        async with (
+            filled(hypertables, grid(series, steps)) as pool,
+            pool.acquire() as connection,
+        ):
             before = await batches(connection)
             rows: list[Row] = [(60 * US, one, -1.0, 0) for one in range(1, 1001)]
             changed = await (await writer(pool)).commit(batch(rows))
@@ -181,13 +184,13 @@ def test_a_thousand_series_revised_at_one_time_decompress_their_own_batches_only
 
 
 def test_a_change_decompresses_one_batch_however_far_apart_changes_lie(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     """An UPDATE by a join decompresses all between the first and the last."""
 
     async def main() -> None:
         rows = [(step * 60 * US, one, 1.0, 0) for step in range(4000) for one in (1, 2)]
-        async with filled(timescale, rows) as pool, pool.acquire() as connection:
+        async with filled(hypertables, rows) as pool, pool.acquire() as connection:
             before = await batches(connection)
             ends: list[Row] = [(0, 1, 2.0, 0), (3999 * 60 * US, 1, 2.0, 0)]
             await change_current(connection, batch(ends).readings)
@@ -197,13 +200,13 @@ def test_a_change_decompresses_one_batch_however_far_apart_changes_lie(
 
 
 def test_looking_readings_up_decompresses_nothing_and_reads_their_batches_only(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     """#5801: a look-up for each key, not a scan of all that lies between them."""
 
     async def main() -> None:
         rows = [(step * 60 * US, one, 1.0, 0) for step in range(1000) for one in range(1, 21)]
-        async with filled(timescale, rows) as pool, pool.acquire() as connection:
+        async with filled(hypertables, rows) as pool, pool.acquire() as connection:
             before = await batches(connection)
             keys = batch([(0, 1, 0.0, 0), (7, 1, 0.0, 0), (999 * 60 * US, 20, 0.0, 0)]).readings
             _, known = await find_current(connection, keys)
@@ -214,10 +217,10 @@ def test_looking_readings_up_decompresses_nothing_and_reads_their_batches_only(
 
 
 def test_late_readings_into_a_compressed_chunk_decompress_nothing(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     async def main() -> None:
-        async with filled(timescale, grid(500, 60)) as pool, pool.acquire() as connection:
+        async with filled(hypertables, grid(500, 60)) as pool, pool.acquire() as connection:
             before = await batches(connection)
             late = batch([(30 * US + 1, one, 1.0, 0) for one in range(1, 501)])
             assert counts(await (await writer(pool)).commit(late)) == (500, 0, 0)
@@ -228,14 +231,15 @@ def test_late_readings_into_a_compressed_chunk_decompress_nothing(
     asyncio.run(main())
 
 
+@pytest.mark.concurrent
 def test_writing_while_chunks_are_compressed_loses_and_doubles_nothing(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     """#5480: upserts beside a running compression broke the key."""
     drawn = random.Random(6)  # noqa: S311 (no secret)
 
     async def main() -> None:
-        async with opened(timescale) as pool:
+        async with opened(hypertables) as pool:
             writes = await writer(pool)
             await writes.commit(batch(grid(3, 300)))
             stop = asyncio.Event()
@@ -256,7 +260,7 @@ def test_writing_while_chunks_are_compressed_loses_and_doubles_nothing(
 
             task = asyncio.create_task(compressing())
             wanted = {(after, series): value for after, series, value, _ in grid(3, 300)}
-            for number in range(60):
+            for number in range(30):
                 rows: list[Row] = [
                     (drawn.randrange(600) * US // 2, drawn.randrange(1, 4), 1000.0 + number, 0)
                     for _ in range(20)
@@ -273,10 +277,10 @@ def test_writing_while_chunks_are_compressed_loses_and_doubles_nothing(
 
 
 def test_rollups_in_compressed_chunks_are_replaced_and_dropped(
-    timescale: DatabaseSettings,
+    hypertables: DatabaseSettings,
 ) -> None:
     async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(hypertables, "tests") as pool, pool.acquire() as connection:
             rows = np.zeros(2000, ROLLUP)
             rows["bucket"] = BEGIN_US // (900 * US) * 900 * US + np.arange(2000) // 20 * 900 * US
             rows["series"] = np.arange(2000) % 20 + 1
@@ -297,10 +301,12 @@ def test_rollups_in_compressed_chunks_are_replaced_and_dropped(
     asyncio.run(main())
 
 
-def test_old_chunks_are_dropped_whole_and_newer_ones_stay(timescale: DatabaseSettings) -> None:
+def test_old_chunks_are_dropped_whole_and_newer_ones_stay(
+    hypertables: DatabaseSettings,
+) -> None:
     async def main() -> None:
         rows: list[Row] = [(day * 24 * HOUR, 1, 1.0, 0) for day in range(5)]
-        async with filled(timescale, rows) as pool, pool.acquire() as connection:
+        async with filled(hypertables, rows) as pool, pool.acquire() as connection:
             dropped = await drop_chunks(connection, "reading", from_us(BEGIN_US + 60 * HOUR))
             assert len(dropped) == 2
             assert [row[0] // (24 * HOUR) for row in await current(pool)] == [2, 3, 4]
@@ -308,12 +314,12 @@ def test_old_chunks_are_dropped_whole_and_newer_ones_stay(timescale: DatabaseSet
     asyncio.run(main())
 
 
-def test_direct_compress_is_not_for_a_table_with_a_key(timescale: DatabaseSettings) -> None:
+def test_direct_compress_is_not_for_a_table_with_a_key(hypertables: DatabaseSettings) -> None:
     """The server says so and goes on without; docs/performance.md says what follows."""
     said: list[str] = []
 
     async def main() -> None:
-        async with open_pool(timescale, "tests") as pool, pool.acquire() as connection:
+        async with open_pool(hypertables, "tests") as pool, pool.acquire() as connection:
 
             def note(_: object, message: object) -> None:
                 said.append(str(message))
@@ -329,11 +335,13 @@ def test_direct_compress_is_not_for_a_table_with_a_key(timescale: DatabaseSettin
     assert any("unique constraints" in one for one in said)
 
 
-def test_nothing_of_ours_rests_on_continuous_aggregates(timescale: DatabaseSettings) -> None:
+def test_nothing_of_ours_rests_on_continuous_aggregates(
+    hypertables: DatabaseSettings,
+) -> None:
     """2.28's skip_cagg_invalidation would leave them stale: we have none, and never set it."""
 
     async def main() -> None:
-        async with open_pool(timescale, "tests") as pool:
+        async with open_pool(hypertables, "tests") as pool:
             none = "select count(*) from timescaledb_information.continuous_aggregates"
             assert await pool.fetchval(none) == 0
             skips = "select current_setting('timescaledb.skip_cagg_invalidation', true)"
