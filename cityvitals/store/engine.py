@@ -58,7 +58,7 @@ class Offer:
             )
         if not self.loaded:
             return (
-                "the server has TimescaleDB but does not preload it: add timescaledb to "
+                "the server does not preload its TimescaleDB: add timescaledb to "
                 "shared_preload_libraries in postgresql.conf and restart the server"
             )
         if self.licence == "apache":
@@ -96,15 +96,16 @@ async def require_engine(connection: Connection) -> Engine:
     """The engine in place; refused where the server lost what it needs.
 
     Raises:
-        UnfitServer: the tables are hypertables, and the server cannot work with them (any more).
+        UnfitServer: the tables are hypertables, and the server cannot work with them (any more); or
+            any change of the schema would end the session, since the extension cannot be loaded.
         StoreUnavailable: the server is away.
     """
     offer = await look(connection)
-    if not offer.in_use:
-        return Engine.POSTGRESQL
-    if flaw := offer.flaw():
+    if offer.in_use and (flaw := offer.flaw()):
         raise UnfitServer(f"the database's tables are hypertables, and {flaw}")
-    return Engine.TIMESCALEDB
+    if offer.installed is not None and not offer.loaded:
+        raise UnfitServer(f"the database has the extension in it, and {offer.flaw()}")
+    return Engine.TIMESCALEDB if offer.in_use else Engine.POSTGRESQL
 
 
 async def choose(connection: Connection, wanted: str) -> Engine:

@@ -213,6 +213,7 @@ async def migrate(
     work = _Work(connection, observer, patience, on_wait)
     with translated("migrating the schema"):
         async with _alone(work):
+            await require_engine(connection)
             await connection.execute(_BOOKS)
             done = await applied(connection)
             _check(done, every)

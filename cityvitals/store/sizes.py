@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cityvitals.errors import UnfitServer
 from cityvitals.store.engine import Engine, look
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
@@ -82,6 +83,7 @@ async def read_sizes(connection: Connection, *, exact: bool = False) -> Sizes:
         exact: count readings instead of taking the server's estimate; reads all of them.
 
     Raises:
+        UnfitServer: there are no tables yet.
         StoreUnavailable: the server is away, or takes longer than `command_timeout_seconds`.
     """
     offer = await look(connection)
@@ -91,6 +93,8 @@ async def read_sizes(connection: Connection, *, exact: bool = False) -> Sizes:
         found = {row["name"]: TableSize(**row) for row in await connection.fetch(sql["plain"])}
         if engine is Engine.TIMESCALEDB:
             found |= {row["name"]: TableSize(**row) for row in await connection.fetch(sql["hyper"])}
+        if _READING not in found:
+            raise UnfitServer("the database has none of our tables: run `cityvitals migrate`")
         if exact or found[_READING].rows is None:
             count = await connection.fetchval(sql["count_reading"])
             found[_READING] = replace(found[_READING], rows=count)

@@ -3,21 +3,20 @@
 -- name: plain
 -- Tables with all their partitions. An estimate of rows is null where a part with pages was never analysed.
 select t.relname::text as name,
-       sum(pg_table_size(p.relid))::bigint as rows_bytes,
-       sum(pg_indexes_size(p.relid))::bigint as keys_bytes,
+       coalesce(sum(pg_table_size(l.oid)), 0)::bigint as rows_bytes,
+       coalesce(sum(pg_indexes_size(l.oid)), 0)::bigint as keys_bytes,
        case when bool_or(l.reltuples < 0 and pg_relation_size(l.oid) > 0) then null
-            else sum(case when l.relpages > 0 then
-                 l.reltuples / l.relpages * pg_relation_size(l.oid) / current_setting('block_size')::int
-                 else 0 end)::bigint
+            else coalesce(sum(l.reltuples / nullif(l.relpages, 0) * pg_relation_size(l.oid)
+                              / current_setting('block_size')::int), 0)::bigint
        end as rows,
-       count(*) filter (where p.relid <> t.oid) as parts
+       count(l.oid) filter (where l.oid <> t.oid) as parts
 from pg_class t
-cross join lateral (
+left join lateral (
     select t.oid as relid where t.relkind = 'r'
     union all
-    select relid from pg_partition_tree(t.oid) where isleaf and t.relkind = 'p'
-) p
-join pg_class l on l.oid = p.relid
+    select relid from pg_partition_tree(t.oid) where isleaf and t.relkind = 'p' and relid <> t.oid
+) p on true
+left join pg_class l on l.oid = p.relid
 where t.relnamespace = current_schema()::regnamespace and t.relkind in ('r', 'p')
   and not t.relispartition
 group by t.relname

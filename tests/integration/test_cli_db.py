@@ -54,6 +54,9 @@ def fill(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_plain_postgresql_tells_sizes_and_that_it_compresses_nothing(
     database: DatabaseSettings, fill: Any
 ) -> None:
+    fill(database, [])
+    assert sizes()["bytes_per_reading"] is None
+    assert "; no readings" in cityvitals("db", "size")
     fill(database)
     found = sizes()  # nothing is analysed yet, so it counts
     assert found["engine"] == "postgresql"

@@ -19,7 +19,7 @@ NONE = Offer(None, None, loaded=False, licence=None, in_use=False)
 FRESH = replace(GOOD, installed=None, licence=None)
 FLAWED = {
     "has no TimescaleDB: install its package": NONE,
-    "does not preload it: add timescaledb to shared_preload_libraries": replace(
+    "does not preload its TimescaleDB: add timescaledb to shared_preload_libraries": replace(
         FRESH, loaded=False
     ),
     "under its Apache-2 licence": replace(GOOD, licence="apache"),
@@ -74,6 +74,13 @@ def test_hypertables_without_what_they_need_are_refused(flaw: str) -> None:
             chosen(server, wanted)
     with pytest.raises(UnfitServer, match=flaw):
         asyncio.run(require_engine(server))
+
+
+def test_an_extension_that_cannot_be_loaded_is_refused_whoever_uses_it() -> None:
+    server: Any = Server(replace(GOOD, loaded=False, licence=None))
+    for wanted in ("auto", "timescaledb", "postgresql"):
+        with pytest.raises(UnfitServer, match="has the extension in it, and .* not preload"):
+            chosen(server, wanted)
 
 
 def test_the_extension_is_installed_where_it_can_be_and_is_wanted() -> None:
