@@ -145,7 +145,7 @@ async def _obstacle(connection: Connection) -> str:
         if await connection.fetchval(queries("engine")["holding"]):
             return (
                 "this database holds readings in native partitions: bring them over into a new "
-                "database with `pg_dump --data-only --load-via-partition-root`"
+                "database, as docs/operations.md says"
             )
     if offer.installed is None:
         with translated("installing TimescaleDB"):

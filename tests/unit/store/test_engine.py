@@ -79,7 +79,7 @@ def test_hypertables_without_what_they_need_are_refused(flaw: str) -> None:
 def test_an_extension_that_cannot_be_loaded_is_refused_whoever_uses_it() -> None:
     server: Any = Server(replace(GOOD, loaded=False, licence=None))
     for wanted in ("auto", "timescaledb", "postgresql"):
-        with pytest.raises(UnfitServer, match="has the extension in it, and .* not preload"):
+        with pytest.raises(UnfitServer, match=r"has the extension in it, and .* not preload"):
             chosen(server, wanted)
 
 
