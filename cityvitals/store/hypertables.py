@@ -4,9 +4,12 @@ Runs after the migrations, every time: what is as it should be is left alone, an
 transaction, so that a crash anywhere is made good by the next run (docs/adr/0009).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import asyncpg
 
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import StorageSettings
@@ -157,13 +160,14 @@ async def read_chunks(
 async def compress(connection: Connection, chunk: Chunk) -> None:
     """Bring a chunk into the columnstore, with what came to it since it was last.
 
-    About a second for a million readings: mind `command_timeout_seconds`.
+    About a second for a million readings: mind `command_timeout_seconds`. Not in a transaction.
 
     Raises:
         StoreConflict: another process is at it.
         StoreUnavailable: the server is away.
     """
-    with translated(f"compressing {chunk.name}"):
+    with translated(f"compressing {chunk.name}"), suppress(asyncpg.DuplicateObjectError):
+        # So 2.23 says that it is, whatever it was asked, where newer ones give notice.
         await connection.execute(queries("hypertables")["compress"], chunk.name)
 
 
