@@ -167,7 +167,7 @@ async def compress(connection: Connection, chunk: Chunk) -> None:
         StoreUnavailable: the server is away.
     """
     with translated(f"compressing {chunk.name}"), suppress(asyncpg.DuplicateObjectError):
-        # So 2.23 says that it is, whatever it was asked, where newer ones give notice.
+        # The policy was at it as well, and faster.
         await connection.execute(queries("hypertables")["compress"], chunk.name)
 
 

@@ -16,8 +16,10 @@ from cityvitals.store.pool import open_pool
 from cityvitals.store.server import create_database, drop_database
 from tests.timescaledb.process import TimescaleServer
 
-STORAGE: Final = StorageSettings(engine="timescaledb", readings_per_day=25_000_000)
-"""Chunks of a day."""
+STORAGE: Final = StorageSettings(
+    engine="timescaledb", readings_per_day=25_000_000, compress_after_hours=800_000
+)
+"""Chunks of a day, compressed by tests alone."""
 _GIVEN: Final = "CITYVITALS_TEST_DSN"
 _LACKING: Final = "needs a TimescaleDB: set CITYVITALS_TEST_DSN"
 _NEEDS: Final = pytest.mark.skip(reason=_LACKING)
