@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
+from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
@@ -25,7 +26,6 @@ registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of i
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
 app.add_typer(migrate_app, name="migrate")
-db_app = typer.Typer(no_args_is_help=True, help="What the database keeps.")
 db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)

@@ -59,6 +59,22 @@ class DatabaseSettings(_Section):
     lock_timeout_seconds: float = Field(default=10.0, ge=0)
 
 
+class StorageSettings(_Section):
+    """How the database keeps what it is given; `cityvitals migrate` puts it into force.
+
+    Attributes:
+        engine: `auto` is TimescaleDB where the server can, and plain PostgreSQL where it cannot.
+        readings_per_day: what is expected, of all cities; how long chunks are follows from it.
+        compress_after_hours: the age of readings and rollups at which TimescaleDB compresses them.
+        compress_indicators_after_days: the same of indicators, which late data corrects for longer.
+    """
+
+    engine: Literal["auto", "timescaledb", "postgresql"] = "auto"
+    readings_per_day: int = Field(default=10_000_000, ge=1, le=1_000_000_000_000)
+    compress_after_hours: float = Field(default=24.0, gt=0, le=876_000)
+    compress_indicators_after_days: float = Field(default=90.0, gt=0, le=36_500)
+
+
 class BrokerSettings(_Section):
     """How to reach the broker; `cityvitals.tls` makes of it what connecting needs."""
 
@@ -171,12 +187,25 @@ class Settings(BaseSettings):
 
     data: Path = Path("var")
     database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     api: ApiSettings = ApiSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _compresses_only_what_is_complete(self) -> Self:
+        """Readings still expected to arrive would each be looked for in compressed batches."""
+        expected_s = self.aggregator.lateness_seconds + self.aggregator.final_after_seconds
+        if self.storage.compress_after_hours * 3600 <= expected_s:
+            raise ValueError(
+                f"storage.compress_after_hours is {self.storage.compress_after_hours:g}, but "
+                f"readings count as in time for {expected_s:g} s "
+                "(aggregator.lateness_seconds + final_after_seconds): compress later than that"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -203,12 +232,17 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
-            f"CITYVITALS_{'__'.join(str(part).upper() for part in found['loc'])}: {found['msg']}"
+            f"{_named(found['loc'])}{found['msg']}"
             for found in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings: " + "; ".join(lines)) from None
     except ValueError as error:  # the TOML file itself does not parse
         raise SettingsError(f"settings: cityvitals.toml: {error}") from None
+
+
+def _named(path: tuple[int | str, ...]) -> str:
+    """A setting as the environment writes it; nothing for a finding about several."""
+    return _PREFIX + "__".join(str(part).upper() for part in path) + ": " if path else ""
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

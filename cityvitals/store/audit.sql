@@ -47,10 +47,12 @@ from fact where city = $1
 -- name: readings
 -- Stored readings of some series from $2 on, before which they count as gone, and what each keeps of
 -- those before.
-select observed_at, received_at, value, rev, series_id, flags from reading
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
+from reading
 where series_id = any($1::integer[]) and observed_at >= $2
 union all
-select observed_at, observed_at, value, rev, series_id, flags from seal_neighbour
+select observed_at, 0::bigint, value, rev, series_id, flags from seal_neighbour
 where series_id = any($1::integer[])
 order by series_id, observed_at
 

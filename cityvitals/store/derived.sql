@@ -6,16 +6,16 @@ create temp table if not exists rollup_staging (like rollup) on commit delete ro
 truncate rollup_staging
 
 -- name: drop_empty_rollups
--- Buckets whose recomputed fold is of nothing go.
-delete from rollup r using rollup_staging s
-where r.series_id = s.series_id and r.bucket_begin = s.bucket_begin
-  and s.count = 0 and s.flagged = 0 and s.covered = 0
+-- Buckets whose recomputed fold is of nothing go. Their series and range stand as values, so that a server that has compressed older ones decompresses none but theirs.
+delete from rollup r
+using unnest($1::integer[], $2::timestamptz[]) as k (series, bucket)
+where r.series_id = k.series and r.bucket_begin = k.bucket
+  and r.series_id = any($1::integer[]) and r.bucket_begin between $3 and $4
 
 -- name: merge_rollups
--- The rest are new, or take the place of what was there.
+-- They are new, or take the place of what was there.
 insert into rollup
-select * from rollup_staging s where s.count > 0 or s.flagged > 0 or s.covered > 0
-order by s.series_id, s.bucket_begin
+select * from rollup_staging s order by s.series_id, s.bucket_begin
 on conflict (series_id, bucket_begin) do update set
     count = excluded.count, flagged = excluded.flagged, sum = excluded.sum, sumsq = excluded.sumsq,
     min = excluded.min, max = excluded.max, first_t = excluded.first_t, first_v = excluded.first_v,
@@ -41,7 +41,8 @@ cross join lateral (
 
 -- name: readings
 -- Stored readings of some series in [$2, $3).
-select observed_at, received_at, value, rev, series_id, flags
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
 from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: extents
@@ -56,17 +57,16 @@ from (
 group by series_id
 
 -- name: newest
--- The newest revision of each of some windows: looked up one by one, however many others there are.
-select i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
-       i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.computed_at
+-- The newest revision of each of some windows. Looked up one by one: a join may read, and decompress, all indicators instead.
+select i.*
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
 cross join lateral (
-    select * from indicator
-    where city = key.city and rule = key.rule and zone = key.zone
-      and window_begin = key.window_begin
-    order by revision desc
-    limit 1
-) as i
+    select city, rule, zone, window_begin, revision, rule_revision, state, closed, value, numerator,
+           denominator, coverage, observed, flagged, reason, stations, computed_at
+    from indicator
+    where city = key.city and rule = key.rule and zone = key.zone and window_begin = key.window_begin
+    order by revision desc limit 1
+) i
 
 -- name: latest
 -- The newest window of every indicator of a shard's cities.

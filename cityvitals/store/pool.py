@@ -145,6 +145,9 @@ async def open_pool(
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": "60s",
                     **(patience.server_settings if patience else {}),
+                    # Our statements decompress none but the batches that hold their keys, so how
+                    # much that may be is bounded by a batch. Plain PostgreSQL ignores the name.
+                    "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
                     **_DEAD_PEER,
                 },
                 init=_prepare,
