@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from pydantic import SecretStr
@@ -43,6 +44,9 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A busy machine makes an example slow now and then: that is no finding.
+    hypothesis.settings.register_profile("busy", deadline=None)
+    hypothesis.settings.load_profile("busy")
     config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:

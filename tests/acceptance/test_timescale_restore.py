@@ -42,7 +42,7 @@ def on(admin: str, name: str) -> DatabaseSettings:
 
 def test_a_restored_timescaledb_verifies(admin: str, tmp_path: Path) -> None:
     for name in (SOURCE, TARGET):
-        asyncio.run(create_database(admin, name))
+        asyncio.run(create_database(admin, name, "template0"))  # nobody visits that one
     source, target = on(admin, SOURCE), on(admin, TARGET)
     state.run(source.dsn.get_secret_value(), "create extension if not exists timescaledb")
     asyncio.run(upgrade(source, "tests", 10, lambda _: None))
