@@ -19,9 +19,9 @@ from cityvitals.store.pool import ENDLESS, Patience, Pool, application, open_poo
 from cityvitals.telemetry import Health
 from tests.api_city import CITY, make_city
 from tests.api_server import eventually, running_api, status_of, with_pool
+from tests.conformance.test_aggregator_loop import is_taken, until
 from tests.integration.aggregator_town import HOUR, samples, town
 from tests.integration.readings import batch, ledger, opened, writer
-from tests.integration.test_aggregator_loop import is_taken, until
 from tests.service import Service
 
 ZONES = f"/v1/cities/{CITY}/zones"
