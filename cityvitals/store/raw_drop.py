@@ -1,8 +1,9 @@
-"""Dropping raw readings that count as gone for everybody: whole partitions, on plain PostgreSQL.
+"""Dropping raw readings that count as gone for everybody: whole partitions, or chunks.
 
 A partition is renamed (its comment keeps its bounds), detached while others go on, looked through
 once more now that nobody can write to it, and dropped. What another process, or this one before a
-crash, left half done is taken up first. Nobody waits for us longer than `_LOCK_S`.
+crash, left half done is taken up first. On TimescaleDB a chunk is locked, looked through once more,
+and dropped, in one transaction. Nobody waits for us longer than `_LOCK_S`.
 """
 
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import structlog
 
 from cityvitals.domain.times import to_us
+from cityvitals.store.engine import Engine, engine_of
 from cityvitals.store.failures import translated
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import UNHURRIED_S, Connection, Pool
@@ -65,8 +67,11 @@ async def list_partitions(connection: Connection) -> list[Partition]:
     sql = queries("raw_drop")
     with translated("listing partitions of readings"):
         last = await connection.fetchrow(queries("retention")["gone_before"])
-        rows = await connection.fetch(sql["partitions"])
-        return [await _judged(connection, _partition(row), last) for row in rows]
+        if await engine_of(connection) is Engine.TIMESCALEDB:
+            found = [_chunk(row) for row in await connection.fetch(sql["chunks"])]
+        else:
+            found = [_partition(row) for row in await connection.fetch(sql["partitions"])]
+        return [await _judged(connection, one, last) for one in found]
 
 
 async def drop_raw(pool: Pool) -> list[str]:
@@ -83,11 +88,30 @@ async def drop_raw(pool: Pool) -> list[str]:
         async with pool.acquire() as connection, _alone(connection) as is_ours:
             if not is_ours:
                 return []
+            if await engine_of(connection) is Engine.TIMESCALEDB:
+                return await _drop_chunks(connection)
             done = await _finish(connection)
             for one in await list_partitions(connection):
                 if one.may_go and not one.pending:
                     await _detach(connection, one)
                     done += await _finish(connection)
+    return done
+
+
+async def _drop_chunks(connection: Connection) -> list[str]:
+    """Drop the chunks that may go, each once nobody can write to it any more."""
+    done = []
+    for one in await list_partitions(connection):
+        if not one.may_go:
+            continue
+        async with connection.transaction():
+            await connection.execute(f"lock table {one.name} in access exclusive mode")
+            if await _holder(connection, one) is not None:
+                continue
+            await _drop_revisions(connection, one, await _held(connection, one))
+            await connection.execute(queries("raw_drop")["drop_chunk"], one.begin, one.end)
+        _log.info("readings_dropped", begin=str(one.begin), end=str(one.end), table=one.name)
+        done.append(one.name)
     return done
 
 
@@ -203,6 +227,10 @@ def _partition(row: Any) -> Partition:
     low, high = (match["low"], match["high"]) if match else ("MINVALUE", "MAXVALUE")
     begin, end = _moment(low, _EARLIEST), _moment(high, _LATEST)
     return Partition(row["name"], row["bounds"], begin, end, row["bytes"], row["pending"])
+
+
+def _chunk(row: Any) -> Partition:
+    return Partition(row["name"], "", row["begin"], row["end"], row["bytes"])
 
 
 def _moment(text: str, otherwise: datetime) -> datetime:

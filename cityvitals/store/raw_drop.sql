@@ -40,3 +40,17 @@ from reading_gone_name where series_id = any($1::integer[])
 -- Put readings of some series, that lie in a detached partition, where they were.
 insert into reading select * from reading_gone_name where series_id = any($1::integer[])
 on conflict do nothing
+
+-- name: chunks
+-- The chunks of `reading` on TimescaleDB, with their bounds and what they take, compressed or not.
+select format('%I.%I', c.chunk_schema, c.chunk_name) as name, c.range_start as begin,
+       c.range_end as end, coalesce(s.total_bytes, 0) as bytes
+from timescaledb_information.chunks c
+left join chunks_detailed_size('reading') s
+    on s.chunk_schema = c.chunk_schema and s.chunk_name = c.chunk_name
+where format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass = 'reading'::regclass
+order by c.range_start
+
+-- name: drop_chunk
+-- Drop the one chunk of readings that holds [$1, $2).
+select drop_chunks('reading', newer_than => $1::timestamptz, older_than => $2::timestamptz)

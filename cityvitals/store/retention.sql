@@ -107,7 +107,7 @@ returning id
 
 -- name: neighbours
 -- What series keep of readings before the seal, in [$2, $3).
-select observed_at, observed_at, value, rev, series_id, flags from seal_neighbour
+select observed_at, 0::bigint, value, rev, series_id, flags from seal_neighbour
 where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: gone_before
