@@ -128,7 +128,8 @@ async def _verify_books(audit: Audit, model: Model, out: Findings) -> None:
 async def _verify_rollups(audit: Audit, model: Model, out: Findings) -> None:
     done, total = 0, sum(series.readings for series in model.series)
     for group in _groups(model.series, _AT_ONCE):
-        readings = _by_series(await audit.readings([series.id for series in group]))
+        ids = [series.id for series in group]
+        readings = _by_series(await audit.readings(ids, model.city.dropped_us))
         for part in _groups(group, _AT_ONCE // 16):
             stored = _by_series(await audit.rollups([series.id for series in part]))
             for series in part:
