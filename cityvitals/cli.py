@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
+from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
 from cityvitals.cli_registry import app as registry_app
+from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.errors import CityVitalsError
@@ -28,6 +30,8 @@ app.add_typer(letters_app, name="deadletters")
 rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
+db_app.add_typer(retention_app, name="retention")
+app.add_typer(db_app, name="db")
 app.command()(ledger)
 
 

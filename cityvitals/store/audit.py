@@ -59,6 +59,7 @@ class AuditCity:
     shard: int
     change_number: int
     sealed_us: int
+    dropped_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,15 @@ class Audit:
         """The facts that each window of a rule names, by zone and window."""
         return await self._rows("warrants", WarrantRow, city, rule)
 
-    async def readings(self, series: Sequence[int]) -> Records:
-        """Readings of series (READING), by series and time."""
-        return await copy_out(self._connection, READINGS, self._sql["readings"], list(series))
+    async def readings(self, series: Sequence[int], dropped_us: int) -> Records:
+        """Readings of series (READING), by series and time; those before count as gone."""
+        return await copy_out(
+            self._connection,
+            READINGS,
+            self._sql["readings"],
+            list(series),
+            from_us(dropped_us),
+        )
 
     async def rollups(self, series: Sequence[int]) -> Records:
         """Rollups of series (ROLLUP), by series and bucket."""

@@ -13,7 +13,8 @@ rollback
 -- name: cities
 -- Every city, with how its time runs and how far its change numbers have come.
 select id, time_zone, clock, shard, change_number,
-       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us
+       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us,
+       (extract(epoch from greatest(dropped_before, '0001-01-01Z')) * 1000000)::bigint as dropped_us
 from city order by id
 
 -- name: series
@@ -58,11 +59,14 @@ from (
 order by zone, window_begin, revision desc
 
 -- name: readings
--- Stored readings of some series, and the one below the seal that each keeps.
-select observed_at, received_at, value, rev, series_id, flags from reading
-where series_id = any($1::integer[])
+-- Stored readings of some series from $2 on, before which they count as gone, and what each keeps of
+-- those before.
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
+from reading
+where series_id = any($1::integer[]) and observed_at >= $2
 union all
-select observed_at, observed_at, value, rev, series_id, flags from seal_neighbour
+select observed_at, 0::bigint, value, rev, series_id, flags from seal_neighbour
 where series_id = any($1::integer[])
 order by series_id, observed_at
 
@@ -130,7 +134,9 @@ cross join lateral (select max(bucket_begin) as last from rollup where series_id
 
 -- name: readings_since
 -- Stored readings of some series, of each since a time of its own and of none before $3.
-select r.observed_at, r.received_at, r.value, r.rev, r.series_id, r.flags
+select r.observed_at,
+       coalesce(r.lag_ms, (extract(epoch from r.received_at - r.observed_at) * 1000)::bigint),
+       r.value, r.rev, r.series_id, r.flags
 from unnest($1::integer[], $2::timestamptz[]) as k (series, since)
 join reading r on r.series_id = k.series and r.observed_at >= k.since and r.observed_at >= $3
 order by r.series_id, r.observed_at

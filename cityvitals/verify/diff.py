@@ -13,9 +13,9 @@ from cityvitals.errors import BadRule
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.audit import open_audit
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import open_pool
+from cityvitals.store.pool import ENDLESS, application, open_pool
 from cityvitals.verify.effect import Effect
-from cityvitals.verify.main import PATIENCE_S, chosen
+from cityvitals.verify.main import chosen
 from cityvitals.verify.proposal import Bodies, Scope, effect_of
 from kpi_rules.load import read_file
 from kpi_rules.model import Rule
@@ -89,9 +89,8 @@ async def diff(
         UnfitServer: the schema is not this build's.
         NotFound: there is no such city.
     """
-    patient = database.model_copy(update={"command_timeout_seconds": PATIENCE_S})
     effects: list[Effect] = []
-    async with open_pool(patient, "cityvitals-rules-diff") as pool:
+    async with open_pool(database, application("rules diff"), ENDLESS) as pool:
         async with pool.acquire() as connection:
             await require_current(connection)
         async with open_audit(pool) as audit:

@@ -129,7 +129,7 @@ def checked(one: Rule, held: list[FactRow], *stored: WarrantRow) -> Findings:
     audit: Any = Stored()
     out = Findings()
     work = verify_warrants(
-        audit, AuditCity("c", "UTC", "replay", 0, 0, EARLIEST_US), one, seen(held), out
+        audit, AuditCity("c", "UTC", "replay", 0, 0, EARLIEST_US, EARLIEST_US), one, seen(held), out
     )
     try:
         work.send(None)
