@@ -279,8 +279,13 @@ def _at_stations(values: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
     """Members' values at stations; nan where a station has no such series."""
     lacking = at < 0
     if isinstance(values, SeriesOf):
+        if not values.lengths.shape[1]:  # the city has no such series at all
+            nobody = len(values.lengths), len(at)
+            return SeriesOf(np.empty((*nobody, 0)), np.zeros(nobody, np.int64))
         taken = np.where(lacking[None, :, None], np.nan, values.values[:, at])
         return SeriesOf(np.ascontiguousarray(taken), np.ascontiguousarray(values.lengths[:, at]))
+    if not values.shape[1]:
+        return np.full((len(values), len(at)), np.nan)
     return np.where(lacking[None, :], np.nan, values[:, at])
 
 
