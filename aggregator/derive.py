@@ -353,5 +353,14 @@ def _reason(
 
 
 def _no_station(one: Input, stations: int) -> str:
-    what = "no station covers" if stations == 1 else f"fewer than {stations} stations cover"
-    return f"{what} {one.min_coverage:g} of the window with {one.quantity}"
+    what = "no station" if stations == 1 else f"fewer than {stations} stations"
+    verb, has = ("covers", "has") if stations == 1 else ("cover", "have")
+    if one.min_coverage > 0:
+        said = f"{what} {verb} {one.min_coverage:g} of the window with {one.quantity}"
+    elif one.min_count > 0:
+        unit = one.levels[-1].length if one.levels else "quarter_hour"
+        said = f"{what} {has} {one.min_count} values (each {unit}) of {one.quantity} in the window"
+    else:
+        said = f"{what} {has} {one.quantity} in the window"
+    needs_state = " with a declared reference_state" if one.scale is None else ""
+    return said + needs_state
