@@ -51,5 +51,6 @@ grant insert, update on indicator_latest, checkpoint, lane to {role};
 grant insert on indicator, change, commit_log, rule to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
-grant update (change_number) on city to {role};
+grant update (change_number, sealed_before, dropped_before) on city to {role};
+grant insert, delete on seal_neighbour to {role};
 grant execute on function create_partition(text, text) to {role}

@@ -40,7 +40,7 @@ EDITS = {
 
 LOSSES = {
     "alter table reading alter value type real": (
-        "reading.value is `real not null`, but the migrations make `double precision not null`"
+        "reading.value is `real not null`, but the migrations make `measured not null`"
     ),
     "alter table city alter name drop not null": "column city.name is `text`",
     "alter table lane alter next_seq drop default": "column lane.next_seq is `bigint not null`",
