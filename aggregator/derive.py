@@ -279,8 +279,13 @@ def _at_stations(values: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
     """Members' values at stations; nan where a station has no such series."""
     lacking = at < 0
     if isinstance(values, SeriesOf):
+        if not values.lengths.shape[1]:  # the city has no such series at all
+            nobody = len(values.lengths), len(at)
+            return SeriesOf(np.empty((*nobody, 0)), np.zeros(nobody, np.int64))
         taken = np.where(lacking[None, :, None], np.nan, values.values[:, at])
         return SeriesOf(np.ascontiguousarray(taken), np.ascontiguousarray(values.lengths[:, at]))
+    if not values.shape[1]:
+        return np.full((len(values), len(at)), np.nan)
     return np.where(lacking[None, :], np.nan, values[:, at])
 
 
@@ -349,5 +354,14 @@ def _reason(
 
 
 def _no_station(one: Input, stations: int) -> str:
-    what = "no station covers" if stations == 1 else f"fewer than {stations} stations cover"
-    return f"{what} {one.min_coverage:g} of the window with {one.quantity}"
+    what = "no station" if stations == 1 else f"fewer than {stations} stations"
+    verb, has = ("covers", "has") if stations == 1 else ("cover", "have")
+    if one.min_coverage > 0:
+        said = f"{what} {verb} {one.min_coverage:g} of the window with {one.quantity}"
+    elif one.min_count > 0:
+        unit = one.levels[-1].length if one.levels else "quarter_hour"
+        said = f"{what} {has} {one.min_count} values (each {unit}) of {one.quantity} in the window"
+    else:
+        said = f"{what} {has} {one.quantity} in the window"
+    needs_state = " with a declared reference_state" if one.scale is None else ""
+    return said + needs_state

@@ -173,7 +173,10 @@ def _series(
     by = np.repeat(weights, width, axis=0)
     found = combined(join_as, values, here, by)
     found = np.moveaxis(found.reshape(windows, width, -1), 1, 2)
-    lengths = np.broadcast_to(series.lengths[:, :1], found.shape[:2])
+    if series.lengths.shape[1]:
+        lengths = np.broadcast_to(series.lengths[:, :1], found.shape[:2])
+    else:  # the city has no such series at all
+        lengths = np.full(found.shape[:2], width, np.int64)
     return SeriesOf(np.ascontiguousarray(found), np.ascontiguousarray(lengths))
 
 

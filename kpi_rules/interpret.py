@@ -65,7 +65,6 @@ def compute(  # noqa: C901, PLR0911 (a case for each node)
 
     Raises:
         KeyError: if `values` or `tables` lacks a name.
-        ValueError: if two series that are worked on together differ in length.
     """
     match node:
         case Number(value):
@@ -99,15 +98,21 @@ def _given(value: Value) -> Value:
 
 
 def _each(function: Callable[..., float], *operands: Value) -> Value:
-    """Apply a function place by place; a number stands for every place."""
-    lengths = {len(each) for each in operands if not isinstance(each, float)}
+    """Apply a function place by place; a number stands for every place.
+
+    Series that go together are of one length, but for those of stations that are not there.
+    """
+    lengths = [len(each) for each in operands if not isinstance(each, float)]
     if not lengths:
         return function(*operands)
-    if len(lengths) > 1:
-        raise ValueError(f"series of {' and '.join(map(str, sorted(lengths)))} places together")
-    (count,) = lengths
-    columns = [[each] * count if isinstance(each, float) else each for each in operands]
+    columns = [_places(each, max(lengths)) for each in operands]
     return [function(*row) for row in zip(*columns, strict=True)]
+
+
+def _places(value: Value, count: int) -> Sequence[float]:
+    if isinstance(value, float):
+        return [value] * count
+    return [*value, *[math.nan] * (count - len(value))]
 
 
 def _call(function: Function, arguments: list[Value]) -> Value:

@@ -162,7 +162,10 @@ def _operate(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _together(values: Any, sizes: Any, base: int, code: int, row: Any) -> None:
-    """Several operands, place by place; numbers stand for every place."""
+    """Several operands, place by place; numbers stand for every place.
+
+    Series that go together are of one length, but for those of stations that are not there.
+    """
     count, size = row.shape[0], NUMBER
     for k in range(count):
         size = max(size, sizes[base + k])
@@ -172,7 +175,11 @@ def _together(values: Any, sizes: Any, base: int, code: int, row: Any) -> None:
         sizes[base] = size
     for i in range(1 if size == NUMBER else size):
         for k in range(count):
-            row[k] = values[base + k, i if sizes[base + k] != NUMBER else 0]
+            held = sizes[base + k]
+            if held == NUMBER:
+                row[k] = values[base + k, 0]
+            else:
+                row[k] = values[base + k, i] if i < held else np.nan
         if code == codes.CHOOSE:
             found = row[1] if row[0] != 0.0 else row[2]
             values[base, i] = np.nan if np.isnan(row[0]) else found

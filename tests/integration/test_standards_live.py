@@ -117,7 +117,9 @@ def test_cases_come_out_of_stored_readings(
     for name, station in STATIONS.items():
         monkeypatch.setitem(aggregator_town.STATIONS, name, station)
     wanted = {rule for rule, *_ in EXPECTED}
-    wanted |= {"air.us_aqi.pm2_5.nowcast", "air.eu2030.no2.hour"}
+    # Of the last two the town has some inputs alone, and no CO or SO2 at all.
+    wanted |= {"air.us_aqi.pm2_5.nowcast", "air.eu2030.no2.hour", "air.us_aqi.nowcast"}
+    wanted |= {"air.us_aqi.day"}
     chosen = tuple(rule for rule in load_rules() if rule.id in wanted)
     assert {rule.id for rule in chosen} == wanted
 
@@ -145,6 +147,10 @@ async def compare(where: Town) -> None:
     # Eleven hours after the second midnight the last twelve are the case's.
     row = await found(where, "air.us_aqi.pm2_5.nowcast", "2026-11-24 10:00Z")
     assert row["value"] == 149.0, row  # of 55.0, which the case truncates to
+    row = await found(where, "air.us_aqi.nowcast", "2026-11-24 10:00Z")
+    assert row["value"] == 149.0, row
+    row = await found(where, "air.us_aqi.day", DAY_BEGIN)
+    assert row["value"] == 165.0, row  # of PM2.5, worse than ozone's 105
     # Four hours above 200 are more than three, however little of the year is known.
     row = await found(where, "air.eu2030.no2.hour", YEAR_BEGIN)
     assert row["value"] == CASES["eu2030_NO2_hour_4"]["inputs"]["exceedances"], row

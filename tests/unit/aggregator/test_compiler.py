@@ -33,13 +33,16 @@ def bits(value: float) -> bytes:
 
 
 Row = tuple[list[float], list[float], list[float]]
-"""x, y and z; then s and t, of one length."""
+"""x, y and z; then s and t."""
 
 
 @st.composite
 def rows(draw: st.DrawFn) -> Row:
+    """Mostly series of one length, as windows give them; of stations that are not there, none."""
     places = draw(st.integers(0, PLACES))
-    series = st.lists(VALUES, min_size=places, max_size=places)
+    series = st.one_of(
+        st.lists(VALUES, min_size=places, max_size=places), st.lists(VALUES, max_size=PLACES)
+    )
     return draw(st.lists(VALUES, min_size=3, max_size=3)), draw(series), draw(series)
 
 
@@ -48,8 +51,8 @@ def as_arrays(found: list[Row]) -> Names:
         name: np.array([row[0][at] for row in found]).reshape(-1, 1)
         for at, name in enumerate("xyz")
     }
-    lengths = np.array([len(row[1]) for row in found]).reshape(-1, 1)
     for at, name in enumerate(SERIES, 1):
+        lengths = np.array([len(row[at]) for row in found]).reshape(-1, 1)
         padded = [[*row[at], *[9.75] * (PLACES - len(row[at]))] for row in found]
         names[name] = SeriesOf(np.array(padded).reshape(-1, 1, PLACES), lengths)
     return names
