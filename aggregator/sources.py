@@ -63,11 +63,12 @@ class Stored:
 
 
 async def from_store(
-    connection: Connection, shard: Shard, judge: Judge, chunk: Chunk
+    connection: Connection, shard: Shard, judge: Judge, chunk: Chunk, extents: Extents
 ) -> list[tuple[Windows, Stored]]:
     """Pieces of a chunk's windows with their folds.
 
-    The buckets are read in the transaction that wrote the newest of them, some series at a time.
+    The buckets are read in the transaction that wrote the newest of them, some series at a time,
+    and no time is looked at in which a city has none.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -76,13 +77,22 @@ async def from_store(
     wanted = [_Wanted(piece) for piece in pieces]
     of_stations = [one.plan.feeds for one in pieces if one.plan.members]
     rows = np.flatnonzero(np.logical_or.reduce(of_stations)) if of_stations else np.empty(0, int)
-    slots = (chunk.end - chunk.begin) // BUCKET
+    begin, end = _reach(chunk, extents)
+    slots = max(1, (end - begin) // BUCKET)
     most = max(1, _BYTES // (CELL.itemsize * slots))
     for first in range(0, len(rows), most):
-        cells = await _read(connection, shard, rows[first : first + most], chunk)
+        cells = await _read(connection, shard, rows[first : first + most], begin, end)
         for one in wanted:
             one.fold(cells)
     return [(one.windows, one.stored()) for one in wanted]
+
+
+def _reach(chunk: Chunk, extents: Extents) -> tuple[int, int]:
+    """The part of a chunk's time in which its cities have buckets."""
+    found = [extents.get(one.plan.city.id, (chunk.begin, chunk.end)) for one in chunk.windows]
+    begin = max(chunk.begin, min(first for first, _ in found))
+    end = min(chunk.end, max(last for _, last in found))
+    return begin - begin % BUCKET, max(begin, end)
 
 
 class _Wanted:
@@ -131,19 +141,19 @@ def _some(members: Members, at: Ints) -> Members:
     )
 
 
-async def _read(connection: Connection, shard: Shard, rows: Ints, chunk: Chunk) -> Cells:
-    """The buckets of some series within a chunk, open ones included."""
+async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, end: int) -> Cells:
+    """The buckets of some series in [begin, end), open ones included."""
     at = np.full(len(shard.table), -1, np.int64)
     at[rows] = np.arange(len(rows))
-    cells = no_cells(len(rows), (chunk.end - chunk.begin) // BUCKET)
+    cells = no_cells(len(rows), max(1, (end - begin) // BUCKET))
     ids = shard.table.ids[rows].tolist()
-    stored = await derived.read_cells(connection, ids, chunk.begin, chunk.end)
+    stored = await derived.read_cells(connection, ids, begin, end)
     stored["series"] = at[shard.table.rows(stored["series"])]
     put_cells(cells, stored)
     opened = np.empty(snapshot_size(shard.buckets.state, rows), ROLLUP)
     opened = opened[: snapshot(shard.buckets.state, rows, opened)]
-    inside = (opened["bucket"] >= chunk.begin) & (opened["bucket"] < chunk.end)
+    inside = (opened["bucket"] >= begin) & (opened["bucket"] < end)
     opened = opened[inside]
     opened["series"] = at[opened["series"]]
     put_cells(cells, opened)
-    return Cells(cells, at)
+    return Cells(cells, at, (begin // BUCKET, end // BUCKET))

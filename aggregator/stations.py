@@ -70,10 +70,12 @@ class Cells:
     Attributes:
         cells: CELL records [series, slots].
         at: row of `cells` by row of the shard.
+        span: numbers of the buckets [first, last) that can be there, where that is known.
     """
 
     cells: "NDArray[np.void]"
     at: Ints
+    span: tuple[int, int] | None = None
 
     def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:
         """The folds of a plan's input."""
@@ -86,6 +88,8 @@ class Cells:
         out = np.empty((len(begins), len(members.rows), 4))
         rows = self.at[members.rows]
         first, last = begins // BUCKET_US, ends // BUCKET_US
+        if self.span is not None:
+            first, last = np.clip(first, *self.span), np.clip(last, *self.span)
         fold_windows(self.cells, rows, members.since, members.until, first, last, out)
         return out
 

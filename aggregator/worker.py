@@ -217,7 +217,8 @@ class ShardWorker:
         emitter.learn(await derived.read_newest(connection, dated))
         recent, older = sources.divide(self._extents, windows)
         for chunk in older:
-            for part, stored in await sources.from_store(connection, self.shard, judge, chunk):
+            parts = await sources.from_store(connection, self.shard, judge, chunk, self._extents)
+            for part, stored in parts:
                 await asyncio.to_thread(judge.derive, part, stored, out)
         held = sources.ring(self.shard)
         for one in recent:
