@@ -115,7 +115,7 @@ def test_the_highest_eight_hours_of_a_day_are_those_that_end_in_it() -> None:
     gappy = hours(plan, {0: [NAN] * 8 + said[8:20] + [NAN] * 12}, MIDNIGHT - 8 * HOUR, 40)
     found = derived(plan, gappy, MIDNIGHT)
     assert math.isnan(value(found))
-    assert "no station covers" in found.reasons[0][0]
+    assert "no station has 18 values" in found.reasons[0][0]
 
 
 def test_eight_hours_from_seven_on_reach_into_the_next_day() -> None:
