@@ -345,7 +345,8 @@ def _reason(
     for fact in plan.rule.facts:
         numbers = given[fact.name]
         if not isinstance(numbers, SeriesOf) and np.isnan(numbers[w, g]) and not fact.optional:
-            return f"no {fact.name} is declared for {'the city' if fact.of_city else place}"
+            what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
+            return f"no {what} is declared for {'the city' if fact.of_city else place}"
     asked = {space.city, *(one.combine for one in plan.rule.inputs)}
     if Combine.POPULATION_WEIGHTED in asked and not plan.groups[g]:
         return f"no {_POPULATION} is declared for a zone that has a value"

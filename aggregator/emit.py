@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
+from aggregator.facts import Facts, as_shown
 from aggregator.kernels.fold import NONE
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
@@ -79,6 +80,7 @@ class Emitter:
         self._known: dict[Key, Known] = {}
         self._newest: dict[tuple[str, str, str], int] = {}
         self.numbers: dict[str, int] = {}
+        self.facts = Facts()
 
     def see_series(self, series_ids: NDArray[np.int32]) -> None:
         """Series ids by row, whenever there are more."""
@@ -119,13 +121,17 @@ class Emitter:
         """Add what differs from what was said before."""
         for w, begin in enumerate(found.begins.tolist()):
             for g, zone in enumerate(plan.groups):
-                if not found.present[w, g]:
+                if not found.present[w, g] and not self._is_left(plan, zone, begin):
                     continue
                 if around.watermarks[g] <= begin + plan.reach.lead and not around.closing[w, g]:
                     continue
                 self._emit_one(
                     (plan.city.id, plan.rule.id, zone, begin), plan, found, around, w, g, out
                 )
+
+    def _is_left(self, plan: RulePlan, zone: str, begin: int) -> bool:
+        """Whether a window said something by facts alone, of which nothing may be left."""
+        return not plan.rule.inputs and (plan.city.id, plan.rule.id, zone, begin) in self._known
 
     def _emit_one(
         self,
@@ -160,7 +166,8 @@ class Emitter:
             self._newest[key[:3]] = key[3]
             out.latest[key[:3]] = row
         kind = "correction" if before is not None and before.closed else "value"
-        body = msgspec.json.encode(present(plan.body, as_mapping(row))).decode()
+        facts = [as_shown(fact) for fact in self.facts.rows(row.facts)]
+        body = msgspec.json.encode(present(plan.body, as_mapping(row), facts)).decode()
         out.changes.append(ChangeRow(key[0], row.change_number, row.computed_at, kind, body))
 
     def _pass(self, before: Key, key: Key, out: Outputs) -> None:
@@ -205,6 +212,7 @@ class Emitter:
             watermark=None if mark in {NONE, EVERYTHING} else from_us(mark),
             computed_at=from_us(around.now_us),
             change_number=self.numbers.get(key[0], 0) + 1,
+            facts=self.facts.used(plan, key[2], int(found.ends[w])),
         )
 
     def _stations(self, plan: RulePlan, found: Derived, w: int, g: int) -> list[int]:
@@ -232,8 +240,8 @@ class Emitter:
 
 
 _COMPARED = ("value", "numerator", "denominator", "coverage", "observed", "flagged", "reason")
-_compared = attrgetter(*_COMPARED, "rule_revision", "stations")
-_compared_items = itemgetter(*_COMPARED, "rule_revision", "stations")
+_compared = attrgetter(*_COMPARED, "rule_revision", "stations", "facts")
+_compared_items = itemgetter(*_COMPARED, "rule_revision", "stations", "facts")
 """What makes one revision differ from another; not when or after how much it was computed."""
 
 

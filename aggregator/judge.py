@@ -120,7 +120,7 @@ class Judge:
         closing = before | passed
         whole = (part.ends - part.begins)[:, None]
         judged = np.where(closing, whole, elapsed(part.begins, part.ends, marks))
-        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts)
+        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
         emitter.emit(plan, derived, Circumstances(closing, marks, silent, self._now_us), out)
         self._settle(part, closing)
 

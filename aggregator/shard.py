@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
 from aggregator.emit import Emitter
+from aggregator.facts import Facts
 from aggregator.kernels.fold import BUCKET, NONE
 from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
@@ -29,6 +30,7 @@ from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
 from cityvitals.store.model import ShardModel
 from cityvitals.store.tail import Cursors, Entry
+from kpi_rules.facts import uses_of
 from kpi_rules.model import Rule
 
 MODEL_KINDS = frozenset(
@@ -96,7 +98,7 @@ class Shard:
         self.emitter = Emitter(self.table.ids, provisional_every_s)
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())
-        self.facts: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
+        self.facts = Facts()
         self.rederive = Rederive()
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
@@ -111,7 +113,7 @@ class Shard:
         self.emitter.see_series(self.table.ids)
         for city in model.cities:
             self.emitter.numbers.setdefault(city.id, city.change_number)
-        self.facts = _facts(model)
+        self.facts = self.emitter.facts = Facts(model.facts)
         self.model = model
         cities = np.array([one.key.city for one in self.table.series], object)
         self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
@@ -206,7 +208,9 @@ class Shard:
                 if one.sensor_id == news["sensor"]:
                     self._requeue(one.key.city, _fed_by(self._rules, one.key.quantity))
         elif "name" in news:
-            self._requeue(news["city"], _using(self._rules, news["name"]))
+            for rule in _using(self._rules, news["name"]):
+                # What was logged by an older version says no stretch, and means all of it.
+                self.rederive.add(news["city"], rule.id, *_stretch(news))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
@@ -332,18 +336,13 @@ def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
     return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))
 
 
-def _facts(model: ShardModel) -> dict[tuple[str, str, str], tuple[list[int], list[float]]]:
-    found: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
-    for fact in model.facts:
-        since, values = found.setdefault((fact.city, fact.zone, fact.name), ([], []))
-        since.append(fact.from_us)
-        values.append(fact.value)
-    return found
-
-
 def _fed_by(rules: Iterable[Rule], quantity: str) -> list[Rule]:
     return [rule for rule in rules if quantity in {one.quantity for one in rule.inputs}]
 
 
 def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:
-    return [rule for rule in rules if fact in {one.name for one in rule.facts}]
+    return [rule for rule in rules if fact in {one.name for one in uses_of(rule)}]
+
+
+def _stretch(news: dict[str, Any]) -> tuple[int, ...]:
+    return (news["begin"], news["end"]) if "begin" in news else ()

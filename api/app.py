@@ -24,9 +24,9 @@ from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
 from api.parameters import Parameter
 from api.problems import install_problems
-from api.routes import LATEST_PARAMETERS, Routes, history_parameters
+from api.routes import FACT_PARAMETERS, LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
-from api.schemas import Cities, City, Indicators, Ledger, SeriesHistory, Zones
+from api.schemas import Cities, City, Facts, Indicators, Ledger, SeriesHistory, Zones
 from api.series_route import SeriesRoute, series_parameters
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
@@ -123,6 +123,7 @@ def _add_rest(
     add("/v1/cities", routes.cities, Cities)
     add(city, routes.city, City)
     add(f"{city}/zones", routes.zones, Zones)
+    add(f"{city}/facts", routes.facts, Facts, *FACT_PARAMETERS)
     add(f"{city}/ledger", ledger.ledger, Ledger)
     add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
     add(history, routes.history, Indicators, *history_parameters(history_limit))

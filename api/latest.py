@@ -15,7 +15,6 @@ from api.database import Database
 from api.rulebook import RuleBook
 from cityvitals.errors import NotFound
 from cityvitals.store.views import Latest, Row, find_change_number, find_latest
-from kpi_rules.present import present
 
 _CITIES: Final = 64
 _encode = msgspec.json.Encoder().encode
@@ -104,7 +103,7 @@ class LatestCache:
 
     def _item(self, row: Row) -> Item:
         body = self._rules.body_of(row)
-        return Item(row["rule"], row["zone"], str(body["domain"]), _encode(present(body, row)))
+        return Item(row["rule"], row["zone"], str(body["domain"]), _encode(self._rules.show(row)))
 
 
 def _version(row: Row) -> tuple[Any, ...]:

@@ -34,10 +34,11 @@ from cityvitals.store.views import (
     Row,
     find_city,
     list_cities,
+    list_facts,
     list_zones,
     read_history,
 )
-from kpi_rules.present import present
+from kpi_rules.present import present_fact
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _encode = msgspec.json.Encoder().encode
@@ -49,6 +50,18 @@ LATEST_PARAMETERS: Final = (
     Parameter("rule", parse_identifier, "Only this rule.", example="air.pm2_5.hour"),
     Parameter(
         "domain", parse_domain, "Only this domain.", {"type": "string", "enum": list(Domain)}
+    ),
+)
+
+
+FACT_PARAMETERS: Final = (
+    Parameter("zone", parse_zone, "Only of this zone; empty: only of the city itself."),
+    Parameter("name", parse_identifier, "Only of this name.", example="population"),
+    Parameter(
+        "at",
+        parse_moment,
+        "Only those in force at this time; left out: of all dates.",
+        {"type": "string", "format": "date-time"},
     ),
 )
 
@@ -119,6 +132,17 @@ class Routes:
             rows = await list_zones(connection, city["id"])
         return json_answer(encode_list(_encode(_zone(row)) for row in rows))
 
+    async def facts(self, request: Request) -> Response:
+        """The dated figures of a city and its zones as they are stated now, oldest first."""
+        wanted = take_query(request, FACT_PARAMETERS)
+        async with self._database.connection() as connection:
+            city = await take_city(connection, request)
+            await self._require_named(connection, city["id"], wanted.get("zone"), None)
+            rows = await list_facts(
+                connection, city["id"], wanted.get("at"), wanted.get("zone"), wanted.get("name")
+            )
+        return json_answer(encode_list(_encode(present_fact(row)) for row in rows))
+
     async def indicators(self, request: Request) -> Response:
         """The newest window of every indicator of a city, or of some of them."""
         wanted = take_query(request, LATEST_PARAMETERS)
@@ -148,7 +172,7 @@ class Routes:
             if len(rows) > asked.limit
             else None
         )
-        bodies = (_encode(present(self._rules.body_of(row), row)) for row in shown)
+        bodies = (_encode(self._rules.show(row)) for row in shown)
         return json_answer(encode_list(bodies, following))
 
     def _history_query(self, request: Request, wanted: dict[str, Any]) -> HistoryQuery:

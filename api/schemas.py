@@ -67,11 +67,37 @@ class Ledger(_Shown):
     in_flight: InFlight
 
 
+class Fact(_Shown):
+    """A dated figure of a city, or of its `zone`, as stated.
+
+    It holds from `valid_from` (null: ever since) until the next one of its name and zone. `quality`
+    is how well it is known, by the classes of the U4SSC verification: counted or metered, from a
+    survey, from figures of a higher level, on assumptions, somebody's own estimate, not traceable.
+    """
+
+    id: int
+    name: str
+    zone: str | None
+    value: float
+    unit: str
+    valid_from: datetime | None
+    source: str
+    quality: Literal["measured", "surveyed", "extrapolated", "estimated", "personal", "unknown"]
+
+
+class Facts(_Shown):
+    """Facts of a city."""
+
+    items: list[Fact]
+    next: str | None
+
+
 class Indicator(_Shown):
     """An indicator with its warrant; `zone` null is the city itself.
 
     `value` is null where `state` is `insufficient`, and `reason` says why. Times are RFC 3339 in
-    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1.
+    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1. `facts` are those
+    in force at the window's end that the rule uses.
     """
 
     rule: str
@@ -90,6 +116,7 @@ class Indicator(_Shown):
     observed: int
     flagged: int
     stations: int
+    facts: list[Fact]
     silent: list[str]
     watermark: datetime | None
     computed_at: datetime
@@ -189,6 +216,16 @@ ZONE_EXAMPLE: Final = {
     "name": "Dongcheng",
     "geometry": {"type": "Point", "coordinates": [116.42, 39.93]},
 }
+FACT_EXAMPLE: Final = {
+    "id": 12,
+    "name": "population",
+    "zone": "dongcheng",
+    "value": 708829.0,
+    "unit": "{inhabitant}",
+    "valid_from": "2020-10-31T16:00:00Z",
+    "source": "Seventh national population census",
+    "quality": "measured",
+}
 INDICATOR_EXAMPLE: Final = {
     "rule": "air.pm2_5.hour",
     "zone": "dongcheng",
@@ -206,6 +243,7 @@ INDICATOR_EXAMPLE: Final = {
     "observed": 93,
     "flagged": 0,
     "stations": 3,
+    "facts": [],
     "silent": [],
     "watermark": "2026-11-23T06:32:00Z",
     "computed_at": "2026-11-23T06:32:02.118Z",
@@ -235,6 +273,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Cities": {"items": [CITY_EXAMPLE], "next": None},
     "City": CITY_EXAMPLE,
     "Zones": {"items": [ZONE_EXAMPLE], "next": None},
+    "Facts": {"items": [FACT_EXAMPLE], "next": None},
     "Ledger": {
         "city": "beijing",
         "gateways": [{"gateway": "gw-1", **LEDGER_EXAMPLE}],

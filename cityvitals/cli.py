@@ -10,11 +10,13 @@ from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
+from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
-from cityvitals.settings import Settings, load_settings
+from cityvitals.settings import load_settings
 
 app = typer.Typer(
     name="cityvitals",
@@ -23,9 +25,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
 db_app.add_typer(retention_app, name="retention")
@@ -89,24 +91,6 @@ def api() -> None:
     from api.main import run  # noqa: PLC0415
 
     _exit(run(load_settings()))
-
-
-@registry_app.command("apply")
-def registry_apply(
-    file: Annotated[Path, typer.Argument(help="TOML: city, zones, sensors, facts.")],
-) -> None:
-    """Apply a registry file; doing it again changes nothing."""
-    import asyncio  # noqa: PLC0415
-
-    typer.echo(asyncio.run(_registry_apply(load_settings(), file)))
-
-
-async def _registry_apply(settings: Settings, file: Path) -> str:
-    from cityvitals.store.pool import open_pool  # noqa: PLC0415
-    from cityvitals.store.registry_file import apply_registry  # noqa: PLC0415
-
-    async with open_pool(settings.database, "cityvitals registry") as pool:
-        return str(await apply_registry(pool, file))
 
 
 @app.command()

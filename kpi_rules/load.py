@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from cityvitals.catalogue.entry import Entry, parse_toml
+from cityvitals.catalogue.positions import Lines, steps
 from cityvitals.errors import BadRule
-from kpi_rules import positions
 from kpi_rules.expression import tables
 from kpi_rules.model import Rule
 from kpi_rules.read import Shared, read_rule
 from kpi_rules.read_parts import NAME, read_bands
 from kpi_rules.read_tables import read_table
 
-_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ID_LINE: Final = re.compile(r'^\s*id\s*=\s*"([^"]+)"', re.MULTILINE)
 _T = TypeVar("_T")
 
@@ -140,9 +139,9 @@ class _File:
     ) -> None:
         self._table = table
         self._name = name
-        self._text = text
         self._origin = name if origin is None else origin
-        self._lines: dict[positions.Path, int] | None = None
+        self._text = text
+        self._lines = Lines(text)
         self._problems: list[Problem] = []
 
     def read(self) -> Loaded:
@@ -201,20 +200,10 @@ class _File:
         label = body.get(key, f"number {index + 1}")
 
         def where(path: str) -> str:
-            line = self._line((kind, index, *_steps(path)))
+            line = self._lines.of((kind, index, *steps(path)))
             return f"{self._name}{line}: {kind} '{label}'"
 
         return Entry(body, where, BadRule)
-
-    def _line(self, path: positions.Path) -> str:
-        """`:12`, or nothing where there is no text."""
-        if self._lines is None:
-            self._lines = positions.find_lines(self._text)
-        while path:
-            if path in self._lines:
-                return f":{self._lines[path]}"
-            path = path[:-1]
-        return ""
 
     def _definition(self, index: int, rule: Rule) -> str:
         """The rule as it stands in the file, and what it shares with others."""
@@ -241,8 +230,3 @@ def _read_band_set(entry: Entry) -> Any:
     bands = read_bands(entry)
     entry.finish()
     return bands
-
-
-def _steps(path: str) -> positions.Path:
-    """`input[0].quantity` as its steps."""
-    return tuple(int(index) if index else key for key, index in _STEP.findall(path))

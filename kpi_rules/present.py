@@ -1,16 +1,19 @@
 """An indicator as the API and its stream show it: one function, so that both show the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 
-def present(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def present(
+    body: Mapping[str, Any], row: Mapping[str, Any], facts: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """The JSON object of an indicator.
 
     Args:
         body: `Rule.body()` of the rule revision that made the value.
         row: columns of the `indicator` table, times as aware datetimes, plus `city` or not.
+        facts: those that the row names, columns of the `fact` table.
     """
     return {
         "rule": row["rule"],
@@ -29,6 +32,7 @@ def present(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         "observed": row["observed"],
         "flagged": row["flagged"],
         "stations": len(row["stations"]),
+        "facts": [present_fact(fact) for fact in facts],
         "silent": list(row["silent"]),
         "watermark": _time(row["watermark"]),
         "computed_at": _time(row["computed_at"]),
@@ -36,6 +40,24 @@ def present(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
         "title": body["title"],
         "digits": body["digits"],
         "domain": body["domain"],
+    }
+
+
+def present_fact(fact: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON object of a fact: what it said when an indicator was made with it, as stated.
+
+    Args:
+        fact: columns of the `fact` table, `valid_from` an aware datetime or None for ever.
+    """
+    return {
+        "id": fact["id"],
+        "name": fact["name"],
+        "zone": fact["zone"] or None,
+        "value": fact["value"],
+        "unit": fact["unit"],
+        "valid_from": _time(fact["valid_from"]),
+        "source": fact["source"],
+        "quality": fact["quality"],
     }
 
 

@@ -148,11 +148,22 @@ function warrantOf(indicator, time) {
     ["State", `${indicator.state}, revision ${indicator.revision}`],
     ["Coverage", percentText(indicator.coverage)],
     ["Stations", String(indicator.stations)],
+    ...(indicator.facts ?? []).map((fact) => [factName(fact), factText(fact)]),
     ["Readings", `${numberText(indicator.observed, 0)}, ${numberText(indicator.flagged, 0)} flagged`],
     ["Silent gateways", indicator.silent.join(", ") || "none"],
     ["Data complete to", moment(indicator.watermark)],
     ["Computed", moment(indicator.computed_at)],
   ];
+}
+
+function factName(fact) {
+  const name = fact.name.replaceAll("_", " ");
+  return `${name[0].toUpperCase()}${name.slice(1)}${fact.zone ? "" : " of the city"}`;
+}
+
+function factText(fact) {
+  const since = fact.valid_from === null ? "" : ` from ${fact.valid_from.slice(0, 10)}`;
+  return `${fact.value} ${unitText(fact.unit)}${since}; ${fact.quality}; ${fact.source}`;
 }
 
 function historyUrl(indicator, city) {

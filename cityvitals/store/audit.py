@@ -1,6 +1,6 @@
 """What `cityvitals verify` reads of the store: one snapshot, plain SELECTs, nothing written."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -9,10 +9,10 @@ import numpy as np
 
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import State
-from cityvitals.domain.times import from_us
+from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.store.copy import Column, Layout, copy_out
 from cityvitals.store.failures import translated
-from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.sql import queries
 
@@ -101,13 +101,25 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A dated figure of a zone, or of the city ('')."""
+    """A dated figure of a zone, or of the city (''), as it is stated now."""
 
     zone: str
     name: str
     value: float
     unit: str
     from_us: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantRow:
+    """The facts that the newest revision of a window names; None: made before they were."""
+
+    zone: str
+    revision: int
+    facts: list[int] | None
+    begin_us: int
+    end_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +187,10 @@ class Audit:
         """A city's figures, in no order."""
         return await self._rows("facts", FigureRow, city)
 
+    async def warrants(self, city: str, rule: str) -> list[WarrantRow]:
+        """The facts that each window of a rule names, by zone and window."""
+        return await self._rows("warrants", WarrantRow, city, rule)
+
     async def readings(self, series: Sequence[int], dropped_us: int) -> Records:
         """Readings of series (READING), by series and time; those before count as gone."""
         return await copy_out(
@@ -203,6 +219,48 @@ class Audit:
         return await copy_out(
             self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES)
         )
+
+    async def newest_between(
+        self, city: str, rule: str, zones: Sequence[str], begin: int, end: int
+    ) -> Records:
+        """The newest revision (INDICATOR) of windows that begin in [begin, end), by zone."""
+        sql = self._sql["newest_between"]
+        span = (from_us(begin), from_us(end))
+        return await copy_out(
+            self._connection, _INDICATORS, sql, city, rule, list(zones), list(STATES), *span
+        )
+
+    async def reach(self, city: str, rule: str, series: Sequence[int]) -> tuple[int, int] | None:
+        """Begins of the first and last stored window of a rule, or bucket of series; None: none."""
+        (row,) = await self._fetch("reach", city, rule, list(series))
+        return None if row["first_us"] is None else (row["first_us"], row["last_us"])
+
+    async def cells(self, series: Sequence[int], begin: int, end: int) -> Records:
+        """What windows need of rollups (ROLLUP) in [begin, end), by series and bucket."""
+        sql, span = self._sql["cells"], (from_us(begin), from_us(end))
+        return await copy_out(self._connection, CELLS, sql, list(series), *span)
+
+    async def last_buckets(self, series: Sequence[int]) -> dict[int, int]:
+        """Begin of the last bucket of each series; the earliest time of all where it has none."""
+        rows = await self._fetch("last_buckets", list(series))
+        return {
+            row["id"]: EARLIEST_US if row["last_us"] is None else row["last_us"] for row in rows
+        }
+
+    async def readings_since(self, since: Mapping[int, int]) -> Records:
+        """Readings (READING) of each series since its time, by series and time."""
+        begins = [from_us(max(begin, EARLIEST_US)) for begin in since.values()]
+        sql, first = self._sql["readings_since"], min(begins, default=from_us(EARLIEST_US))
+        return await copy_out(self._connection, READINGS, sql, list(since), begins, first)
+
+    async def series_alone(self, city: str) -> list[AuditSeries]:
+        """A city's series, in no order; nobody counts their readings."""
+        return await self._rows("series_alone", AuditSeries, city)
+
+    async def stored_rules(self) -> list[tuple[str, int, str, dict[str, Any]]]:
+        """Id, revision, digest and body of every revision of every rule."""
+        rows = await self._fetch("stored_rules")
+        return [(row["id"], row["revision"], row["digest"], row["body"]) for row in rows]
 
     async def latest(self, city: str, rule: str, zones: Sequence[str]) -> Records:
         """The newest window of each zone (INDICATOR)."""

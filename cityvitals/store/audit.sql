@@ -40,9 +40,23 @@ from placement p join sensor d on d.id = p.sensor where d.city = $1
 
 -- name: facts
 -- A city's dated figures.
-select zone, name, value, unit,
+select zone, name, value, unit, id,
        (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
-from fact where city = $1
+from fact where city = $1 and withdrawn_at is null
+
+-- name: warrants
+-- The facts that the newest revision of each of one rule's windows in a city names.
+select distinct on (zone, window_begin) zone, revision, facts,
+       (extract(epoch from window_begin) * 1000000)::bigint as begin_us,
+       (extract(epoch from window_end) * 1000000)::bigint as end_us
+from (
+    select zone, window_begin, window_end, revision, facts from indicator
+    where city = $1 and rule = $2
+    union all
+    select zone, window_begin, window_end, revision, facts from indicator_latest
+    where city = $1 and rule = $2
+) as w
+order by zone, window_begin, revision desc
 
 -- name: readings
 -- Stored readings of some series from $2 on, before which they count as gone, and what each keeps of
@@ -61,6 +75,10 @@ order by series_id, observed_at
 select bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, first_v,
        last_t, last_v, integral, increase, covered
 from rollup where series_id = any($1::integer[]) order by series_id, bucket_begin
+
+-- name: stored_rules
+-- Every revision of every rule that was ever loaded.
+select id, revision, digest, body from rule order by id, revision
 
 -- name: rules
 -- The rules that a city has indicators of, in either table.
@@ -81,6 +99,52 @@ select array_position($3::text[], zone) - 1, window_begin, window_end, revision,
        coalesce(watermark, '0001-01-01Z'), change_number
 from indicator where city = $1 and rule = $2
 order by 1, window_begin, revision
+
+-- name: newest_between
+-- The newest revision of one rule's windows that begin in [$5, $6), in the same columns.
+select distinct on (array_position($3::text[], zone), window_begin)
+       array_position($3::text[], zone) - 1, window_begin, window_end, revision, rule_revision,
+       array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
+       coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
+       cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(watermark, '0001-01-01Z'), change_number
+from indicator where city = $1 and rule = $2 and window_begin >= $5 and window_begin < $6
+order by array_position($3::text[], zone), window_begin, revision desc
+
+-- name: reach
+-- From where to where the stored windows of one rule in a city, and rollups of some series, reach.
+select (extract(epoch from least(i.first, r.first)) * 1000000)::bigint as first_us,
+       (extract(epoch from greatest(i.last, r.last)) * 1000000)::bigint as last_us
+from (select min(window_begin) as first, max(window_begin) as last
+      from indicator where city = $1 and rule = $2) as i,
+     (select min(bucket_begin) as first, max(bucket_begin) as last
+      from rollup where series_id = any($3::integer[])) as r
+
+-- name: cells
+-- What windows need of the rollups of some series in [$2, $3), by series and bucket.
+select bucket_begin, series_id, count, flagged, integral, covered
+from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
+order by series_id, bucket_begin
+
+-- name: last_buckets
+-- The last bucket of each of some series.
+select k.id, (extract(epoch from r.last) * 1000000)::bigint as last_us
+from unnest($1::integer[]) as k (id)
+cross join lateral (select max(bucket_begin) as last from rollup where series_id = k.id) as r
+
+-- name: readings_since
+-- Stored readings of some series, of each since a time of its own and of none before $3.
+select r.observed_at,
+       coalesce(r.lag_ms, (extract(epoch from r.received_at - r.observed_at) * 1000)::bigint),
+       r.value, r.rev, r.series_id, r.flags
+from unnest($1::integer[], $2::timestamptz[]) as k (series, since)
+join reading r on r.series_id = k.series and r.observed_at >= k.since and r.observed_at >= $3
+order by r.series_id, r.observed_at
+
+-- name: series_alone
+-- A city's series, without counting their readings.
+select id, city, sensor, quantity, channel, sensor_id, 0::bigint as readings
+from series where city = $1
 
 -- name: latest
 -- The newest window of one rule in a city, in the same columns.

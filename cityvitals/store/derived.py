@@ -6,35 +6,26 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from cityvitals.domain.arrays import ROLLUP, Records
+from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
-from cityvitals.store.copy import Column, Layout, copy_in, copy_out
+from cityvitals.store.copy import copy_in, copy_out
 from cityvitals.store.engine import plan_by_values
 from cityvitals.store.failures import translated
-from cityvitals.store.layouts import READINGS, ROLLUPS
+from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
 from cityvitals.store.pool import Connection, unhurried
 from cityvitals.store.sql import queries
 
 CHANGE_CHANNEL: Final = "cityvitals_change"
 
-_CELLS: Final = Layout(
-    "rollup",
-    ROLLUP,
-    [
-        Column("bucket_begin", "timestamptz", "bucket"),
-        Column("series_id", "int4", "series"),
-        Column("count", "int4", "count"),
-        Column("flagged", "int4", "flagged"),
-        Column("integral", "float8", "integral"),
-        Column("covered", "int8", "covered"),
-    ],
-)
-
 
 @dataclass(frozen=True, slots=True)
 class IndicatorRow:
-    """One revision of an indicator, in the order of the tables' columns."""
+    """One revision of an indicator, in the order of the tables' columns.
+
+    Attributes:
+        facts: ids of the facts in force at the window's end; None where the rule uses none.
+    """
 
     city: str
     rule: str
@@ -57,6 +48,7 @@ class IndicatorRow:
     watermark: datetime | None
     computed_at: datetime
     change_number: int
+    facts: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +128,7 @@ async def read_cells(connection: Connection, series: list[int], begin: int, end:
         StoreUnavailable: the server is away.
     """
     return await copy_out(
-        connection, _CELLS, queries("derived")["cells"], series, from_us(begin), from_us(end)
+        connection, CELLS, queries("derived")["cells"], series, from_us(begin), from_us(end)
     )
 
 

@@ -62,7 +62,7 @@ select i.*
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
 cross join lateral (
     select city, rule, zone, window_begin, revision, rule_revision, state, closed, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, computed_at
+           denominator, coverage, observed, flagged, reason, stations, facts, computed_at
     from indicator
     where city = key.city and rule = key.rule and zone = key.zone and window_begin = key.window_begin
     order by revision desc limit 1
@@ -87,7 +87,7 @@ on conflict (city, rule, zone) do update set
     coverage = excluded.coverage, observed = excluded.observed, flagged = excluded.flagged,
     reason = excluded.reason, stations = excluded.stations, silent = excluded.silent,
     watermark = excluded.watermark, computed_at = excluded.computed_at,
-    change_number = excluded.change_number
+    change_number = excluded.change_number, facts = excluded.facts
 where l.window_begin <= excluded.window_begin
 
 -- name: number_changes

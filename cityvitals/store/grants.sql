@@ -53,4 +53,5 @@ grant delete on change, commit_log to {role};
 grant update on shard to {role};
 grant update (change_number, sealed_before, dropped_before) on city to {role};
 grant insert, delete on seal_neighbour to {role};
+grant update (definition) on rule to {role};
 grant execute on function create_partition(text, text) to {role}

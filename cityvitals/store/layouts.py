@@ -39,3 +39,17 @@ ROLLUPS: Final = Layout(
         Column("covered", "int8", "covered"),
     ],
 )
+
+CELLS: Final = Layout(
+    "rollup",
+    ROLLUP,
+    [
+        Column("bucket_begin", "timestamptz", "bucket"),
+        Column("series_id", "int4", "series"),
+        Column("count", "int4", "count"),
+        Column("flagged", "int4", "flagged"),
+        Column("integral", "float8", "integral"),
+        Column("covered", "int8", "covered"),
+    ],
+)
+"""What windows need of rollups."""

@@ -62,7 +62,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """A dated figure of a city or zone ('' is the city)."""
+    """A dated figure of a city or zone ('' is the city), as it is stated now."""
 
     city: str
     zone: str
@@ -70,6 +70,9 @@ class FactRow:
     value: float
     unit: str
     from_us: int
+    source: str
+    quality: str
+    id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ select z.city, z.id from zone z join city c on c.id = z.city where c.shard = $1 
 
 -- name: facts
 -- The dated figures of a shard's cities, oldest first.
-select f.city, f.zone, f.name, f.value, f.unit,
+select f.city, f.zone, f.name, f.value, f.unit, f.source, f.quality, f.id,
        (extract(epoch from greatest(f.valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
-from fact f join city c on c.id = f.city where c.shard = $1 order by f.city, f.zone, f.name, f.valid_from
+from fact f join city c on c.id = f.city
+where c.shard = $1 and f.withdrawn_at is null order by f.city, f.zone, f.name, f.valid_from

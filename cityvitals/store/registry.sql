@@ -163,16 +163,47 @@ on conflict (city, name) do update set
 where (g.allowed, g.server_timed) <> (excluded.allowed, excluded.server_timed)
 returning name
 
+-- name: withdraw_facts
+-- What was stated of a city and is now stated otherwise, or (value null) withdrawn, is past.
+update fact f set withdrawn_at = now()
+from unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[])
+     as k (zone, name, from_us, value, unit, source, quality)
+where f.city = $1 and f.zone = k.zone and f.name = k.name and f.withdrawn_at is null
+  and f.valid_from = timestamptz 'epoch' + k.from_us * interval '1 microsecond'
+  and (k.value is null or (f.value, f.unit, f.source, f.quality)
+                          is distinct from (k.value, k.unit, k.source, k.quality))
+returning f.zone, f.name, k.from_us
+
 -- name: state_facts
 -- Dated figures of a city or its zones, where they are new.
-insert into fact as f (city, zone, name, valid_from, value, unit, source, quality)
+insert into fact (city, zone, name, valid_from, value, unit, source, quality)
 select $1, k.zone, k.name, timestamptz 'epoch' + k.from_us * interval '1 microsecond',
        k.value, k.unit, k.source, k.quality
 from unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[])
      as k (zone, name, from_us, value, unit, source, quality)
-on conflict (city, zone, name, valid_from) do update set
-    value = excluded.value, unit = excluded.unit, source = excluded.source,
-    quality = excluded.quality, declared_at = now()
-where (f.value, f.unit, f.source, f.quality)
-      is distinct from (excluded.value, excluded.unit, excluded.source, excluded.quality)
-returning name
+where k.value is not null
+on conflict (city, zone, name, valid_from) where withdrawn_at is null do nothing
+returning zone, name, (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
+
+-- name: facts_after
+-- When the next figure takes the place of each of some, null where none does.
+select k.name, k.from_us,
+       (select (extract(epoch from min(f.valid_from)) * 1000000)::bigint from fact f
+        where f.city = $1 and f.zone = k.zone and f.name = k.name and f.withdrawn_at is null
+          and f.valid_from > timestamptz 'epoch' + k.from_us * interval '1 microsecond') as until_us
+from unnest($2::text[], $3::text[], $4::bigint[]) as k (zone, name, from_us)
+
+-- name: facts_of
+-- A city's figures, oldest first: those that are stated now, or all that ever were.
+select zone, name, value, unit, source, quality, declared_at, withdrawn_at, id,
+       (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
+from fact where city = $1 and ($2 or withdrawn_at is null) order by name, zone, valid_from, id
+
+-- name: place
+-- A city's time zone and the ids of its zones; nothing where nobody knows the city.
+select c.time_zone, array(select z.id from zone z where z.city = c.id order by z.id) as zones
+from city c where c.id = $1
+
+-- name: city_ids
+-- The first few cities by id.
+select id from city order by id limit $1

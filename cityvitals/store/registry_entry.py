@@ -41,6 +41,10 @@ class RegistryEntry(Entry):
             raise self.fail(key, f"expected a TOML date or date-time without quotes, got {found!r}")
         return found
 
+    def says(self, key: str, word: str) -> bool:
+        """Whether a key holds just this word."""
+        return bool(self._take(key, None) == word)
+
     def mapping(self, key: str) -> Mapping[str, Any] | None:
         """A table as it stands, or None where the key is absent."""
         found = self._take(key, None)

@@ -18,13 +18,15 @@ from cityvitals.store.declarations import (
     declare_devices,
     describe_city,
 )
+from cityvitals.store.fact_format import Wanted
+from cityvitals.store.facts import state_facts
 from cityvitals.store.failures import translated
 from cityvitals.store.lanes import LogEntry
 from cityvitals.store.limits import reflag, state_limits
 from cityvitals.store.patience import persist
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.registry import DeviceKey, find_keys
-from cityvitals.store.registry_format import Registry, read_registry
+from cityvitals.store.registry_format import NOTHING_WANTED, Registry, read_registry
 from cityvitals.store.sql import queries
 from cityvitals.store.tail import append_entry
 
@@ -48,20 +50,34 @@ class Summary:
         return f"city {self.city}: {parts or 'itself alone'}: {changed}{flags}"
 
 
-async def apply_registry(pool: Pool, path: Path) -> Summary:
+async def read_text(path: Path) -> str:
+    """The content of a file.
+
+    Raises:
+        BadRegistry: it cannot be read.
+    """
+    try:
+        return await asyncio.to_thread(path.read_text, "utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRegistry(f"{path}: expected a readable UTF-8 file: {error}") from None
+
+
+async def apply_registry(pool: Pool, path: Path, wanted: Wanted = NOTHING_WANTED) -> Summary:
     """Apply a registry file; doing it again changes nothing.
 
     What an earlier file stated and this one does not stays as it is.
 
+    Args:
+        pool: of the database.
+        path: a TOML file.
+        wanted: in which units rules use facts.
+
     Raises:
-        BadRegistry: naming file, entry and key, and what was expected.
+        BadRegistry: naming file, line, entry and key, and what was expected.
         StoreUnavailable: the server is away.
     """
-    try:
-        text = await asyncio.to_thread(path.read_text, "utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRegistry(f"{path}: expected a readable UTF-8 file: {error}") from None
-    registry = read_registry(text, path.name, load_catalogue())
+    text = await read_text(path)
+    registry = await asyncio.to_thread(read_registry, text, path.name, load_catalogue(), wanted)
 
     async def attempt() -> Summary:
         with translated(f"applying {path.name}"):
@@ -93,21 +109,22 @@ async def _apply(connection: Connection, registry: Registry, file: str) -> Summa
     declared = await declare_devices(
         connection, "registry", await _devices(connection, registry, file)
     )
-    facts = await _facts(connection, registry)
+    facts, fact_entries = await state_facts(connection, city.id, registry.facts)
     await _require_sensors(connection, registry, file)
     limits = await state_limits(connection, city.id, registry.limits)
-    entries += declared
-    entries += [
-        _entry(city.id, LogKind.FACTS, {"city": city.id, "name": name})
-        for name in sorted(set(facts))
-    ]
-    changes += zones + allowed + len(declared) + len(facts) + limits
+    entries += [*declared, *fact_entries]
+    changes += zones + allowed + len(declared) + facts + limits
+    await tell(connection, entries, changes)
+    return Summary(city.id, _stated(registry), changes)
+
+
+async def tell(connection: Connection, entries: Sequence[LogEntry], changes: int) -> None:
+    """Log what a file changed, and wake those whom it concerns."""
     for one in entries:
         await append_entry(connection, one.shard, ADMIN_LANE, one.kind, one.body)
     if changes:
         await connection.execute(queries("lanes")["wake"])
         await connection.execute(queries("registry")["announce"], ADMIN_LANE)
-    return Summary(city.id, _stated(registry), changes)
 
 
 async def _zones(connection: Connection, registry: Registry) -> int:
@@ -177,22 +194,6 @@ def _key(keys: dict[str, DeviceKey], sensor: str, file: str) -> DeviceKey:
             "or one that has registered itself"
         )
     return keys[sensor]
-
-
-async def _facts(connection: Connection, registry: Registry) -> list[str]:
-    facts = registry.facts
-    changed = await connection.fetch(
-        queries("registry")["state_facts"],
-        registry.city.id,
-        [fact.zone for fact in facts],
-        [fact.name for fact in facts],
-        [fact.valid_from_us for fact in facts],
-        [fact.value for fact in facts],
-        [fact.unit for fact in facts],
-        [fact.source for fact in facts],
-        [fact.quality for fact in facts],
-    )
-    return [row["name"] for row in changed]
 
 
 def _entry(city: str, kind: LogKind, body: dict[str, object]) -> LogEntry:

@@ -1,26 +1,37 @@
 """The registry file: what a city declares of itself in one TOML, read and checked; pure."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cityvitals.catalogue.entry import parse_toml
 from cityvitals.catalogue.gases import EXPECTED, parse_reference
 from cityvitals.catalogue.load import Catalogue
+from cityvitals.catalogue.positions import Lines, steps
+from cityvitals.domain.facts import POPULATION, POPULATION_UNIT
 from cityvitals.domain.limits import Limit
-from cityvitals.domain.names import FOLDED_KINDS, IDENTIFIER, Clock, Domain, Kind, Stamp
+from cityvitals.domain.names import FOLDED_KINDS, Clock, Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
-from cityvitals.domain.times import EARLIEST_US, to_us
+from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import BadRegistry, MalformedPayload
 from cityvitals.store.completion import Stated, complete
+from cityvitals.store.fact_format import (
+    ID,
+    Fact,
+    Place,
+    Wanted,
+    read_fact,
+    read_moment,
+    read_zone,
+)
 from cityvitals.store.limits import StatedLimit
 from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_entry import RegistryEntry
 
-_ID: Final = re.compile(IDENTIFIER.pattern, re.IGNORECASE | re.ASCII)
+NOTHING_WANTED: Final[Wanted] = MappingProxyType({})
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind in FOLDED_KINDS}
 _COMING: Final = [kind.name.lower() for kind in Kind if kind not in FOLDED_KINDS]
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
@@ -79,19 +90,6 @@ class SeriesEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """`[[fact]]`, or the population of a `[[zone]]`; zone "" is the city."""
-
-    name: str
-    zone: str
-    valid_from_us: int
-    value: float
-    unit: str
-    source: str
-    quality: str
-
-
-@dataclass(frozen=True, slots=True)
 class Registry:
     """A registry file."""
 
@@ -104,31 +102,41 @@ class Registry:
     limits: list[StatedLimit] = field(default_factory=list)
 
 
-def read_registry(text: str, name: str, catalogue: Catalogue) -> Registry:
+def read_registry(
+    text: str, name: str, catalogue: Catalogue, wanted: Wanted = NOTHING_WANTED
+) -> Registry:
     """The registry in a TOML text.
 
     Args:
         text: the file's content.
         name: the file's name, for errors and as the source of populations.
         catalogue: what quantities and units are known.
+        wanted: in which units rules use facts.
 
     Raises:
-        BadRegistry: naming file, entry and key, and what was expected.
+        BadRegistry: naming file, line, entry and key, and what was expected.
     """
     tables = parse_toml(text, name, BadRegistry)
-    top = RegistryEntry(tables, name, BadRegistry)
+    lines = Lines(text)
+
+    def where(path: str) -> str:
+        return name + lines.of(steps(path))
+
+    top = RegistryEntry(tables, where, BadRegistry)
     city = _city(top.row("city"))
     registry = Registry(city)
     for entry in top.rows("zone"):
         _zone(entry, registry, name)
+    zones = frozenset(zone.id for zone in registry.zones)
+    place = Place(city.time_zone, zones, "the id of a [[zone]] of this file", wanted)
     for entry in top.rows("gateway"):
         registry.gateways.append(_gateway(entry))
     for entry in top.rows("sensor"):
-        registry.sensors.append(_sensor(entry, registry))
+        registry.sensors.append(_sensor(entry, city.id, place))
     for entry in top.rows("series"):
-        registry.series.append(_series(entry, registry, catalogue))
+        registry.series.append(_series(entry, place, catalogue))
     for entry in top.rows("fact"):
-        registry.facts.append(_fact(entry, registry))
+        registry.facts.append(read_fact(entry, place))
     for entry in top.rows("limit"):
         registry.limits.append(_limit(entry, catalogue))
     top.finish()
@@ -137,7 +145,7 @@ def read_registry(text: str, name: str, catalogue: Catalogue) -> Registry:
 
 
 def _city(entry: RegistryEntry) -> City:
-    id_ = entry.text("id", _ID)
+    id_ = entry.text("id", ID)
     time_zone = entry.text("time_zone", default="UTC")
     try:
         ZoneInfo(time_zone)
@@ -156,19 +164,20 @@ def _city(entry: RegistryEntry) -> City:
 
 
 def _zone(entry: RegistryEntry, registry: Registry, source: str) -> None:
-    id_ = entry.text("id", _ID)
+    id_ = entry.text("id", ID)
     name = entry.text("name", default=id_)
     population = entry.optional_number("population", low=0)
     registry.zones.append(Zone(id_, name, entry.mapping("geometry")))
     entry.finish()
     if population is not None:
-        fact = Fact("population", id_, EARLIEST_US, population, "{inhabitant}", source, "declared")
+        # A file's word for it, no more: who has better states a [[fact]].
+        fact = Fact(POPULATION, id_, EARLIEST_US, population, POPULATION_UNIT, source)
         registry.facts.append(fact)
 
 
 def _gateway(entry: RegistryEntry) -> Gateway:
     gateway = Gateway(
-        entry.text("id", _ID),
+        entry.text("id", ID),
         entry.flag("allowed", default=True),
         entry.flag("server_timed", default=False),
     )
@@ -176,16 +185,16 @@ def _gateway(entry: RegistryEntry) -> Gateway:
     return gateway
 
 
-def _sensor(entry: RegistryEntry, registry: Registry) -> Sensor:
+def _sensor(entry: RegistryEntry, city: str, place: Place) -> Sensor:
     key = DeviceKey(
-        registry.city.id,
-        entry.text("gateway", _ID),
+        city,
+        entry.text("gateway", ID),
         entry.choice("domain", _DOMAINS),
-        entry.text("id", _ID),
+        entry.text("id", ID),
     )
     sensor = Sensor(
         key,
-        _zone_of(entry, registry) or None,
+        read_zone(entry, place) or None,
         entry.optional_number("lat", -90, 90),
         entry.optional_number("lon", -180, 180),
     )
@@ -193,9 +202,9 @@ def _sensor(entry: RegistryEntry, registry: Registry) -> Sensor:
     return sensor
 
 
-def _series(entry: RegistryEntry, registry: Registry, catalogue: Catalogue) -> SeriesEntry:
-    sensor, quantity = entry.text("sensor", _ID), entry.text("quantity")
-    channel = entry.text("channel", _ID, default="")
+def _series(entry: RegistryEntry, place: Place, catalogue: Catalogue) -> SeriesEntry:
+    sensor, quantity = entry.text("sensor", ID), entry.text("quantity")
+    channel = entry.text("channel", ID, default="")
     stamp = entry.text("stamp", default="")
     stated = Stated(
         quantity,
@@ -206,7 +215,7 @@ def _series(entry: RegistryEntry, registry: Registry, catalogue: Catalogue) -> S
         entry.text("unit", default=""),
         _reference_state(entry),
     )
-    since = _moment(entry, "since", registry.city)
+    since = read_moment(entry, "since", place.time_zone)
     entry.finish()
     try:
         declaration = complete(stated, catalogue)
@@ -222,23 +231,8 @@ def _reference_state(entry: RegistryEntry) -> str:
     return state
 
 
-def _fact(entry: RegistryEntry, registry: Registry) -> Fact:
-    valid_from = _moment(entry, "valid_from", registry.city)
-    fact = Fact(
-        entry.text("name", _ID),
-        _zone_of(entry, registry),
-        EARLIEST_US if valid_from is None else valid_from,
-        entry.number("value"),
-        entry.text("unit"),
-        entry.text("source"),
-        entry.text("quality", default="unstated"),
-    )
-    entry.finish()
-    return fact
-
-
 def _limit(entry: RegistryEntry, catalogue: Catalogue) -> StatedLimit:
-    sensor, quantity = entry.text("sensor", _ID, default=""), entry.text("quantity")
+    sensor, quantity = entry.text("sensor", ID, default=""), entry.text("quantity")
     known = catalogue.quantities.get(quantity)
     if known is None:
         raise entry.fail("quantity", f"quantity {quantity!r} is not known")
@@ -259,27 +253,8 @@ def _limit(entry: RegistryEntry, catalogue: Catalogue) -> StatedLimit:
     return stated
 
 
-def _zone_of(entry: RegistryEntry, registry: Registry) -> str:
-    zone = entry.text("zone", _ID, default="")
-    if zone and zone not in {one.id for one in registry.zones}:
-        raise entry.fail("zone", f"expected the id of a [[zone]] of this file, got {zone!r}")
-    return zone
-
-
-def _moment(entry: RegistryEntry, key: str, city: City) -> int | None:
-    """A time with an offset, or a date that begins at midnight in the city."""
-    found = entry.moment(key)
-    if found is None:
-        return None
-    if isinstance(found, datetime):
-        if found.tzinfo is None:
-            raise entry.fail(key, f"expected a date, or a time with its offset, got {found}")
-        return to_us(found)
-    return to_us(datetime.combine(found, time(), ZoneInfo(city.time_zone)))
-
-
 def _refuse_twice(registry: Registry, name: str) -> None:
-    keys: Iterable[tuple[str, list[object]]] = (
+    keys: Iterable[tuple[str, list[Hashable]]] = (
         ("zone", [one.id for one in registry.zones]),
         ("gateway", [one.id for one in registry.gateways]),
         ("sensor", [one.key.device for one in registry.sensors]),
@@ -288,6 +263,6 @@ def _refuse_twice(registry: Registry, name: str) -> None:
         ("limit", [(one.sensor, one.quantity) for one in registry.limits]),
     )
     for table, ids in keys:
-        for id_ in ids:
-            if ids.count(id_) > 1:
+        for id_, count in Counter(ids).items():
+            if count > 1:
                 raise BadRegistry(f"{name}: [[{table}]] {id_!r} stands twice; expected once")

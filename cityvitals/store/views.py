@@ -172,6 +172,39 @@ async def read_rule_bodies(
     return {(row["id"], row["revision"]): row["body"] for row in rows}
 
 
+async def list_facts(
+    connection: Connection,
+    city: str,
+    at: datetime | None = None,
+    zone: str | None = None,
+    name: str | None = None,
+) -> Sequence[Row]:
+    """Facts of a city as stated now, by name, zone ('' is the city) and date.
+
+    Args:
+        connection: to the database.
+        city: whose.
+        at: only those in force at this moment; None for those of all dates.
+        zone: only of this zone; None for all.
+        name: only of this name; None for all.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the facts of {city}"):
+        return _rows(await connection.fetch(queries("views")["facts"], city, at, zone, name))
+
+
+async def read_facts_by_id(connection: Connection, ids: Iterable[int]) -> Sequence[Row]:
+    """Some facts, stated now or once, in no order.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("reading facts"):
+        return _rows(await connection.fetch(queries("views")["facts_by_id"], list(ids)))
+
+
 async def list_rule_ids(connection: Connection) -> list[str]:
     """Ids of all rules that were ever loaded, sorted.
 

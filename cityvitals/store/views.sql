@@ -51,7 +51,7 @@ from (
     cross join lateral (
         select rule, zone, window_begin, revision, window_end, rule_revision, state, value,
                numerator, denominator, coverage, observed, flagged, reason, stations, silent,
-               watermark, computed_at
+               watermark, computed_at, facts
         from indicator
         where city = $1 and rule = $2 and zone = $3 and window_begin = k.window_begin
           and revision = k.revision
@@ -59,7 +59,7 @@ from (
     ) as i
     union all
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at, facts
     from indicator_latest
     where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
 ) as w
@@ -86,3 +86,22 @@ join rule r using (id, revision)
 -- name: rule_ids
 -- Every rule that was ever loaded.
 select distinct id from rule order by id
+
+-- name: facts
+-- Figures of a city as stated now, by name, zone and date; those in force at $2 alone, where it is given.
+select f.id, f.zone, f.name, f.value, f.unit, f.source, f.quality, f.declared_at,
+       nullif(greatest(f.valid_from, '0001-01-01Z'), '0001-01-01Z') as valid_from
+from fact f
+where f.city = $1 and f.withdrawn_at is null
+  and ($3::text is null or f.zone = $3) and ($4::text is null or f.name = $4)
+  and ($2::timestamptz is null or f.valid_from = (
+      select max(g.valid_from) from fact g
+      where g.city = f.city and g.zone = f.zone and g.name = f.name and g.withdrawn_at is null
+        and g.valid_from <= $2))
+order by f.name, f.zone, f.valid_from
+
+-- name: facts_by_id
+-- Some figures, stated now or once.
+select id, zone, name, value, unit, source, quality, declared_at,
+       nullif(greatest(valid_from, '0001-01-01Z'), '0001-01-01Z') as valid_from
+from fact where id = any($1::bigint[])

@@ -3,7 +3,7 @@
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from cityvitals.store.audit import (
 from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.able import unable
 from cityvitals.verify.edges import Windows
+from cityvitals.verify.figures import figures_of, verify_warrants
 from cityvitals.verify.fold import fold, open_from, span
 from cityvitals.verify.layers import EVER, frame, frames, overlap, reach_back, windows_of
 from cityvitals.verify.report import Findings
@@ -32,7 +33,7 @@ from kpi_rules.model import Input, Rule
 _AT_ONCE: Final = 1_000_000
 """Readings in memory at once, unless one series has more; each time the table is scanned once.
 Rollups, of which an interval gives several, come in smaller steps: they have an index."""
-_WINDOWS_AT_ONCE: Final = 4_000_000
+WINDOWS_AT_ONCE: Final = 4_000_000
 """Windows of stations in memory at once: some 50 bytes each, more where levels lie in them."""
 
 Row = TypeVar("Row")
@@ -75,16 +76,18 @@ async def verify_city(
     Raises:
         StoreUnavailable: the server went away.
     """
-    model = await _read(audit, city)
+    model = await read_model(city, audit, await audit.series(city.id))
     await _verify_books(audit, model, out)
     await _verify_rollups(audit, model, out)
-    zones = sorted({"", *await audit.zones(city.id), *_zones(model)})
+    zones = sorted({"", *await audit.zones(city.id), *placed_zones(model)})
     for rule in rules:
         if reason := unable(rule):
             out.notes.append(f"{city.id}: {rule.id} cannot be recomputed, not checked: {reason}")
             continue
         _progress(f"{city.id}: {rule.id}")
-        await _verify_rule(audit, model, rule, zones, out, settled=settled)
+        seen = replace(model, facts=figures_of(rule, model.facts, zones))
+        await _verify_rule(audit, seen, rule, zones, out, settled=settled)
+        await verify_warrants(audit, city, rule, model.facts, out)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
     if gone:
         out.notes.append(f"{city.id}: no such rules any more, not checked: {', '.join(gone)}")
@@ -94,11 +97,16 @@ async def verify_city(
         )
 
 
-async def _read(audit: Audit, city: AuditCity) -> Model:
+async def read_model(city: AuditCity, audit: Audit, series: Sequence[AuditSeries]) -> Model:
+    """What is known of a city, with nothing folded yet.
+
+    Raises:
+        StoreUnavailable: the server went away.
+    """
     placements = _by(await audit.placements(city.id), lambda row: row.sensor)
     return Model(
         city=city,
-        series=tuple(await audit.series(city.id)),
+        series=tuple(series),
         declared=_by(await audit.declarations(city.id), lambda row: row.series),
         placed={sensor: stretches_by_zone(rows) for sensor, rows in placements.items()},
         facts=tuple(await audit.facts(city.id)),
@@ -112,7 +120,8 @@ def _by(rows: Iterable[Row], key: Callable[[Row], int]) -> dict[int, list[Row]]:
     return dict(found)
 
 
-def _zones(model: Model) -> set[str]:
+def placed_zones(model: Model) -> set[str]:
+    """Where sensors stand or once stood."""
     return {zone for places in model.placed.values() for zone in places}
 
 
@@ -129,9 +138,9 @@ async def _verify_rollups(audit: Audit, model: Model, out: Findings) -> None:
     done, total = 0, sum(series.readings for series in model.series)
     for group in _groups(model.series, _AT_ONCE):
         ids = [series.id for series in group]
-        readings = _by_series(await audit.readings(ids, model.city.dropped_us))
+        readings = by_series(await audit.readings(ids, model.city.dropped_us))
         for part in _groups(group, _AT_ONCE // 16):
-            stored = _by_series(await audit.rollups([series.id for series in part]))
+            stored = by_series(await audit.rollups([series.id for series in part]))
             for series in part:
                 rows = stored.get(series.id, empty(ROLLUP))
                 _verify_series(model, series, readings.pop(series.id, None), rows, out)
@@ -153,7 +162,8 @@ def _groups(series: Iterable[AuditSeries], most: int) -> Iterator[list[AuditSeri
         yield group
 
 
-def _by_series(records: Records) -> dict[int, Records]:
+def by_series(records: Records) -> dict[int, Records]:
+    """Records in order of their series, apart."""
     field_name = "series"
     ids, starts = np.unique(records[field_name], return_index=True)
     parts = np.split(records, starts[1:])
@@ -194,14 +204,14 @@ async def _verify_rule(
 ) -> None:
     stored = await audit.indicators(model.city.id, rule.id, zones)
     latest = await audit.latest(model.city.id, rule.id, zones)
-    stations = _stations(model, rule)
+    stations = stations_of(model, rule)
     held = np.unique(
         np.concatenate([stored["begin"], latest["begin"], *_buckets(stations)]).astype(np.int64)
     )
     if not len(held):
         return
     time_zone, sealed = model.city.time_zone, model.city.sealed_us + reach_back(rule)
-    at_once = max(_WINDOWS_AT_ONCE // max(len(model.series), 1), 1)
+    at_once = max(WINDOWS_AT_ONCE // max(len(model.series), 1), 1)
     windows = windows_of(rule, time_zone, held)
     whole = tuple(frames(rule, windows, time_zone, at_once))
     city_has = expect(whole, "", stations, model.facts)
@@ -210,6 +220,9 @@ async def _verify_rule(
         place = indicators.Place(model.city.id, rule.id, rule.revision, zone, sealed)
         mine, newest = stored[stored["zone"] == number], latest[latest["zone"] == number]
         expected = expect(whole, zone, stations, model.facts) if zone else city_has
+        if not rule.inputs:  # of facts alone: a later revision may say that they were withdrawn
+            revised = mine["begin"][mine["revision"] > 1]
+            expected["placed"] |= np.isin(expected["begin"], revised)
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
         work = _Zone(place, rule, windows, stations, model.facts, time_zone)
@@ -220,7 +233,7 @@ async def _verify_rule(
             indicators.check_closed(place, indicators.newest(heard), behind, out)
 
 
-def _stations(model: Model, rule: Rule) -> Stations:
+def stations_of(model: Model, rule: Rule) -> Stations:
     """The stations of each input, by zone."""
     return {one.name: _feeding(model, one) for one in rule.inputs}
 

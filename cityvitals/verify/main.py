@@ -94,12 +94,17 @@ async def _verify(
         if settled:
             key = f"shard {row.shard} lane {row.lane}"
             out.check(books.LOG, key, "entries not taken", books.waiting([row], row.shard), 0)
-    for one in _chosen(await audit.cities(), city):
+    for one in chosen(await audit.cities(), city):
         await verify_city(audit, one, rules, log, out, settled=settled)
     return out
 
 
-def _chosen(cities: Sequence[AuditCity], city: str | None) -> list[AuditCity]:
+def chosen(cities: Sequence[AuditCity], city: str | None) -> list[AuditCity]:
+    """All cities, or the one of an id.
+
+    Raises:
+        NotFound: there is no such city.
+    """
     found = [one for one in cities if city in {None, one.id}]
     if city is not None and not found:
         raise NotFound(f"there is no city {city!r} in this database")

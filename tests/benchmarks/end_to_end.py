@@ -142,7 +142,7 @@ class Service:
         async with self._pool.acquire() as connection:
             await connection.executemany(
                 "insert into fact (city, zone, name, valid_from, value, unit, source, quality) "
-                "values ($1, $2, 'population', '-infinity', $3, '{inhabitant}', 'benchmark', 'x')",
+                "values ($1, $2, 'population', '-infinity', $3, '{inhabitant}', 'us', 'estimated')",
                 rows,
             )
 

@@ -9,9 +9,13 @@ import httpx
 import pytest
 
 from api.parameters import make_cursor
-from api.schemas import Cities, City, Indicators, Ledger, Problem, Zones
+from api.schemas import Cities, City, Facts, Indicators, Ledger, Problem, Zones
+from cityvitals.domain.facts import Quality
+from cityvitals.domain.times import EARLIEST_US, to_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow
+from cityvitals.store.fact_format import Fact
+from cityvitals.store.facts import state_facts
 from cityvitals.store.pool import Pool
 from tests.api_city import (
     BODIES,
@@ -30,6 +34,8 @@ from tests.api_city import (
 from tests.api_server import running_api, with_pool
 
 RULE = "air.pm2_5.hour"
+SINCE = "2026-11-21T23:00:00Z"
+DAY_1 = to_us(datetime.fromisoformat(SINCE))
 HISTORY = f"/v1/cities/{CITY}/indicators/{RULE}/history"
 ROWS = history_rows(RULE, "centro", 40)
 
@@ -40,7 +46,33 @@ async def fill(pool: Pool) -> None:
         await make_city(connection, "bare", "A city without anything", ())
         await write(connection, latest_rows())
     await write_history(pool, ROWS)
+    await write_history(pool, await with_facts(pool))
     await write_history(pool, [replace(ROWS[-5], revision=2, state="corrected", value=99.5)])
+
+
+PER_HEAD = "water.supplied_per_capita.day"
+FACTS = [
+    Fact("population", "centro", EARLIEST_US, 900.0, "{inhabitant}", "census", Quality.SURVEYED),
+    Fact("population", "centro", DAY_1, 1000.0, "{inhabitant}", "register", Quality.MEASURED),
+    Fact("population", "", DAY_1, 5000.0, "{inhabitant}", "register", Quality.MEASURED),
+    Fact("street_length", "", EARLIEST_US, 40.0, "km", "GIS", Quality.ESTIMATED),
+]
+
+
+async def with_facts(pool: Pool) -> list[IndicatorRow]:
+    """State facts, one of them put right afterwards; two days that were made with them."""
+    async with pool.acquire() as connection, connection.transaction():
+        await state_facts(connection, CITY, FACTS)
+    known = {
+        (row["zone"], row["value"]): row["id"] for row in await pool.fetch("select * from fact")
+    }
+    async with pool.acquire() as connection, connection.transaction():
+        await state_facts(connection, CITY, [replace(FACTS[1], value=1001.0)])
+    before, after = (indicator(PER_HEAD, "centro", back=back) for back in (2, 1))
+    return [
+        replace(before, facts=[known["centro", 900.0]]),
+        replace(after, facts=[known["centro", 1000.0]]),
+    ]
 
 
 @pytest.fixture
@@ -71,6 +103,7 @@ def test_all_routes_answer_as_documented(client: httpx.Client) -> None:
     city = f"/v1/cities/{CITY}"
     Cities.model_validate(client.get("/v1/cities").json())
     City.model_validate(client.get(city).json())
+    Facts.model_validate(client.get(f"{city}/facts").json())
     Zones.model_validate(client.get(f"{city}/zones").json())
     Indicators.model_validate(client.get(f"{city}/indicators").json())
     Indicators.model_validate(client.get(HISTORY, params={"zone": "centro"}).json())
@@ -88,6 +121,44 @@ def test_zones_of_a_city(client: httpx.Client) -> None:
     found = items(client, f"/v1/cities/{CITY}/zones")
     assert {zone["id"]: zone["name"] for zone in found} == ZONES
     assert items(client, "/v1/cities/bare/zones") == []
+
+
+def test_facts_are_those_stated_now(client: httpx.Client) -> None:
+    path = f"/v1/cities/{CITY}/facts"
+    found = items(client, path)
+    assert [(one["name"], one["zone"], one["value"], one["quality"]) for one in found] == [
+        ("population", None, 5000.0, "measured"),
+        ("population", "centro", 900.0, "surveyed"),
+        ("population", "centro", 1001.0, "measured"),
+        ("street_length", None, 40.0, "estimated"),
+    ]
+    assert [one["valid_from"] for one in found] == [SINCE, None, SINCE, None]
+    assert [one["value"] for one in items(client, path, zone="")] == [5000.0, 40.0]
+    early = items(client, path, at="2020-01-01T00:00:00Z", name="population")
+    assert [one["value"] for one in early] == [900.0]
+    late = items(client, path, at=SINCE, name="population", zone="centro")
+    assert [one["value"] for one in late] == [1001.0]
+    assert items(client, "/v1/cities/bare/facts") == []
+    assert "no zone 'west'" in problem(client, 404, path, zone="west")["detail"]
+
+
+def test_an_indicator_shows_the_facts_that_it_was_made_with(client: httpx.Client) -> None:
+    path = f"/v1/cities/{CITY}/indicators/{PER_HEAD}/history"
+    before, after, running = items(client, path, zone="centro")
+    assert before["facts"][0]["value"] == 900.0
+    assert after["facts"] == [
+        {
+            "id": after["facts"][0]["id"],
+            "name": "population",
+            "zone": "centro",
+            "value": 1000.0,  # not what was put right afterwards
+            "unit": "{inhabitant}",
+            "valid_from": SINCE,
+            "source": "register",
+            "quality": "measured",
+        }
+    ]
+    assert running["facts"] == []
 
 
 def test_latest_is_every_rule_of_the_city_and_of_each_zone(client: httpx.Client) -> None:

@@ -157,9 +157,9 @@ def test_a_quotient_keeps_its_operands() -> None:
 
 def test_a_fact_that_is_missing_is_a_reason() -> None:
     found = day(per_head(), {0: (3.0, 24 * 60)}, {("c", "", "population"): ([0], [1000.0])})
-    assert found.reasons == [["", "no population is declared for zone north"]]
+    assert found.reasons == [["", "no population in {inhabitant} is declared for zone north"]]
     nothing = day(per_head(), {0: (3.0, 24 * 60)}, {})
-    assert nothing.reasons[0][0] == "no population is declared for the city"
+    assert nothing.reasons[0][0] == "no population in {inhabitant} is declared for the city"
     assert np.isnan(nothing.value).all() and np.isnan(nothing.numerator).all()
 
 

@@ -1,6 +1,7 @@
 """History is derived again from its newest window to its oldest, a month at a time."""
 
 from aggregator.rederive import STEP_US, Rederive
+from cityvitals.domain.times import BUCKET_US
 
 RULE = ("c", "rule")
 
@@ -60,3 +61,35 @@ def test_no_stretch_is_shorter_than_a_window() -> None:
     rederive.add(*RULE)
     extents = {"c": (0, 20 * STEP_US)}
     assert rederive.take(extents, {RULE: 12 * STEP_US}) == {RULE: (8 * STEP_US, 20 * STEP_US)}
+
+
+def test_only_the_buckets_that_a_stretch_of_windows_ends_in() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE, 2 * BUCKET_US + 1, 5 * BUCKET_US)
+    extents = {"c": (0, 9 * BUCKET_US)}
+    # A window that ends in (2.01, 5] ends with the third, fourth or fifth bucket.
+    assert rederive.take(extents, {}) == {RULE: (2 * BUCKET_US, 5 * BUCKET_US)}
+    assert rederive.take(extents, {}) == {}
+
+
+def test_windows_that_end_behind_the_last_bucket_hold_it() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE, 20 * BUCKET_US, 30 * BUCKET_US)
+    assert rederive.take({"c": (0, 9 * BUCKET_US)}, {}) == {RULE: (8 * BUCKET_US, 9 * BUCKET_US)}
+    assert rederive.take({"c": (0, 9 * BUCKET_US)}, {}) == {}
+    rederive.add(*RULE, -30 * BUCKET_US, -20 * BUCKET_US)
+    assert rederive.take({"c": (0, 9 * BUCKET_US)}, {}) == {}
+    assert len(rederive) == 0
+
+
+def test_two_stretches_are_one_that_holds_both() -> None:
+    rederive = Rederive()
+    rederive.add(*RULE, 2 * BUCKET_US, 3 * BUCKET_US)
+    rederive.add(*RULE, 6 * BUCKET_US, 7 * BUCKET_US)
+    assert rederive.take({"c": (0, 9 * BUCKET_US)}, {}) == {RULE: (2 * BUCKET_US, 7 * BUCKET_US)}
+
+
+def test_a_checkpoint_of_before_means_all() -> None:
+    restored = Rederive()
+    restored.load([["c", "rule", 5 * BUCKET_US]])
+    assert restored.take({"c": (0, 9 * BUCKET_US)}, {}) == {RULE: (0, 5 * BUCKET_US)}

@@ -6,12 +6,12 @@ import pytest
 from pydantic import BaseModel
 
 from api.app import create_app
-from api.schemas import Cities, City, Indicators, Ledger, Problem, SeriesHistory, Zones
+from api.schemas import Cities, City, Facts, Indicators, Ledger, Problem, SeriesHistory, Zones
 from cityvitals.settings import Settings
 
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
-    for model in (Cities, City, Zones, Ledger, Indicators, SeriesHistory, Problem)
+    for model in (Cities, City, Zones, Facts, Ledger, Indicators, SeriesHistory, Problem)
 }
 
 
@@ -35,6 +35,7 @@ def test_every_route_of_the_contract_is_documented(document: dict[str, Any]) -> 
         "/v1/cities",
         city,
         f"{city}/zones",
+        f"{city}/facts",
         f"{city}/ledger",
         f"{city}/indicators",
         f"{city}/indicators/{{rule}}/history",

@@ -53,6 +53,7 @@ def test_an_indicator_in_full() -> None:
         "observed": 90,
         "flagged": 1,
         "stations": 2,
+        "facts": [],
         "silent": ["gw-7"],
         "watermark": "2026-11-23T11:00:02.500000Z",
         "computed_at": "2026-11-23T11:01:00Z",
@@ -76,3 +77,24 @@ def test_an_indicator_without_value_has_nulls() -> None:
 def test_a_bands_upper_edge_belongs_to_it(value: float, band: str) -> None:
     bands: list[dict[str, Any]] = [{"name": "low", "to": 10.0}, {"name": "high", "to": None}]
     assert find_band(bands, value) == band
+
+
+def test_facts_are_shown_as_they_were_stated() -> None:
+    fact = {
+        "id": 4,
+        "zone": "",
+        "name": "population",
+        "value": 1200.0,
+        "unit": "{inhabitant}",
+        "valid_from": datetime(2026, 1, 1, tzinfo=UTC),
+        "source": "register",
+        "quality": "measured",
+        "declared_at": datetime(2026, 2, 1, tzinfo=UTC),
+    }
+    ever = fact | {"zone": "north", "valid_from": None}
+    shown = present(BODY, ROW, [fact, ever])["facts"]
+    expected = {key: value for key, value in fact.items() if key != "declared_at"}
+    assert shown == [
+        expected | {"zone": None, "valid_from": "2026-01-01T00:00:00Z"},
+        expected | {"zone": "north", "valid_from": None},
+    ]

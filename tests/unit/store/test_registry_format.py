@@ -74,7 +74,7 @@ def test_a_whole_registry_is_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ('id = "town"', "", r"town\.toml: city\.id: missing"),
+        ('id = "town"', "", r"town\.toml:2: city\.id: missing"),
         ("Europe/Helsinki", "Mars/Olympus", r"city\.time_zone: expected an IANA"),
         ("replay", "sun", r"city\.clock: expected one of"),
         ('zone = "north"', 'zone = "south"', r"sensor\[0\]\.zone: expected the id"),
@@ -92,7 +92,7 @@ def test_a_whole_registry_is_read() -> None:
         ("since = 2026-01-01", 'since = "x"', "expected a TOML date"),
         ("T22:00:00Z", "T22:00:00", "with its offset"),
         ("population = 1200", "population = -1", r"zone\[0\]\.population"),
-        ('source = "register"', "", r"fact\[0\]\.source: missing"),
+        ('source = "register"', "", r"town\.toml:33: fact\[0\]\.source: missing"),
         ('domain = "air"', 'domain = "kpi"', r"sensor\[0\]\.domain"),
         (FACT, LIMIT + FACT, r"limit\[0\]\.low: expected low, high or both"),
         (FACT, f"{LIMIT}low = 2\nhigh = 1\n{FACT}", r"limit\[0\]\.low: expected less than high"),

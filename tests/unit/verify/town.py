@@ -94,7 +94,7 @@ def town(one: Rule, *stations: Station, zone: str = "") -> dict[str, dict[str, l
 
 
 def figure(name: str, value: float, zone: str = "", since: int = 0) -> FigureRow:
-    return FigureRow(zone, name, value, "", since)
+    return FigureRow(zone, name, value, "", since, 0)
 
 
 def found(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpi_rules.positions import Path, find_lines
+from cityvitals.catalogue.positions import Path, find_lines
 
 TEXT = '''# a comment with [brackets] and "quotes
 name = "x"          # trailing

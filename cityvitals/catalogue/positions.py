@@ -4,6 +4,7 @@ Reads texts that `tomllib` has accepted: it need not judge them, only walk throu
 """
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from typing import Final
 
@@ -22,6 +23,32 @@ _STRING: Final = re.compile(
 _SCALAR: Final = re.compile(r"[^,\]}\n#]+")
 
 
+_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def steps(path: str) -> Path:
+    """`input[0].quantity` as its steps."""
+    return tuple(int(index) if index else key for key, index in _STEP.findall(path))
+
+
+class Lines:
+    """Where keys of a TOML text stand, found out only once somebody asks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: dict[Path, int] | None = None
+
+    def of(self, path: Path) -> str:
+        """`:12` for a key, or for what it would stand in; nothing where there is no text."""
+        if self._lines is None:
+            self._lines = find_lines(self._text)
+        while path:
+            if path in self._lines:
+                return f":{self._lines[path]}"
+            path = path[:-1]
+        return ""
+
+
 def find_lines(text: str) -> dict[Path, int]:
     """The line, from 1, of every key, table, and element of an array of tables."""
     return _Walk(text).run()
@@ -32,6 +59,7 @@ class _Walk:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._begins = [0, *(found.end() for found in re.finditer("\n", text))]
         self._at = 0
         self._lines: dict[Path, int] = {}
         self._counts: dict[Path, int] = defaultdict(int)
@@ -57,7 +85,7 @@ class _Walk:
         return found.group()
 
     def _note(self, path: Path) -> None:
-        self._lines.setdefault(path, self._text.count("\n", 0, self._at) + 1)
+        self._lines.setdefault(path, bisect_right(self._begins, self._at))
 
     def _looking_at(self, what: str) -> bool:
         return self._text.startswith(what, self._at)
