@@ -148,8 +148,26 @@ def said(
         placed=placed(members, layers.begins, layers.ends),
         observed=folds.whole[..., 2],
         flagged=folds.whole[..., 3],
-        spoken=np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0),
+        spoken=_spoken(layers, folds, city),
     )
+
+
+def _spoken(layers: Layers, folds: Folds, city: slice) -> NDArray[np.bool_]:
+    """Whether anybody has said anything in a window, or where its levels reach beside it [w]."""
+    within: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
+    if not layers.levels:
+        return within
+    first, last = layers.levels[-1].first, layers.levels[-1].last
+    some = last > first
+    for layer in reversed(layers.levels[:-1]):
+        if not len(layer.first):
+            return within
+        first = layer.first[np.minimum(first, len(layer.first) - 1)]
+        last = layer.last[np.maximum(last - 1, 0)]
+    heard = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
+    so_far = np.concatenate([[0], np.cumsum(heard)])
+    found: NDArray[np.bool_] = within | (some & (so_far[last] > so_far[first]))
+    return found
 
 
 def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:

@@ -102,7 +102,7 @@ async def register_facts(where: Town) -> None:
         for zone in ("", "north"):
             await where.pool.execute(
                 "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
-                " values ($1, $2, $3, '2020-01-01Z', $4, $5, 'a case', 'official')",
+                " values ($1, $2, $3, '2020-01-01Z', $4, $5, 'a case', 'surveyed')",
                 CITY,
                 zone,
                 name,
