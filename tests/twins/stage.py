@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import open_pool
+from cityvitals.store.server import create_database
 from tests import state
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service, wait_for
@@ -76,7 +77,8 @@ def staged() -> Iterator[Stage]:
     try:
         postgres.start()
         broker.start()
-        database = DatabaseSettings(dsn=SecretStr(postgres.dsn("postgres")))
+        background.call(create_database(postgres.dsn("postgres"), "twins"))
+        database = DatabaseSettings(dsn=SecretStr(postgres.dsn("twins")))
         background.call(_migrated(database))
         with tempfile.TemporaryDirectory(prefix="cityvitals-twins-") as folder:
             ports = BrokerSettings(port=broker.port)
