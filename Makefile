@@ -6,6 +6,7 @@ export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
 READY := .venv/ready
+TIMESCALEDB := tests/timescaledb/node_modules/.package-lock.json
 ARGS ?=
 DATA ?= var
 
@@ -17,7 +18,7 @@ help: ## List the verbs (ARGS="…" hands options on, as in make up ARGS="--port
 up: $(READY) ## Run the whole service with a simulated city; Ctrl-C ends it
 	@exec $(BIN)/cityvitals up $(ARGS)
 
-test: check ## Run the checks and every test that this machine can run
+test: check $(TIMESCALEDB) ## Run the checks and every test that this machine can run
 	@echo "== tests, two at a time (servers and browser as far as they are here)"
 	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" -n 2 --dist loadgroup $(ARGS)
 
@@ -28,6 +29,11 @@ check: $(READY) ## Check style, types, layers and structure
 	@echo "== import-linter: layers" && $(BIN)/lint-imports
 	@echo "== structure: lengths, cycles, ownership" && $(BIN)/pytest -q tests/unit/test_structure.py
 
+# A TimescaleDB compiled to WebAssembly. Where it cannot be had, its tests are skipped and say so.
+$(TIMESCALEDB): tests/timescaledb/package.json tests/timescaledb/package-lock.json
+	@echo "== a TimescaleDB for tests, by npm"
+	@cd $(@D)/.. && npm ci && touch node_modules/.package-lock.json || echo "no npm or no network: on without it"
+
 bench: $(READY) ## Measure, and write build/bench.json
 	@mkdir -p build
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
@@ -37,7 +43,7 @@ soak: $(READY) ## Run the long tests (marked soak)
 
 clean: ## Remove what was built and the data of `make up` (DATA=var)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean $(DATA); fi
-	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build .venv tests/timescaledb/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "removed: $(DATA), build, .venv and the tools' caches"
 

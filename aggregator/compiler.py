@@ -75,6 +75,8 @@ ROUNDING: Final = {
 }
 _FOLDS: Final = {Function.MIN: codes.SMALLEST, Function.MAX: codes.LARGEST}
 """Functions that have another code where they fold a series."""
+_UNROUNDED: Final = "(unrounded)"
+"""A local's name that no rule can use."""
 _EDGES: Final = {Edge.FROM: codes.EDGE_FROM, Edge.TO: codes.EDGE_TO}
 _BEYOND: Final = {
     Beyond.EXTEND: codes.BEYOND_EXTEND,
@@ -363,9 +365,11 @@ def compile_rule(rule: Rule) -> Compiled:
     for part in rule.parts:
         writer.tree(part.tree)
         writer.store(part.name)
+    writer.tree(rule.tree)
+    writer.scale(rule.scale)
+    writer.store(_UNROUNDED)
     for rounding in (rule.rounding, None):
-        writer.tree(rule.tree)
-        writer.scale(rule.scale)
+        writer.tree(Name(_UNROUNDED))
         writer.round(rounding)
         writer.put_out()
     _write_fraction(writer, rule)

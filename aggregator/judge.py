@@ -15,12 +15,18 @@ from aggregator.stations import Source
 from aggregator.touched import Touch, Windows, batches, together, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
-from cityvitals.domain.window import DAY_US
+from cityvitals.domain.window import DAY_US, HOUR_US
 
 _CELLS: Final = 1_000_000
 """Stations times shortest windows that are evaluated at once."""
-_SLOWLY: Final = ((3 * DAY_US, 0), (40 * DAY_US, 300 * US), (2**62, 1800 * US))
-"""How long windows are at most, and how often such open ones are derived: they are read whole."""
+_SLOWLY: Final = (
+    (HOUR_US, 0),
+    (2 * DAY_US, 10 * US),
+    (40 * DAY_US, 300 * US),
+    (2**62, 1800 * US),
+)
+"""How long windows are at most, and how often such open ones are derived: a second more changes a
+day's value little, and longer ones are read whole."""
 
 
 class Judge:
@@ -72,7 +78,7 @@ class Judge:
 
     def _due(self, plan: RulePlan, begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
         """Windows that changed, or of a rule with long ones, those that did for some time."""
-        every = next(every for longest, every in _SLOWLY if plan.reach.whole <= longest)
+        every = next(every for longest, every in _SLOWLY if plan.reach.length <= longest)
         if not every:
             return begins, ends
         found = self._shard.slow.due(

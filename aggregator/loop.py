@@ -28,7 +28,7 @@ class Loop:
     """Owns shards and drives their workers; after a failure it starts again from the store.
 
     Args:
-        pool: at least three connections: cycles, leases, partitions.
+        pool: two connections at most are used at a time, for cycles and leases; one will do.
         settings: when to do what.
         rules: what to derive.
         owner: unlike any other process's name.
@@ -106,14 +106,16 @@ class Loop:
 
     async def _work(self, stop: asyncio.Event, over: asyncio.Event) -> None:
         try:
+            while not stop.is_set():
+                begun = time.monotonic()
+                self._wake.clear()
+                async with acquired(self._pool) as connection:
+                    more = await self._round(connection)
+                if not more:
+                    await self._rest(stop)
+                    left = begun + self._settings.aggregator.cycle_seconds - time.monotonic()
+                    await pause(stop, max(0.0, left))
             async with acquired(self._pool) as connection:
-                while not stop.is_set():
-                    begun = time.monotonic()
-                    self._wake.clear()
-                    if not await self._round(connection):
-                        await self._rest(stop)
-                        left = begun + self._settings.aggregator.cycle_seconds - time.monotonic()
-                        await pause(stop, max(0.0, left))
                 await self._put_away(connection)
         finally:
             over.set()
@@ -162,7 +164,7 @@ class Loop:
         if claim is None:
             return None
         if number not in self._workers:
-            worker = ShardWorker(self._pool, claim, self._rules, self._settings.aggregator)
+            worker = ShardWorker(claim, self._rules, self._settings.aggregator)
             await worker.load(connection, self._clock())
             self._workers[number] = worker
         return self._workers[number]

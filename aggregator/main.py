@@ -58,7 +58,8 @@ async def _connect(
             )
             async with acquired(pool) as connection:
                 await require_durable(connection)
-                await require_current(connection)
+                for note in await require_current(connection):
+                    structlog.get_logger().warning("schema_drift", what=str(note))
         except StoreUnavailable as error:
             health.set_ready("store", ok=False, reason=str(error))
             structlog.get_logger().warning("waiting for the store", reason=str(error))
@@ -86,8 +87,10 @@ async def _open_rulebook(
     log = structlog.get_logger()
     for complaint in book.complaints:
         log.error("rule is wrong", problem=complaint)
-    for refused in book.refused:
-        log.warning("rule is not run", rule=refused.rule.id, reason=refused.reason)
+    if book.refused:
+        log.warning(
+            "rules are not run yet", rules={one.rule.id: one.reason for one in book.refused}
+        )
     health.warn("rules", book.complaints)
     metrics.rules(len(book.rules), len(book.refused), len(book.complaints))
     return book.rules

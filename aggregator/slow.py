@@ -1,13 +1,14 @@
 """Windows that are too long to be derived with every change: now and then is enough while open."""
 
 from collections import defaultdict
+from zlib import crc32
 
 RuleKey = tuple[str, str]
 """City and rule id."""
 
 
 class Slow:
-    """Changed windows by city and rule, and when those of a rule were last derived.
+    """Changed windows by city and rule, and when those of a rule are derived next.
 
     Bounded by the windows of such rules that wait to become final: a few each. What is forgotten at
     a restart is derived with the next change, and at last when it becomes final.
@@ -15,7 +16,7 @@ class Slow:
 
     def __init__(self) -> None:
         self._changed: dict[RuleKey, set[int]] = defaultdict(set)
-        self._last_us: dict[RuleKey, int] = {}
+        self._next_us: dict[RuleKey, int] = {}
 
     def due(self, key: RuleKey, begins: list[int], now_us: int, every_us: int) -> list[int]:
         """Take note of changed windows; all changed ones once it is time again, else none.
@@ -24,12 +25,14 @@ class Slow:
             key: city and rule.
             begins: of windows that changed.
             now_us: the moment.
-            every_us: how long to wait after the last time.
+            every_us: how long to wait between two times.
         """
         changed = self._changed[key]
         changed.update(begins)
-        if not changed or now_us - self._last_us.get(key, -every_us) < every_us:
+        if not changed or now_us < self._next_us.get(key, now_us):
             return []
-        self._last_us[key] = now_us
+        # The first time at once; then each rule at a time of its own, that no cycle has them all.
+        later = every_us if key in self._next_us else 1 + crc32(key[1].encode()) % every_us
+        self._next_us[key] = now_us + later
         del self._changed[key]
         return sorted(changed)

@@ -24,7 +24,7 @@ from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
 from cityvitals.store.model import load_model
 from cityvitals.store.partitions import Partitions
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import Connection
 from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
@@ -56,13 +56,12 @@ class ShardWorker:
     """
 
     def __init__(
-        self, pool: Pool, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
+        self, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
     ) -> None:
-        self._pool = pool
         self._claim = claim
         self._settings = settings
-        self._rollups = Partitions(pool, "rollup")
-        self._indicators = Partitions(pool, "indicator")
+        self._rollups = Partitions("rollup")
+        self._indicators = Partitions("indicator")
         self._saved: tail.Cursors | None = None
         self._saved_us = 0
         self._swept_us = 0
@@ -158,10 +157,10 @@ class ShardWorker:
         windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
         if not (done.entries or len(redone) or windows):
             return
-        await self._rollups.ensure(closed["bucket"])
-        await self._rollups.ensure(redone["bucket"])
+        await self._rollups.ensure(connection, closed["bucket"])
+        await self._rollups.ensure(connection, redone["bucket"])
         for one in windows:
-            await self._indicators.ensure(one.begins)
+            await self._indicators.ensure(connection, one.begins)
         out = Outputs()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():

@@ -73,7 +73,8 @@ class Database:
         async with open_pool(self._settings, APPLICATION) as pool:
             with translated("asking the database for its schema"):
                 async with pool.acquire() as connection:
-                    await require_current(connection)
+                    for note in await require_current(connection):
+                        _log.warning("schema_drift", what=str(note))
             self._pool = pool
             try:
                 await self._watch(pool)

@@ -8,6 +8,7 @@ import typer
 from cityvitals import __version__
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
+from cityvitals.cli_migrate import app as migrate_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
@@ -24,6 +25,7 @@ registry_app = typer.Typer(no_args_is_help=True, help="What a city declares of i
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
 app.add_typer(rules_app, name="rules")
+app.add_typer(migrate_app, name="migrate")
 app.command()(ledger)
 
 
@@ -83,24 +85,6 @@ def api() -> None:
     from api.main import run  # noqa: PLC0415
 
     _exit(run(load_settings()))
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the database's schema up to this build."""
-    import asyncio  # noqa: PLC0415
-
-    for name in asyncio.run(_migrate(load_settings())):
-        typer.echo(f"applied {name}")
-    typer.echo("the schema is current")
-
-
-async def _migrate(settings: Settings) -> list[str]:
-    from cityvitals.store.migrate import migrate as apply  # noqa: PLC0415
-    from cityvitals.store.pool import open_pool  # noqa: PLC0415
-
-    async with open_pool(settings.database, "cityvitals migrate") as pool, pool.acquire() as one:
-        return [f"{found.version:04d} {found.name}" for found in await apply(one)]
 
 
 @registry_app.command("apply")

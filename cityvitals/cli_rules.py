@@ -74,15 +74,14 @@ def _find(rule: str, folder: Path | None) -> "Rule":
 
 def _told(rule: "Rule") -> Iterator[str]:
     from kpi_rules.built import unbuilt  # noqa: PLC0415
+    from kpi_rules.catalogue import described  # noqa: PLC0415
 
     yield f"{rule.id}, revision {rule.revision}: {rule.title}"
     yield f"  value      {rule.expression}  [{rule.unit}]"
     for part in rule.parts:
         yield f"  part       {part.name} = {part.expression}"
     for one in rule.inputs:
-        levels = " of ".join(f"{each.statistic} per {each.length}" for each in one.levels[::-1])
-        of = f" of {levels}" if levels else ""
-        yield f"  input      {one.name}: {one.statistic}{of} of {one.quantity} [{one.seen_in}]"
+        yield f"  input      {one.name}: {described(one)}"
     for fact in rule.facts:
         yield f"  fact       {fact.name} [{fact.unit}]"
     for constant in rule.constants:
@@ -130,6 +129,21 @@ def _checked(files: list[Path] | None, rules: Path | None) -> tuple[int, list[st
         count += len(found.rules)
         problems += [each.message for each in found.problems]
     return count, problems
+
+
+@app.command()
+def catalogue(
+    output: Annotated[Path | None, typer.Option(help="Write the page here.")] = None,
+) -> None:
+    """Print the page of all shipped rules, in Markdown."""
+    from kpi_rules.catalogue import catalogue as page  # noqa: PLC0415
+    from kpi_rules.load import load_rules  # noqa: PLC0415
+
+    text = page(load_rules())
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, "utf-8")
 
 
 @app.command("try")

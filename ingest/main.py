@@ -118,7 +118,8 @@ async def _admit(pool: Pool, settings: Settings) -> LaneWorker:
     with translated("taking the lane"):
         async with pool.acquire() as connection:
             await require_durable(connection)
-            await require_current(connection)
+            for note in await require_current(connection):
+                _log.warning("schema_drift", what=str(note))
             lane = await take_lane(connection, settings.ingest.lane)
             worker = LaneWorker(lane, settings.ingest.share, broker)
             await beat(connection, worker, 0)

@@ -29,11 +29,13 @@ class Problem:
     Attributes:
         ids: rules that could not be read for it; as far as one can tell where the file is not TOML.
         message: file, line, rule, key, and what was expected.
+        whole: whether nothing of the file could be read.
     """
 
     file: str
     ids: tuple[str, ...]
     message: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,15 @@ def _texts(folder: Path | None, problems: list[Problem]) -> Iterator[tuple[str, 
     if folder is None:
         return
     if not folder.is_dir():
-        problems.append(Problem(str(folder), (), f"{folder}: expected a folder of rule files"))
+        said = f"{folder}: expected a folder of rule files"
+        problems.append(Problem(str(folder), (), said, whole=True))
         return
     for path in sorted(folder.glob("*.toml")):
         try:
             yield str(path), path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(str(path), (), f"{path}: cannot be read: {error}"))
+            said = f"{path}: cannot be read: {error}"
+            problems.append(Problem(str(path), (), said, whole=True))
 
 
 def read_rules(text: str, name: str) -> tuple[Rule, ...]:
@@ -106,7 +110,8 @@ def read_file(text: str, name: str) -> Loaded:
     try:
         table = parse_toml(text, name, BadRule)
     except BadRule as bad:
-        return Loaded((), (Problem(name, tuple(_ID_LINE.findall(text)), str(bad)),))
+        ids = tuple(_ID_LINE.findall(text))
+        return Loaded((), (Problem(name, ids, str(bad), whole=True),))
     return _File(table, name, text).read()
 
 
@@ -116,17 +121,27 @@ def read_definition(definition: str) -> Rule:
     Raises:
         BadRule: the language has changed since, and does not know it any more.
     """
-    (rule,) = _all_or_nothing(_File(json.loads(definition), "stored", "").read())
+    kept = json.loads(definition)
+    file = kept.pop("file")
+    (rule,) = _all_or_nothing(_File(kept, "stored", "", file).read())
     return rule
 
 
-class _File:
-    """One file being read."""
+def file_of(definition: str) -> str:
+    """Which file a definition stood in; "" where that is not known."""
+    return str(json.loads(definition)["file"]) if definition else ""
 
-    def __init__(self, table: Mapping[str, Any], name: str, text: str) -> None:
+
+class _File:
+    """One file being read; `origin` is what its rules' definitions call it."""
+
+    def __init__(
+        self, table: Mapping[str, Any], name: str, text: str, origin: str | None = None
+    ) -> None:
         self._table = table
         self._name = name
         self._text = text
+        self._origin = name if origin is None else origin
         self._lines: dict[positions.Path, int] | None = None
         self._problems: list[Problem] = []
 
@@ -136,8 +151,8 @@ class _File:
             counts = {key: sum(1 for _ in top.tables(key)) for key in ("rule", "table", "bands")}
             top.finish()
         except BadRule as bad:
-            self._say(str(bad))
-            return Loaded((), tuple(self._problems))
+            ids = tuple(_ID_LINE.findall(self._text))
+            return Loaded((), (Problem(self._name, ids, str(bad), whole=True),))
         shared = Shared(
             self._shared("table", counts["table"], read_table),
             self._shared("bands", counts["bands"], _read_band_set),
@@ -204,7 +219,8 @@ class _File:
     def _definition(self, index: int, rule: Rule) -> str:
         """The rule as it stands in the file, and what it shares with others."""
         raw = self._table["rule"][index]
-        kept: dict[str, Sequence[Any]] = {
+        kept: dict[str, Sequence[Any] | str] = {
+            "file": self._origin,
             "rule": [raw],
             "table": self._raw("table", _tables_of(rule)),
             "bands": self._raw("bands", {str(raw.get("bands", ""))}),

@@ -6,11 +6,12 @@ stored, and is named. Pure: whoever calls has read files and store.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from cityvitals.errors import BadRule
 from kpi_rules.built import Refused, sift
-from kpi_rules.load import Loaded, read_definition
+from kpi_rules.load import Loaded, Problem, file_of, read_definition
 from kpi_rules.model import Rule
 
 _UNCHANGED: Final = "its text was changed but its revision is still {}: raise `revision`"
@@ -62,13 +63,26 @@ def settle(loaded: Loaded, stored: Iterable[StoredRule]) -> Rulebook:
         said = f"rule {rule.id}: {_UNCHANGED.format(rule.revision)}"
         _fall_back(rule.id, said, newest, found, complaints)
     for problem in loaded.problems:
-        ids = [each for each in problem.ids if each not in found]
+        ids = [each for each in _concerned(problem, newest) if each not in found]
         if not ids:
             complaints.append(problem.message)
         for each in ids:
             _fall_back(each, problem.message, newest, found, complaints)
     able, refused = sift(found[each] for each in sorted(found))
     return Rulebook(able, refused, tuple(complaints))
+
+
+def _concerned(problem: Problem, newest: Mapping[str, StoredRule]) -> list[str]:
+    """The rules that a problem keeps from being read: of a whole file, those that stood there."""
+    if not problem.whole:
+        return list(problem.ids)
+    stood = [one.id for one in newest.values() if _stood_in(problem.file, one)]
+    return sorted({*problem.ids, *stood})
+
+
+def _stood_in(place: str, one: StoredRule) -> bool:
+    """Whether a rule stood in a file, or in a file of a folder."""
+    return PurePath(file_of(one.definition)).is_relative_to(place) if one.definition else False
 
 
 def _fall_back(

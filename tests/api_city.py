@@ -151,8 +151,8 @@ def body_of(row: IndicatorRow) -> str:
 async def write_history(pool: Pool, rows: Sequence[IndicatorRow]) -> None:
     """Keep revisions in `indicator`, its partitions made first."""
     begins = np.array([to_us(row.window_begin) for row in rows], np.int64)
-    await Partitions(pool, "indicator").ensure(begins)
     async with pool.acquire() as connection:
+        await Partitions("indicator").ensure(connection, begins)
         await write_indicators(connection, rows, [])
 
 

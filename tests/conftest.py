@@ -1,5 +1,6 @@
 """Fixtures: real servers, started once a session; a fresh database for every test that asks."""
 
+import asyncio
 import itertools
 import logging
 import os
@@ -18,10 +19,24 @@ from deploy.local.broker import choose, find_mosquitto
 from deploy.local.ports import share_ports
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
+from tests.timescaledb.process import TimescaleServer, missing
 
-BUDGETS = {"unit": 150.0, "integration": 480.0, "faults": 600.0, "acceptance": 360.0}
+BUDGETS = {
+    "unit": 150.0,
+    "integration": 480.0,
+    "conformance": 120.0,
+    "timescaledb": 60.0,
+    "faults": 600.0,
+    "acceptance": 360.0,
+}
 """Seconds that each suite may take: about twice what it takes on two quiet cores."""
 
+_GROUPS = {
+    "acceptance": "processes",
+    "faults": "processes",
+    "conformance": "timescaledb",
+    "timescaledb": "timescaledb",
+}
 _spent: dict[str, float] = {}
 _numbers = itertools.count(1)
 
@@ -68,20 +83,48 @@ def postgres(background: Background) -> Iterator[PostgresServer]:
 async def prepare_template(server: PostgresServer) -> None:
     """Migrate once; tests copy the result."""
     await create_database(server.dsn("postgres"), "template_cityvitals")
-    settings = DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals")))
+    await migrated(DatabaseSettings(dsn=SecretStr(server.dsn("template_cityvitals"))))
+
+
+async def migrated(settings: DatabaseSettings) -> None:
     async with open_pool(settings, "tests") as pool, pool.acquire() as connection:
         await migrate(connection)
 
 
 @pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+def database(postgres_database: DatabaseSettings) -> DatabaseSettings:
     """A fresh, migrated database."""
+    return postgres_database
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A fresh, migrated database of the embedded PostgreSQL."""
     name = f"test_{next(_numbers)}"
     dsn = postgres.dsn("postgres")
     postgres.call(create_database(dsn, name, "template_cityvitals"))
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
     # As superuser: the server's own workers may be at it, and only that one may end them.
     postgres.call(drop_database(postgres.admin_dsn(), name))
+
+
+@pytest.fixture(scope="session")
+def timescale() -> Iterator[TimescaleServer]:
+    if reason := missing():
+        pytest.skip(reason)
+    server = TimescaleServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def timescaledb_database(timescale: TimescaleServer) -> DatabaseSettings:
+    """The one database of the TimescaleDB, emptied and migrated anew."""
+    timescale.empty()
+    settings = DatabaseSettings(dsn=SecretStr(timescale.dsn))
+    asyncio.run(migrated(settings))
+    return settings
 
 
 @pytest.fixture
@@ -153,10 +196,13 @@ def city() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two run at a time: one has what mostly waits for real processes, the other the rest."""
+    """Where two run at a time: one has what mostly waits for real processes, the other the rest.
+
+    What needs a TimescaleDB stays together: one takes seconds to start, and half a gigabyte.
+    """
     for item in items:
         suite = item.nodeid.split("/")[1]
-        group = "processes" if suite in {"acceptance", "faults"} else item.nodeid.split("::")[0]
+        group = _GROUPS.get(suite, item.nodeid.split("::")[0])
         item.add_marker(pytest.mark.xdist_group(group))
 
 

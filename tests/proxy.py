@@ -104,8 +104,8 @@ class Proxy:
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
     ) -> None:
-        """One direction, to its end."""
-        with suppress(OSError):
+        """One direction, to its end; a reset is passed on, too."""
+        try:
             while piece := await reader.read(_PIECE):
                 await flowing.wait()
                 if self._delay:
@@ -114,6 +114,10 @@ class Proxy:
                 await writer.drain()
             if writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            _abort(writer)
+        except RuntimeError:  # we have said that no more will come, and it did
+            return
 
     async def _set_refusing(self, *, on: bool) -> None:
         self._is_refusing = on

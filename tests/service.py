@@ -181,9 +181,13 @@ class Service:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line to its end."""
+        return self.run_as(self.environment["CITYVITALS_DATABASE__DSN"], *arguments)
+
+    def run_as(self, dsn: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same, as another of the database's users."""
         return subprocess.run(
             [sys.executable, "-m", "cityvitals", *arguments],
-            env=self.environment,
+            env={**self.environment, "CITYVITALS_DATABASE__DSN": dsn},
             cwd=_ROOT,
             capture_output=True,
             text=True,

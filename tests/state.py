@@ -66,7 +66,12 @@ def ledger(dsn: str, city: str) -> dict[str, int]:
     return dict(fetch(dsn, _BOOKS, city)[0])
 
 
+def is_taken(dsn: str) -> bool:
+    """Whether the aggregator has taken every log entry."""
+    return bool(value(dsn, _TAKEN))
+
+
 def is_settled(dsn: str, city: str) -> bool:
     """Whether every log entry is taken, and every window of the city has become final."""
     some = value(dsn, "select exists (select from indicator where city = $1)", city)
-    return bool(some and value(dsn, _TAKEN) and not value(dsn, _OPEN, city))
+    return bool(some and is_taken(dsn) and not value(dsn, _OPEN, city))

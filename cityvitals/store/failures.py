@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cityvitals.errors import StoreConflict, StoreUnavailable
+from cityvitals.errors import StoreConflict, StoreUnavailable, UnfitServer
 
 _CONFLICTS = (
     asyncpg.UniqueViolationError,
@@ -23,6 +23,10 @@ _AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+_RIGHTS = (
+    "connect as the role that deploy/database/roles.sql makes for this command (see "
+    "docs/operations.md), or, after a change, have its owner run `cityvitals migrate`"
+)
 
 
 @contextmanager
@@ -32,10 +36,13 @@ def translated(doing: str) -> Iterator[None]:
     Raises:
         StoreConflict: another transaction was in the way; doing it again can succeed.
         StoreUnavailable: the server is away, restarting, full or read-only; wait and try again.
+        UnfitServer: the database's user lacks a right that this needs; names the remedy.
     """
     try:
         yield
     except _CONFLICTS as error:
         raise StoreConflict(f"{doing}: {error}") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise UnfitServer(f"{doing}: {error}: {_RIGHTS}") from error
     except _AWAY as error:
         raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error

@@ -1,8 +1,9 @@
 """Native range partitions, mostly months (UTC), created before the first row needs them.
 
 Times that hardly anybody sends share long ones, so a message full of invented times makes a few
-partitions, not thousands. A partition is built beside its parent and attached, which lets readers
-and writers go on; an advisory lock keeps two processes from building the same one.
+partitions, not thousands. The database's function `create_partition` builds one beside its parent
+and attaches it, which lets readers and writers go on; an advisory lock keeps two processes from
+building the same one. It knows a span's bounds by its name, as we do.
 """
 
 from datetime import UTC, datetime
@@ -13,9 +14,8 @@ import numpy as np
 
 from cityvitals.domain.times import from_us
 from cityvitals.store.failures import translated
-from cityvitals.store.pool import Connection, Pool
+from cityvitals.store.pool import Connection
 
-_LOCK: Final = 0x43_56_50_41  # "CVPA"
 _YEARS_FROM: Final = 2000
 _MONTHS_FROM: Final = 2020
 _MONTHS_TO: Final = 2050
@@ -42,14 +42,19 @@ class Partitions:
     Bounded: one small tuple for each of a few hundred spans.
     """
 
-    def __init__(self, pool: Pool, table: str) -> None:
-        self._pool = pool
+    def __init__(self, table: str) -> None:
         self._table = table
         self._known: set[Span] = set()
         self._in_months: set[Span] = set()
 
-    async def ensure(self, times_us: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
+    async def ensure(
+        self, connection: Connection, times_us: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    ) -> None:
         """Have a partition for every one of these instants.
+
+        Args:
+            connection: outside of any transaction, so that others need not wait for its end.
+            times_us: int64, microseconds since 1970.
 
         Raises:
             StoreUnavailable: the server is away.
@@ -61,24 +66,22 @@ class Partitions:
             return  # as nearly always
         days = (np.unique(times_us // 86_400_000_000) * 86_400_000_000).tolist()
         for span in sorted({span_of(t) for t in days} - self._in_months, key=_by_name):
-            await self._create(span)
+            await self._create(connection, span)
         for span in sorted(
             {month_of(t) for t in days if span_of(t) in self._in_months}, key=_by_name
         ):
-            await self._create(span)
+            await self._create(connection, span)
 
-    async def _create(self, span: Span) -> None:
+    async def _create(self, connection: Connection, span: Span) -> None:
         if span in self._known:
             return
-        with translated(f"creating a partition of {self._table}"):
-            async with self._pool.acquire() as connection:
-                try:
-                    await create_partition(connection, self._table, span)
-                except asyncpg.InvalidObjectDefinitionError:
-                    # It would overlap: a month lies in a longer one, a longer one holds months.
-                    if not span.is_month:
-                        self._in_months.add(span)
-                        return
+        try:
+            await create_partition(connection, self._table, span)
+        except asyncpg.InvalidObjectDefinitionError:
+            # It would overlap: a month lies in a longer one, a longer one holds months.
+            if not span.is_month:
+                self._in_months.add(span)
+                return
         self._known.add(span)
 
 
@@ -112,20 +115,10 @@ def _first(year: int, month: int = 1) -> datetime:
 
 
 async def create_partition(connection: Connection, table: str, span: Span) -> None:
-    """Create and attach a partition unless it is there.
+    """Create and attach a partition unless it is there, on behalf of the schema's owner.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    name = f"{table}_{span.name}"
-    begin = "minvalue" if span.begin is None else f"'{span.begin.isoformat()}'"
-    end = "maxvalue" if span.end is None else f"'{span.end.isoformat()}'"
-    with translated(f"creating partition {name}"):
-        async with connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-            if await connection.fetchval("select to_regclass($1) is not null", name):
-                return
-            await connection.execute(f"create table {name} (like {table} including all)")
-            await connection.execute(
-                f"alter table {table} attach partition {name} for values from ({begin}) to ({end})"
-            )
+    with translated(f"creating partition {table}_{span.name}"):
+        await connection.execute("select create_partition($1, $2)", table, span.name)

@@ -12,6 +12,7 @@ import msgspec
 from cityvitals.errors import SettingsError, UnfitServer
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.failures import translated
+from cityvitals.store.handshake import explained, require_files
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -30,6 +31,13 @@ _WRONG_DSN = (
 )
 _READ_ONLY = "default_transaction_read_only"
 _RENEW_S = 1.0
+_DEAD_PEER = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""The server lets go, within half a minute, of what a machine held that lost its power or network:
+its own two hours would keep the next worker waiting for a batch's locks."""
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -71,14 +79,16 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
         application: shown as `application_name` in `pg_stat_activity`.
 
     Raises:
-        SettingsError: user, password, database or the DSN itself is wrong; never the password.
+        SettingsError: user, password, database, TLS or the DSN itself is wrong; names no password.
         StoreUnavailable: the server cannot be reached.
     """
     renewal = _Renewal()
+    dsn = settings.dsn.get_secret_value()
+    require_files(dsn)
     with translated("connecting to the database"):
         try:
             pool = await asyncpg.create_pool(
-                settings.dsn.get_secret_value(),
+                dsn,
                 # One at once, to tell wrong settings; no floor, since asyncpg would log a traceback
                 # each time it fails to restore it while the server is away.
                 init_size=1,
@@ -90,12 +100,15 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
                     "application_name": application,
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": "60s",
+                    **_DEAD_PEER,
                 },
                 init=_prepare,
                 reset=renewal.check,
             )
         except _WRONG_DSN as error:
             raise SettingsError(f"CITYVITALS_DATABASE__DSN: {error}") from None
+        except OSError as error:
+            raise explained(dsn, error) or error from None
     renewal.pool = pool
     try:
         yield pool

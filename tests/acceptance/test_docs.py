@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.lodging import shipped_programs
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -21,7 +23,7 @@ def _commands() -> list[tuple[str, str]]:
         for block in FENCED.findall(page.read_text()):
             lines = block.replace("\\\n", " ").splitlines()
             found += [(page.name, line) for line in lines if line and not line.startswith("#")]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _targets(more: str = "") -> set[str]:
@@ -32,7 +34,8 @@ def _targets(more: str = "") -> set[str]:
 def _subcommand(words: list[str]) -> list[str]:
     """The words that name a subcommand: those before the first option or file."""
     named = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    return named if named[:1] in (["registry"], ["deadletters"], ["rules"]) else named[:1]
+    groups = (["registry"], ["deadletters"], ["rules"], ["migrate"])
+    return named if named[:1] in groups else named[:1]
 
 
 @pytest.mark.parametrize(("page", "line"), _commands())
@@ -50,6 +53,8 @@ def test_command_exists(page: str, line: str) -> None:
             _runs([str(BIN / "cityvitals"), *_subcommand(words[1:]), "--help"], line)
         elif program.startswith(".venv/bin/"):
             assert (BIN / Path(program).name).exists(), f"{page}: {line}"
+        elif program in {"psql", "pg_dump", "pg_restore"}:
+            assert (shipped_programs() / program).exists(), f"{page}: {line}"
         elif program == "sh":
             assert (ROOT / words[1]).exists(), f"{page}: {line}"
         else:

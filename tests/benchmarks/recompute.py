@@ -38,9 +38,8 @@ async def measure(stack: Stack, results: Results) -> None:
         warm_up()
         claims = await shards.claim(connection, "benchmark", _LONGEST_S * 2)
         claim = next(one for one in claims if one.shard == shard_of(_CITY))
-        worker = ShardWorker(
-            pool, replace(claim, rebuild=True), sift(load_rules())[0], AggregatorSettings()
-        )
+        rules = sift(load_rules())[0]
+        worker = ShardWorker(replace(claim, rebuild=True), rules, AggregatorSettings())
         taken_s = await _recompute(connection, worker, claim.shard)
         if await _derived(connection) != before:
             raise Invalid("the recomputed rollups are not those of the live run")

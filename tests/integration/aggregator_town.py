@@ -180,7 +180,7 @@ class Town:
 
     async def start(self, breaks_after: int | None = None) -> ShardWorker:
         """A new worker, from the checkpoint; the one before is dropped as it stands."""
-        worker = ShardWorker(self.pool, await self.claim(), self.rules, self.settings)
+        worker = ShardWorker(await self.claim(), self.rules, self.settings)
         async with self.pool.acquire() as connection:
             await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)
         self.worker = worker

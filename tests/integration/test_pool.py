@@ -49,3 +49,13 @@ def test_dsn_that_is_none_is_told() -> None:
 def test_server_that_is_away_is_no_wrong_setting() -> None:
     with pytest.raises(StoreUnavailable):
         open_with("postgresql://cityvitals:secret@127.0.0.1:1/x")
+
+
+def test_a_server_notices_soon_that_our_machine_is_gone(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        async with open_pool(database, "tests") as pool:
+            names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+            idle, interval, count = [int(await pool.fetchval(f"show {name}")) for name in names]
+            assert 0 < idle + interval * count <= 30
+
+    asyncio.run(main())

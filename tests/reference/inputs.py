@@ -39,6 +39,8 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
 
 def _read(case: Case, source: Mapping[str, Any]) -> Value | None:
     """The number or numbers that a source names."""
+    if "value" in source:
+        return float(source["value"])
     if "present" in source:
         listed = list(values_at(case["inputs"], f"{source['from']}.*"))
         return 0.0 if source["present"] in listed else math.nan

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from aggregator.compiler import Evaluated, compile_rule
+from cityvitals.catalogue.gases import GAS_CONSTANT, conversion_at, parse_reference
+from cityvitals.catalogue.load import convert, load_catalogue
 from kpi_rules.evaluate import Outcome, candidates, evaluate_rule
 from kpi_rules.interpret import Value
 from kpi_rules.levels import fold_values, is_enough
@@ -32,8 +34,9 @@ class Judgement(NamedTuple):
     why: str = ""
 
 
-Results = Mapping[str, Any]
+Results: TypeAlias = Mapping[str, Any]
 """By what `expected` of a mapping can name."""
+_Check: TypeAlias = "Callable[[Rule | None, Found, Case], dict[str, Results]]"
 
 
 def judge(case: Case, mappings: Mappings, rules: Mapping[str, Rule]) -> Judgement:
@@ -60,12 +63,27 @@ def _wrong(found: Found, case: Case, rules: Mapping[str, Rule]) -> Iterator[str]
         if key not in found.expected:
             continue
         wanted, rule = found.expected[key], found.rule
-        if isinstance(wanted, dict) and "rule" in wanted:
-            wanted, rule = wanted["is"], wanted["rule"]
-        for how, results in check(rules[rule], found, case).items():
+        factor = 1.0
+        if isinstance(wanted, dict) and "is" in wanted:
+            rule = wanted.get("rule", rule)
+            factor = _factor(rules[rule].unit, wanted.get("unit"))
+            wanted = wanted["is"]
+        for how, results in check(rules.get(rule), found, case).items():
             said = _look(results, wanted)
+            said = said * factor if isinstance(said, float) else said
             if not matches(case, key, said):
                 yield f"{key}: {said} by {how}, expected {expected}"
+
+
+def _factor(unit: str, wanted: str | None) -> float:
+    """From a rule's unit to another."""
+    if wanted is None:
+        return 1.0
+    catalogue = load_catalogue()
+    found = convert(catalogue.units[unit], catalogue.units[wanted])
+    if found is None:
+        raise CannotGive(f"{unit} is not convertible to {wanted}")
+    return found.scale
 
 
 def matches(case: Case, key: str, found: Any) -> bool:
@@ -169,9 +187,34 @@ def _span(day: str, begin: int, end: int) -> str:
     return f"{before} {begin % 24:02d}:00 to {day} {end:02d}:00"
 
 
-_CHECKS: Final[dict[str, Callable[[Rule, Found, Case], dict[str, Results]]]] = {
-    "rule": _by_rule,
-    "level": _by_level,
-    "mean": _by_mean,
-    "window": _by_window,
+def _by_conversion(_rule: Rule | None, found: Found, case: Case) -> dict[str, Results]:
+    """ug/m3 in a ppb of a gas, or litres in a mole of any, at a state."""
+    source = found.given["factor"]
+    if not source["gas"]:
+        state = parse_reference(source["state"])
+        if state is None:
+            raise CannotGive(f"{source['state']} is no state")
+        return {"the gas law": {"value": GAS_CONSTANT * state.kelvin / state.pascal * 1000.0}}
+    conversion = conversion_at(load_catalogue(), source["gas"], "ppb", source["state"])
+    if conversion is None:
+        raise CannotGive(f"nothing converts {source['gas']}")
+    amount = case["inputs"].get(source.get("times"), 1.0)
+    return {"the catalogue": {"value": conversion.scale * amount}}
+
+
+def _of_rule(check: Callable[[Rule, Found, Case], dict[str, Results]]) -> _Check:
+    def checked(rule: Rule | None, found: Found, case: Case) -> dict[str, Results]:
+        if rule is None:
+            raise CannotGive(f"there is no rule {found.rule!r}")
+        return check(rule, found, case)
+
+    return checked
+
+
+_CHECKS: Final[dict[str, _Check]] = {
+    "rule": _of_rule(_by_rule),
+    "level": _of_rule(_by_level),
+    "mean": _of_rule(_by_mean),
+    "window": _of_rule(_by_window),
+    "conversion": _by_conversion,
 }

@@ -18,7 +18,7 @@ class Entry:
     """How cases of one form are judged.
 
     Attributes:
-        check: the kind of check: rule, level, mean, window.
+        check: the kind of check: rule, level, mean, window, conversion.
         standard, quantity: patterns of the whole text.
         when: patterns of inputs, by their names.
         rule: id; names in braces stand for what the patterns caught.
@@ -67,8 +67,12 @@ class Mappings:
                 continue
             words = self._names | dict(entry.names)
             names = {key: words.get(each, each) for key, each in caught.items()}
-            if (rule := _filled(entry.rule, names)) in rules:
-                given = {_filled(key, names): each for key, each in entry.given.items()}
+            rule = _filled(entry.rule, names)
+            if rule in rules or entry.check == "conversion":
+                given = {
+                    _filled(key, names): _filled_in(each, names)
+                    for key, each in entry.given.items()
+                }
                 expected = {_filled(key, names): each for key, each in entry.expected.items()}
                 return Found(entry, rule, given, expected)
         return None
@@ -116,8 +120,17 @@ def _filled(text: str, names: Mapping[str, str]) -> str:
     return _NAMED.sub(lambda match: names.get(match[1], match[0]), text)
 
 
+def _filled_in(source: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    return {
+        key: _filled(each, names) if isinstance(each, str) else each for key, each in source.items()
+    }
+
+
 def values_at(inputs: Any, path: str) -> Iterator[Any]:
     """What stands at a path such as `events.*.0`; nothing where it leads nowhere."""
+    if isinstance(inputs, dict) and path in inputs:  # a key may have a dot itself
+        yield inputs[path]
+        return
     head, _, rest = path.partition(".")
     if head == "*" and isinstance(inputs, list):
         for each in inputs:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aggregator.plan import make_plan, placed
+from aggregator.plan import EVERY_DOMAIN, make_plan, placed
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import BUCKET_US, EARLIEST_US
@@ -101,6 +101,9 @@ def test_a_zone_is_watched_by_the_gateways_of_those_who_stand_there_now() -> Non
         ("c", "south", "air"): (2,),
         ("c", "", "energy"): (2,),
         ("c", "north", "energy"): (2,),
+        ("c", "", EVERY_DOMAIN): (1, 2),
+        ("c", "north", EVERY_DOMAIN): (1, 2),
+        ("c", "south", EVERY_DOMAIN): (2,),
     }
 
 

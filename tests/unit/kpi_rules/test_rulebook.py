@@ -1,8 +1,10 @@
 """Wrong rule files are named, and the last good revision stays in force."""
 
+from dataclasses import replace
+
 import pytest
 
-from kpi_rules.load import Loaded, load_all, read_definition, read_file
+from kpi_rules.load import Loaded, Problem, load_all, read_definition, read_file
 from kpi_rules.model import Rule
 from kpi_rules.rulebook import Rulebook, StoredRule, settle
 from tests.unit.kpi_rules.test_load import BANDS, MIXED, changed, one
@@ -36,6 +38,17 @@ def test_a_file_that_is_no_toml_keeps_all_its_rules_as_they_were() -> None:
     found = book(MIXED + "\n[[rule", one(MIXED))
     assert [rule.id for rule in found.rules] == ["test.mixed"]
     assert "test.toml: not TOML" in found.complaints[0]
+
+
+def test_rules_of_a_file_that_names_none_any_more_stay_as_they_were() -> None:
+    problem = Problem("/rules/test.toml", (), "/rules/test.toml: cannot be read", whole=True)
+    (kept,) = read_file(MIXED, "/rules/test.toml").rules
+    other = read_file(MIXED.replace("test.mixed", "test.other"), "/else/test.toml").rules
+    for place in ("/rules/test.toml", "/rules"):
+        loaded = Loaded((), (replace(problem, file=place),))
+        found = settle(loaded, stored(kept, *other))
+        assert found.rules == (kept,)
+        assert found.complaints[0].endswith("(rule test.mixed: revision 3 stays in force)")
 
 
 def test_a_rule_that_never_was_good_is_not_run() -> None:

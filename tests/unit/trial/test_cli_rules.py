@@ -34,7 +34,7 @@ def test_all_rules_are_listed_and_those_not_run_say_why(folder: Path) -> None:
 def test_a_rule_is_shown(folder: Path) -> None:
     said = run("show", "test.mixed", "--rules", str(folder)).output
     assert "value      a + b  [kW.h]" in said
-    assert "input      a: total of electricity_energy [kW.h]" in said
+    assert "input      a: total of `electricity_energy`, in `kW.h`" in said
     assert json.loads(run("show", "air.eaqi.hour", "--json").stdout)["id"] == "air.eaqi.hour"
 
 

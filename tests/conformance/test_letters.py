@@ -1,4 +1,4 @@
-"""Dead letters, their replay and the ledger against a real PostgreSQL."""
+"""Dead letters, their replay and the ledger against a real server."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The writer against a real PostgreSQL."""
+"""The writer against a real server."""
 
 import asyncio
 import random
@@ -134,6 +134,7 @@ def test_who_lost_the_lane_writes_nothing_more(database: DatabaseSettings) -> No
     asyncio.run(main())
 
 
+@pytest.mark.concurrent
 def test_a_commit_whose_answer_was_lost_is_found_again(database: DatabaseSettings) -> None:
     async def main() -> None:
         async with opened(database) as pool:
@@ -275,6 +276,7 @@ def test_a_batch_of_many_months_finds_its_partitions(database: DatabaseSettings)
     asyncio.run(main())
 
 
+@pytest.mark.partitions
 def test_invented_times_make_few_partitions(database: DatabaseSettings) -> None:
     year_us = 365 * 86_400_000_000
     rows: list[Row] = [(-number * year_us // 2, 1, 1.0, 0) for number in range(2000)]
@@ -291,6 +293,7 @@ def test_invented_times_make_few_partitions(database: DatabaseSettings) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.partitions
 def test_months_of_an_older_build_go_on_beside_years(database: DatabaseSettings) -> None:
     month_us = 31 * 86_400_000_000
     back = (BEGIN_US - 1_357_000_000_000_000) // month_us  # early in 2013

@@ -1,0 +1,45 @@
+"""docs/catalogue.md is what the rules say today."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from cityvitals.cli import app
+from kpi_rules.catalogue import catalogue
+from kpi_rules.load import load_rules
+
+PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
+
+
+def test_the_page_is_current() -> None:
+    current = catalogue(load_rules())
+    assert PAGE.read_text("utf-8") == current, (
+        "run `cityvitals rules catalogue --output docs/catalogue.md`"
+    )
+
+
+def test_every_rule_stands_there_with_its_standard_source_and_grade() -> None:
+    page = catalogue(load_rules())
+    for rule in load_rules():
+        _, _, entry = page.partition(f"### {rule.id}\n")
+        entry = entry.partition("\n###")[0]
+        assert rule.title in entry
+        assert f"(`{rule.verified}`)" in entry
+        assert " ".join(rule.expression.split()) in entry
+        assert rule.standard is None or rule.standard.document in entry
+
+
+def test_the_counts_at_the_top_add_up() -> None:
+    rules = load_rules()
+    page = catalogue(rules)
+    counts = [int(line.split("|")[2]) for line in page.splitlines() if line.startswith("| `")]
+    assert sum(counts) == len(rules)
+    assert f"{len(rules)} rules: " in page
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    done = CliRunner().invoke(app, ["rules", "catalogue", "--output", str(path)])
+    assert done.exit_code == 0
+    assert path.read_text("utf-8") == catalogue(load_rules())
+    assert CliRunner().invoke(app, ["rules", "catalogue"]).stdout == path.read_text("utf-8")
