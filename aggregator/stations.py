@@ -95,6 +95,7 @@ class Said:
 
     Attributes:
         values: numbers [w, m], nan where a member takes no part; or series [w, m, n].
+        places: how many places its series have, whether or not anybody has one [w]; else 1.
         share: how much of its own window each covers, of what has passed.
         placed: whether it stands there at all during the window.
         observed, flagged: how many readings, and how many of them with a flag.
@@ -102,6 +103,7 @@ class Said:
     """
 
     values: Floats | SeriesOf
+    places: Ints
     share: Floats
     placed: NDArray[np.bool_]
     observed: Floats
@@ -139,12 +141,22 @@ def said(
     city = slice(members.offsets[0], members.offsets[1])
     return Said(
         values=values,
+        places=_places(layers),
         share=share,
         placed=placed(members, layers.begins, layers.ends),
         observed=folds.whole[..., 2],
         flagged=folds.whole[..., 3],
         spoken=np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0),
     )
+
+
+def _places(layers: Layers) -> Ints:
+    """How many of the longest shorter windows each window holds; 1 where there are none."""
+    if not layers.levels:
+        return np.ones(len(layers.begins), np.int64)
+    top = layers.levels[-1]
+    found: Ints = top.last - top.first
+    return found
 
 
 def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
