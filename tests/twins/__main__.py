@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> int:
     expected = one.expected(asked.file)
     with staged() as stage:
         found = stage.replay(one.name, one.city, asked.file)
-    if asked.chart:
-        asked.chart.write_text(draw(expected, found, one.shown), "utf-8")
-    return tell(expected, found)
+        if asked.chart:
+            asked.chart.write_text(draw(expected, found, one.shown), "utf-8")
+        return tell(expected, found)
 
 
 def tell(expected: pd.DataFrame, found: pd.DataFrame) -> int:

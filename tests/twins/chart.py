@@ -77,7 +77,7 @@ def _frame(title: str, ends: Sequence[str], drawn: Any) -> str:
 
 def _range(drawn: Any) -> tuple[float, float]:
     """The lowest and highest value; something around it where they are one."""
-    values = drawn.to_numpy(float)
+    values = drawn[["twin", "said"]].to_numpy(float)
     values = values[~np.isnan(values)]
     if not len(values):
         return 0.0, 1.0

@@ -42,7 +42,7 @@ def _rules(flows: Any) -> Iterator[pd.DataFrame]:
     population = facts("ferrara", "population")
     litres = (flows * _SECONDS).groupby(flows.index.normalize()).sum(min_count=1)
     daily = coverage(flows, "day", HOUR)
-    weekly, lows = _by_week(daily), _by_week(_lows(flows))
+    weekly, lows = _by_week(flows.groupby(flows.index.normalize()).count()), _by_week(_lows(flows))
     for zone, areas in {"": list(flows.columns), **{z: [z] for z in flows.columns}}.items():
         here = daily[areas].mean(axis=1)
         supplied = litres[areas].sum(axis=1, min_count=1)
@@ -50,7 +50,7 @@ def _rules(flows: Any) -> Iterator[pd.DataFrame]:
         yield _zone(_SUPPLIED, zone, supplied / _LITRES, here)
         yield _zone(_PER_CAPITA, zone, supplied / people, here)
         yield _zone(_NIGHTLY, zone, _least_flow(flows[areas]), here)
-        here = pd.Series({begin: week[areas].sum().mean() / _WEEK for begin, week in weekly})
+        here = pd.Series({day: week[areas].sum().mean() / _hours(day) for day, week in weekly})
         low = pd.Series({begin: _usual_low(week[areas]) for begin, week in lows})
         yield _zone(_WEEKLY, zone, low, here)
 
@@ -87,6 +87,11 @@ def _by_week(days: Any) -> list[tuple[Any, Any]]:
         if week.isin(days.index).any():
             found.append((begin, days.reindex(week)))
     return found
+
+
+def _hours(begin: Any) -> float:
+    """How long the seven days from one on are."""
+    return float((begin + pd.DateOffset(days=_WEEK) - begin) / HOUR)
 
 
 def _usual_low(week: Any) -> float:

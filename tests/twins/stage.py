@@ -25,6 +25,9 @@ PATIENCE: Final = 3600.0
 """Seconds in which the indicators of a year of hourly data settle, even on a busy machine."""
 _LOOK_EVERY: Final = 1.0
 
+_PATIENT: Final = {"DATABASE__COMMAND_TIMEOUT_SECONDS": "900"}
+"""A year that arrives in seconds makes long cycles, which leases have to wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -82,7 +85,7 @@ def staged() -> Iterator[Stage]:
         background.call(_migrated(database))
         with tempfile.TemporaryDirectory(prefix="cityvitals-twins-") as folder:
             ports = BrokerSettings(port=broker.port)
-            service = Service(Path(folder), database, ports)
+            service = Service(Path(folder), database, ports, **_PATIENT)
             try:
                 yield Stage(service, database.dsn.get_secret_value())
             finally:
