@@ -56,8 +56,8 @@ def _panel(expected: pd.DataFrame, found: pd.DataFrame, rule: str, zone: str) ->
         ends = tuple(f"{at:%Y-%m-%d}" for at in (both.index[0], both.index[-1]))
     drawn = both.iloc[:: max(1, len(both) // _MOST)]
     where = {"": "city", "*": "all zones"}.get(zone, zone)
-    unit = definition(rule)["unit"].replace("1", "", 1) if definition(rule)["unit"] == "1" else definition(rule)["unit"]
-    title = f"{rule}, {where}" + (f" [{unit}]" if unit else "")
+    unit = definition(rule)["unit"]
+    title = f"{rule}, {where}" + ("" if unit == "1" else f" [{unit}]")
     return _frame(title, ends, drawn) + _line(drawn) + _dots(drawn)
 
 
@@ -68,11 +68,15 @@ def _frame(title: str, ends: Sequence[str], drawn: Any) -> str:
     return (
         f'<text x="{_LEFT}" y="{_TOP - 8}" font-weight="bold">{escape(title)}</text>\n'
         f'<path d="M{_LEFT},{_TOP} V{bottom} H{right}" fill="none" stroke="#888888"/>\n'
-        f'<text x="{_LEFT - 5}" y="{_TOP + 8}" text-anchor="end">{high:.4g}</text>\n'
-        f'<text x="{_LEFT - 5}" y="{bottom}" text-anchor="end">{low:.4g}</text>\n'
+        f'<text x="{_LEFT - 5}" y="{_TOP + 8}" text-anchor="end">{_short(high)}</text>\n'
+        f'<text x="{_LEFT - 5}" y="{bottom}" text-anchor="end">{_short(low)}</text>\n'
         f'<text x="{_LEFT}" y="{bottom + 15}">{escape(ends[0])}</text>\n'
         f'<text x="{right}" y="{bottom + 15}" text-anchor="end">{escape(ends[1])}</text>\n'
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _range(drawn: Any) -> tuple[float, float]:

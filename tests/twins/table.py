@@ -16,6 +16,8 @@ import pandas as pd
 
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = ["rule", "zone", "begin"]
+_HAIR: Final = 1e-12
+"""What a mean of shares may miss of the share that it is."""
 
 
 @dataclass(frozen=True)
@@ -112,4 +114,4 @@ def table(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 def enough(values: Any, coverage: Any, least: float) -> Any:
     """No value where too little of the zone is covered."""
-    return values.where(coverage >= least)
+    return values.where(coverage >= least - _HAIR)
