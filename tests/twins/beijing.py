@@ -13,8 +13,10 @@ from tests.twins.fold import (
     coverage,
     every,
     half_up,
+    longer,
     quantile,
     running,
+    running_share,
     steps_in,
     truncated,
     window_begins,
@@ -90,25 +92,28 @@ def _spoken(hours: Hours, length: str) -> Any:
     return hours.said.groupby(window_begins(hours.said.index, length)).any()
 
 
-def _places(rule: str, values: Any, share: Any, spoken: Any) -> Iterator[pd.DataFrame]:
-    """Rows of zones and city of stations' values: their mean, or the worst."""
+def _places(
+    rule: str, values: Any, share: Any, spoken: Any, heard: Any = None
+) -> Iterator[pd.DataFrame]:
+    """Rows of zones and city of stations' values: their mean, or the worst.
+
+    Args:
+        rule: its id.
+        values: of windows and stations; so are
+        share: how much is covered of what is folded.
+        spoken: whether a station says anything in the window: then its zones need a row.
+        heard: whether any does in what is folded: else there is no row; as `spoken` if absent.
+    """
     space = definition(rule)["space"]
     zones = mapping("beijing")["station"]["zones"]
+    windows = values.index[spoken.any(axis=1) if heard is None else heard]
     for zone in ("", *sorted(set(zones.values()))):
         stations = [s for s in values.columns if zone in {"", zones[s]}]
-        together = values[stations]
+        together = values.loc[windows, stations]
         value = together.max(axis=1) if space["zone"] == "max" else together.mean(axis=1)
-        yield _zone(rule, zone, value, share[stations].mean(axis=1), spoken, stations)
-
-
-def _zone(
-    rule: str, zone: str, values: Any, here: Any, spoken: Any, stations: list[str]
-) -> pd.DataFrame:
-    """Rows of the windows in which anybody in the city spoke; needed where one of these did."""
-    heard = spoken.index[spoken.any(axis=1)]
-    here = here.loc[heard]
-    value = enough(values.loc[heard], here, definition(rule)["space"]["min_coverage"])
-    return rows(rule, zone, value, here, spoken.loc[heard, stations].any(axis=1))
+        here = share.loc[windows, stations].mean(axis=1)
+        value = enough(value, here, space["min_coverage"])
+        yield rows(rule, zone, value, here, spoken.loc[windows, stations].any(axis=1))
 
 
 def _us_index(hours: Hours) -> Iterator[pd.DataFrame]:
@@ -130,26 +135,29 @@ def _on_lines(lines: Any, value: float) -> float:
 def _european_index(hours: Hours) -> Iterator[pd.DataFrame]:
     """The class of each hour by the mean of the 24 hours that end with it; the worst counts."""
     rule = "air.eaqi_2017.pm2_5.hour"
+    hours = _longer(hours, _DAY_HOURS - 1)
     mean = running(hours.kept, _DAY_HOURS, np.nanmean, _ENOUGH_OF_A_DAY)
     edges = breakpoints("eaqi_2017_pm2_5")["classes"]
     classes = 1.0 + np.searchsorted(edges, mean.to_numpy())
     found = pd.DataFrame(classes, mean.index, mean.columns).where(mean <= edges[-1])
-    share = running(hours.kept.notna(), _DAY_HOURS, np.mean, 1)
-    yield from _places(rule, found, share, hours.said)
+    share = running_share(hours.kept.notna(), _DAY_HOURS)
+    heard = running_share(hours.said, _DAY_HOURS) > 0
+    yield from _places(rule, found, share, hours.said, heard.any(axis=1))
+
+
+def _longer(hours: Hours, steps: int) -> Hours:
+    return Hours(longer(hours.kept, steps, HOUR, np.nan), longer(hours.said, steps, HOUR, fill=False))
 
 
 def _running_eight(hours: Hours) -> Iterator[pd.DataFrame]:
     """Means of any eight hours on end, in mg/m3; the stations' mean counts."""
     rule = "air.who.co.8h"
-    after = pd.date_range(hours.kept.index[-1] + HOUR, periods=_EIGHT - 1, freq=HOUR)
-    index = hours.kept.index.append(after)
-    kept, said = hours.kept.reindex(index), hours.said.reindex(index, fill_value=False)
-    mean = running(kept, _EIGHT, np.nanmean, _ENOUGH_OF_EIGHT) / 1000
-    share = running(kept.notna(), _EIGHT, np.mean, 1)
-    spoken = running(said, _EIGHT, np.max, 1) > 0
-    ends_with = (_EIGHT - 1) * HOUR
+    hours = _longer(hours, _EIGHT - 1)
+    mean = running(hours.kept, _EIGHT, np.nanmean, _ENOUGH_OF_EIGHT) / 1000
+    share = running_share(hours.kept.notna(), _EIGHT)
+    spoken = running_share(hours.said, _EIGHT) > 0
     for frame in (mean, share, spoken):
-        frame.index = frame.index - ends_with
+        frame.index = frame.index - (_EIGHT - 1) * HOUR  # windows are named by their begin
     yield from _places(rule, mean, share, spoken)
 
 

@@ -58,14 +58,28 @@ def running(values: Any, size: int, fold: Callable[..., Any], least: int) -> Any
 
     By windows cut out one by one: pandas' own running sums drift, and a class has a hard edge.
     """
-    before = np.full((size - 1, values.shape[1]), np.nan)
-    cut = np.lib.stride_tricks.sliding_window_view(
-        np.vstack([before, values.to_numpy(float)]), size, axis=0
-    )
+    cut = _cut(values, size, np.nan)
     enough = (~np.isnan(cut)).sum(axis=2) >= max(least, 1)
     found = np.full(values.shape, np.nan)
     found[enough] = fold(cut[enough], axis=1)
     return pd.DataFrame(found, values.index, values.columns)
+
+
+def running_share(there: Any, size: int) -> Any:
+    """How many of the last `size` rows at each row are true, as a share."""
+    return pd.DataFrame(_cut(there, size, 0.0).mean(axis=2), there.index, there.columns)
+
+
+def longer(frame: Any, steps: int, step: pd.Timedelta, fill: object) -> Any:
+    """The frame with so many rows more."""
+    after = pd.date_range(frame.index[-1] + step, periods=steps, freq=step)
+    return frame.reindex(frame.index.append(after), fill_value=fill)
+
+
+def _cut(values: Any, size: int, before: float) -> Any:
+    """The last `size` rows at each row [row, column, size]; `before` stands before the first."""
+    padded = np.vstack([np.full((size - 1, values.shape[1]), before), values.to_numpy(float)])
+    return np.lib.stride_tricks.sliding_window_view(padded, size, axis=0)
 
 
 def half_up(values: Any, digits: int = 0) -> Any:

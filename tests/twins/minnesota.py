@@ -29,7 +29,7 @@ def expected(path: Path) -> pd.DataFrame:
             name: _quarters(rows, columns[name], scale)
             for name, rows in frame[frame["series"].isin(names)].groupby("series")
         }
-        whole = every(pd.concat(parts, axis=1).sort_index(), QUARTER)
+        whole = every(pd.concat(parts, axis=1, sort=True), QUARTER)
         share = whole.xs("covered", axis=1, level=1).fillna(0.0) / QUARTER.total_seconds()
         integral = whole.xs("integral", axis=1, level=1)
         return Quarters(integral / share / QUARTER.total_seconds(), share)
