@@ -169,9 +169,7 @@ def _series(join_as: Joining, series: SeriesOf, found: Said, weights: Floats) ->
     groups = len(join_as.offsets) - 1
     joint = combined(join_as, values, here, by).reshape(windows, width, groups)
     lengths = np.broadcast_to(found.places[:, None], (windows, groups))
-    return SeriesOf(
-        np.ascontiguousarray(np.moveaxis(joint, 1, 2)), np.ascontiguousarray(lengths)
-    )
+    return SeriesOf(np.ascontiguousarray(np.moveaxis(joint, 1, 2)), np.ascontiguousarray(lengths))
 
 
 def _sums(values: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:

@@ -189,9 +189,7 @@ FED: Final = (
     Fed(
         "nrw_0",
         _YEAR,
-        lambda given: {
-            "water_flow": [given["siv_m3"] / _HOURS_OF_YEAR / 3.6] * _HOURS_OF_YEAR
-        },
+        lambda given: {"water_flow": [given["siv_m3"] / _HOURS_OF_YEAR / 3.6] * _HOURS_OF_YEAR},
         facts=lambda given: {"billed_authorised": given["billed_authorised_m3"]},
         keys=("nrw_pct",),
     ),

@@ -146,7 +146,9 @@ def _european_index(hours: Hours) -> Iterator[pd.DataFrame]:
 
 
 def _longer(hours: Hours, steps: int) -> Hours:
-    return Hours(longer(hours.kept, steps, HOUR, np.nan), longer(hours.said, steps, HOUR, fill=False))
+    return Hours(
+        longer(hours.kept, steps, HOUR, np.nan), longer(hours.said, steps, HOUR, fill=False)
+    )
 
 
 def _running_eight(hours: Hours) -> Iterator[pd.DataFrame]:

@@ -63,7 +63,9 @@ def _zone(rule: str, zone: str, values: Any, here: Any) -> pd.DataFrame:
 def _least_flow(flows: Any) -> Any:
     """Each night's least mean of four quarter hours on end between 2 and 4, of the areas' sum."""
     total = flows.sum(axis=1, min_count=1)
-    every = pd.concat([total] * 4, keys=range(4)).rename_axis(["quarter", "at"]).reset_index(name="v")
+    every = (
+        pd.concat([total] * 4, keys=range(4)).rename_axis(["quarter", "at"]).reset_index(name="v")
+    )
     every["at"] += every["quarter"] * pd.Timedelta(minutes=15)
     quarters = every.set_index("at")["v"].sort_index()
     night = quarters[quarters.index.hour.isin(_NIGHT)]

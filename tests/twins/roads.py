@@ -77,7 +77,9 @@ def _known(rule: str, length: str, of: Quarters, values: Any) -> Any:
 
 
 def _daily(valid: Any, index: Callable[[Any], Any]) -> Any:
-    return pd.DataFrame({day: index(part) for day, part in valid.groupby(valid.index.normalize())}).T
+    return pd.DataFrame(
+        {day: index(part) for day, part in valid.groupby(valid.index.normalize())}
+    ).T
 
 
 def _places(
@@ -85,9 +87,7 @@ def _places(
 ) -> Iterator[pd.DataFrame]:
     """Rows of each station as its zone, and of the city: the mean of what its stations have."""
     begins = window_begins(of.share.index, length)
-    share = of.share.groupby(begins).sum().div(
-        steps_in(begins.unique(), length, QUARTER), axis=0
-    )
+    share = of.share.groupby(begins).sum().div(steps_in(begins.unique(), length, QUARTER), axis=0)
     heard = share.index[(share > 0).any(axis=1)]
     for zone, stations in {"": list(found.columns), **{s: [s] for s in found.columns}}.items():
         here = share.loc[heard, stations].mean(axis=1)

@@ -40,7 +40,9 @@ def test_per_capita_is_by_the_registry_s_inhabitants() -> None:
 
 def test_minimum_night_flow_mixes_quarters_of_two_hours_at_most() -> None:
     with gzip.open(FERRARA, "rt") as file:
-        rows = [line.split(",") for line in file if line.startswith(("01/11/2021 02", "01/11/2021 03"))]
+        rows = [
+            line.split(",") for line in file if line.startswith(("01/11/2021 02", "01/11/2021 03"))
+        ]
     lowest = min(float(row[2]) for row in rows)
     key = ("water.night_flow.day", "dma2", at("2021-10-31 23:00"))
     assert ferrara.expected(FERRARA).loc[key, "value"] == pytest.approx(lowest, rel=1e-12)
@@ -96,7 +98,9 @@ def test_travel_time_indices_of_speeds_that_are_all_one(tmp_path: Path) -> None:
 def test_the_us_index_of_a_day_counted_by_hand() -> None:
     with gzip.open(BEIJING, "rt") as file:
         rows = [line.split(",") for line in file if line.startswith("2016-09-01")]
-    hours = [float(row[1]) for row in rows if row[-1].strip() == "Shunyi" and row[1] not in {"", "NA"}]
+    hours = [
+        float(row[1]) for row in rows if row[-1].strip() == "Shunyi" and row[1] not in {"", "NA"}
+    ]
     assert len(hours) >= 18
     mean = math.floor(math.fsum(hours) / len(hours) * 10) / 10
     low, high, begin, end = (0, 50, 0.0, 12.0) if mean <= 12 else (51, 100, 12.1, 35.4)
