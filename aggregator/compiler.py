@@ -1,6 +1,5 @@
 """Rules' expressions compiled to programs of the machine, equal to the plain interpreter."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -75,8 +74,10 @@ ROUNDING: Final = {
 }
 _FOLDS: Final = {Function.MIN: codes.SMALLEST, Function.MAX: codes.LARGEST}
 """Functions that have another code where they fold a series."""
-_UNROUNDED: Final = "(unrounded)"
-"""A local's name that no rule can use."""
+_VALUE, _UNROUNDED = "(value)", "(unrounded)"
+_ABOVE, _BELOW, _DOMINANT = "(numerator)", "(denominator)", "(dominant)"
+_RESULTS: Final = (_VALUE, _UNROUNDED, _ABOVE, _BELOW, _DOMINANT)
+"""Names that no rule can use."""
 _EDGES: Final = {Edge.FROM: codes.EDGE_FROM, Edge.TO: codes.EDGE_TO}
 _BEYOND: Final = {
     Beyond.EXTEND: codes.BEYOND_EXTEND,
@@ -343,20 +344,21 @@ class Compiled:
     """A rule, ready for arrays.
 
     Attributes:
-        shown: the parts that come out, in order.
+        outputs: what comes out, in order: results, then parts.
         divides: whether its expression is a division.
     """
 
     program: Program
-    shown: tuple[str, ...]
+    outputs: tuple[str, ...]
     divides: bool
 
     def __call__(self, names: Names) -> Evaluated:
         """Evaluate it; see `Program`."""
-        found = self.program(names)
-        parts = dict(zip(self.shown, found[5:], strict=True))
-        value, unrounded, above, below, dominant = found[:5]
-        return Evaluated(value, unrounded, above, below, dominant, parts)
+        found = dict(zip(self.outputs, self.program(names), strict=True))
+        nothing = np.full_like(found[_VALUE], np.nan)
+        value, *further = (found.pop(name, nothing) for name in _RESULTS)
+        unrounded, above, below, dominant = further
+        return Evaluated(value, unrounded, above, below, dominant, found)
 
 
 def compile_rule(rule: Rule) -> Compiled:
@@ -368,36 +370,41 @@ def compile_rule(rule: Rule) -> Compiled:
     writer.tree(rule.tree)
     writer.scale(rule.scale)
     writer.store(_UNROUNDED)
+    outputs = [_VALUE, _UNROUNDED]
     for rounding in (rule.rounding, None):
         writer.tree(Name(_UNROUNDED))
         writer.round(rounding)
         writer.put_out()
-    _write_fraction(writer, rule)
-    _write_dominant(writer, rule)
-    shown = [part for part in rule.parts if not part.is_series]
-    for part in shown:
-        writer.tree(Name(part.name))
-        writer.put_out()
-    return Compiled(writer.program(), tuple(part.name for part in shown), is_division(rule.tree))
+    outputs += _write_fraction(writer, rule)
+    outputs += _write_dominant(writer, rule)
+    for part in rule.parts:
+        if not part.is_series:
+            writer.tree(Name(part.name))
+            writer.put_out()
+            outputs.append(part.name)
+    return Compiled(writer.program(), tuple(outputs), is_division(rule.tree))
 
 
-def _write_fraction(writer: _Writer, rule: Rule) -> None:
-    above: Node = Number(math.nan)
-    below: Node = Number(math.nan)
+def _write_fraction(writer: _Writer, rule: Rule) -> Sequence[str]:
     match rule.tree:
-        case Binary(Operator.DIVIDE, left, right):
-            above, below = left, right
-    writer.tree(above)
-    writer.scale(rule.scale)
-    writer.put_out()
-    writer.tree(below)
-    writer.put_out()
+        case Binary(Operator.DIVIDE, above, below):
+            writer.tree(above)
+            writer.scale(rule.scale)
+            writer.put_out()
+            writer.tree(below)
+            writer.put_out()
+            return (_ABOVE, _BELOW)
+        case _:
+            return ()
 
 
-def _write_dominant(writer: _Writer, rule: Rule) -> None:
+def _write_dominant(writer: _Writer, rule: Rule) -> Sequence[str]:
     found = candidates(rule)
-    writer.tree(_which(found) if found else Number(math.nan))
+    if not found:
+        return ()
+    writer.tree(_which(found))
     writer.put_out()
+    return (_DOMINANT,)
 
 
 def _which(found: Sequence[str]) -> Node:

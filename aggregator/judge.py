@@ -16,17 +16,11 @@ from aggregator.touched import Touch, Windows, batches, together, windows_beginn
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 from cityvitals.domain.window import DAY_US, HOUR_US
+from cityvitals.settings import AggregatorSettings
 
 _CELLS: Final = 1_000_000
 """Stations times shortest windows that are evaluated at once."""
-_SLOWLY: Final = (
-    (HOUR_US, 0),
-    (2 * DAY_US, 10 * US),
-    (40 * DAY_US, 300 * US),
-    (2**62, 1800 * US),
-)
-"""How long windows are at most, and how often such open ones are derived: a second more changes a
-day's value little, and longer ones are read whole."""
+_DAYS_US: Final = 2 * DAY_US
 
 
 class Judge:
@@ -34,15 +28,16 @@ class Judge:
 
     Args:
         shard: whose buckets and gateways.
-        lateness_s: how long after the newest reading more may come as usual.
-        quiet_s: how long no input may have come for a window before it is final.
+        settings: when values are derived, and when they are final.
         now_us: the moment.
     """
 
-    def __init__(self, shard: Shard, lateness_s: float, quiet_s: float, now_us: int) -> None:
+    def __init__(self, shard: Shard, settings: AggregatorSettings, now_us: int) -> None:
         self._shard = shard
-        self._lateness_us = round(lateness_s * US)
-        self._quiet_us = round(quiet_s * US)
+        self._lateness_us = round(settings.lateness_seconds * US)
+        self._quiet_us = round(settings.final_after_seconds * US)
+        self._days_us = round(settings.derive_days_every_seconds * US)
+        self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
 
     def watermarks(self, plan: RulePlan) -> Ints:
@@ -77,9 +72,12 @@ class Judge:
         return together(plan, begins, ends, self._clean(plan, ripe))
 
     def _due(self, plan: RulePlan, begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
-        """Windows that changed, or of a rule with long ones, those that did for some time."""
-        every = next(every for longest, every in _SLOWLY if plan.reach.length <= longest)
-        if not every:
+        """Windows that changed, or of a rule with long ones, those that did for some time.
+
+        A second more changes a day's value little, and longer windows are read whole.
+        """
+        every = self._days_us if plan.reach.length <= _DAYS_US else self._years_us
+        if plan.reach.length <= HOUR_US or not every:
             return begins, ends
         found = self._shard.slow.due(
             (plan.city.id, plan.rule.id), begins.tolist(), self._now_us, every

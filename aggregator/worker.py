@@ -153,7 +153,7 @@ class ShardWorker:
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
-        judge = Judge(self.shard, settings.lateness_seconds, settings.final_after_seconds, now_us)
+        judge = Judge(self.shard, settings, now_us)
         windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
         if not (done.entries or len(redone) or windows):
             return

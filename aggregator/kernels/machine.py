@@ -15,6 +15,8 @@ from aggregator.kernels.series import fold, reshape
 
 NUMBER = -1
 """The size of a slot that holds a number, not a series."""
+CHUNK = 1024
+"""So many cells at once, where there are no series: what a processor keeps at hand."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -41,17 +43,27 @@ def run(
         depth: how many values the stack holds at most. locals_: how many locals there are.
         out: float64 [o, cells], written.
     """
-    width = max(1, series.shape[2])
+    # Without series, cells are the places of one: each instruction is told once for many.
+    flat = series.shape[0] == 0
+    cells = out.shape[1]
+    together = CHUNK if flat else 1
+    width = max(1, min(cells, CHUNK) if flat else series.shape[2])
     # Locals stand above the stack, and above them there is room for one operation.
     values = np.empty((depth + locals_ + 1, width))
     sizes = np.full(depth + locals_ + 1, NUMBER)
-    for cell in range(out.shape[1]):
+    row = np.empty(max(depth, 3))
+    for cell in range(0, cells, together):
+        count = min(together, cells - cell)
         top = 0
         for i in range(program.shape[0]):
             code, first, second = program[i, 0], program[i, 1], program[i, 2]
             if code == codes.CONSTANT:
                 values[top, 0] = constants[first]
                 sizes[top] = NUMBER
+                top += 1
+            elif code == codes.SCALAR and flat:
+                values[top, :count] = scalars[first, cell : cell + count]
+                sizes[top] = count
                 top += 1
             elif code == codes.SCALAR:
                 values[top, 0] = scalars[first, cell]
@@ -68,13 +80,17 @@ def run(
             elif code == codes.STORE:
                 top -= 1
                 _copy(values, sizes, top, depth + first)
+            elif code == codes.OUTPUT and flat:
+                top -= 1
+                for place in range(count):
+                    out[first, cell + place] = values[top, place if sizes[top] != NUMBER else 0]
             elif code == codes.OUTPUT:
                 top -= 1
                 out[first, cell] = values[top, 0]
             elif code == codes.LOOKUP:
                 _look_up(values[top - 1], sizes[top - 1], tables[first], rows)
             else:
-                top = _operate(values, sizes, top, code, first, second, constants)
+                top = _operate(values, sizes, top, code, first, second, constants, row)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -93,9 +109,20 @@ def _look_up(value: Any, size: int, table: Any, rows: Any) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _operate(
-    values: Any, sizes: Any, top: int, code: int, first: int, second: int, constants: Any
+    values: Any,
+    sizes: Any,
+    top: int,
+    code: int,
+    first: int,
+    second: int,
+    constants: Any,
+    row: Any,
 ) -> Any:
-    """Put one value in the place of an operation's operands; returns the new top."""
+    """Put one value in the place of an operation's operands; returns the new top.
+
+    Args:
+        row: room for the operands of one place; the others as in `run`.
+    """
     if code < codes.ADD and code >= codes.NEGATE:
         value, size = values[top - 1], sizes[top - 1]
         for i in range(1 if size == NUMBER else size):
@@ -114,21 +141,20 @@ def _operate(
         sizes[top - 1] = NUMBER
         return top
     count = first if code >= codes.MIN else (3 if code == codes.CHOOSE else 2)
-    _together(values, sizes, top - count, count, code)
+    _together(values, sizes, top - count, code, row[:count])
     return top - count + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _together(values: Any, sizes: Any, base: int, count: int, code: int) -> None:
+def _together(values: Any, sizes: Any, base: int, code: int, row: Any) -> None:
     """Several operands, place by place; numbers stand for every place."""
-    size = NUMBER
+    count, size = row.shape[0], NUMBER
     for k in range(count):
         size = max(size, sizes[base + k])
     if sizes[base] == NUMBER:
         for i in range(1, size):  # results are written over it
             values[base, i] = values[base, 0]
         sizes[base] = size
-    row = np.empty(count)
     for i in range(1 if size == NUMBER else size):
         for k in range(count):
             row[k] = values[base + k, i if sizes[base + k] != NUMBER else 0]

@@ -80,7 +80,7 @@ class Frame:
 
     Attributes:
         cuts: by input.
-        clocked: what the rule's clock shows at places of series, by `Clocked.key` [w][place].
+        clocked: what the input's clock shows at places of series, by `Clocked.key` [w][place].
     """
 
     rule: Rule
@@ -149,9 +149,10 @@ def frame(rule: Rule, windows: Windows, time_zone: str, mark: int = EVER) -> Fra
     cuts = {one.name: _cut(rule, one, windows, time_zone, mark) for one in rule.inputs}
     trees = [rule.tree, *(part.tree for part in rule.parts)]
     asked = {node for tree in trees for node in walk(tree) if isinstance(node, Clocked)}
+    clocks = {one.name: one.clock or rule.window.clock for one in rule.inputs}
     clocked = {
         node.key: tuple(
-            [_shown(node.calendar, rule.window.clock, time_zone, at) for at in places.tolist()]
+            [_shown(node.calendar, clocks[node.name], time_zone, at) for at in places.tolist()]
             for places in map(cuts[node.name].places, range(len(windows.begins)))
         )
         for node in asked

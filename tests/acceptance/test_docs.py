@@ -34,8 +34,8 @@ def _targets(more: str = "") -> set[str]:
 def _subcommand(words: list[str]) -> list[str]:
     """The words that name a subcommand: those before the first option or file."""
     named = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    groups = (["registry"], ["deadletters"], ["rules"], ["migrate"])
-    return named if named[:1] in groups else named[:1]
+    grouped = {"registry", "deadletters", "migrate", "rules"}
+    return named if named[:1] and named[0] in grouped else named[:1]
 
 
 @pytest.mark.parametrize(("page", "line"), _commands())

@@ -38,7 +38,7 @@ async def measure(stack: Stack, results: Results) -> None:
         warm_up()
         claims = await shards.claim(connection, "benchmark", _LONGEST_S * 2)
         claim = next(one for one in claims if one.shard == shard_of(_CITY))
-        rules = sift(load_rules())[0]
+        rules, _ = sift(load_rules())
         worker = ShardWorker(replace(claim, rebuild=True), rules, AggregatorSettings())
         taken_s = await _recompute(connection, worker, claim.shard)
         if await _derived(connection) != before:

@@ -334,7 +334,12 @@ async def town(
         more: rules beside those that every such city has.
         settings: of the aggregator.
     """
-    options: dict[str, Any] = {"final_after_seconds": 0, "checkpoint_seconds": 1e9} | settings
+    options: dict[str, Any] = {
+        "final_after_seconds": 0,
+        "checkpoint_seconds": 1e9,
+        "derive_days_every_seconds": 0,
+        "derive_years_every_seconds": 0,
+    } | settings
     async with open_pool(database, "tests") as pool:
         found = Town(pool, database, rules() + more, AggregatorSettings(**options), clock)
         await found.found()

@@ -62,8 +62,8 @@ async def index_of_noon(where: Town) -> tuple[float, float]:
     """The newest value of noon's hour for the north, and what it is before rounding."""
     row: Any = await where.pool.fetchrow(
         "select value, numerator / denominator as unrounded from indicator "
-        "where rule = 'air.own_index.hour' and zone = 'north' and window_begin = '2026-11-23 12:00Z' "
-        "order by revision desc limit 1"
+        "where rule = 'air.own_index.hour' and zone = 'north' "
+        "and window_begin = '2026-11-23 12:00Z' order by revision desc limit 1"
     )
     return row["value"], row["unrounded"]
 

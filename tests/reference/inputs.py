@@ -1,8 +1,8 @@
 """Values for a rule from a reference case: in its units, its order, and of its lengths."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     units = {one.name: one.seen_in for one in rule.inputs}
     units |= {fact.name: fact.unit for fact in rule.facts}
     series = {one.name for one in rule.inputs if one.is_series}
-    known: dict[str, Value] = {}
+    known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
         value = _read(case, source)
         if value is None:
@@ -35,6 +35,42 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     if not known:
         raise CannotGive("none of the inputs that the mapping names is there")
     return _completed(rule, known, series)
+
+
+def _by_name(rule: Rule, case: Case, units: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+    """Inputs of a case that are called as the rule calls them, with or without a unit behind."""
+    names = {*units, *(part.name for part in rule.parts)}
+    nested = [each for each in case["inputs"].values() if isinstance(each, dict)]
+    for key, value in [pair for one in (case["inputs"], *nested) for pair in one.items()]:
+        name, unit = key.lower().replace("pm2.5", "pm2_5"), None
+        for suffix, token in _SUFFIXES.items():
+            if name not in names and name.endswith(suffix):
+                name, unit = name.removesuffix(suffix), token
+        if name in names and _is_numeric(value):
+            numbers = [_number(one) for one in value] if isinstance(value, list) else _number(value)
+            yield name, _converted(numbers, {"unit": unit}, case, units.get(name, ""))
+
+
+_SUFFIXES: Final = {
+    "_ppb": "[ppb]",
+    "_ppm": "[ppm]",
+    "_ugm3": "ug/m3",
+    "_ug_m3": "ug/m3",
+    "_mgm3": "mg/m3",
+    "_mg_m3": "mg/m3",
+    "_kmh": "km/h",
+    "_min": "min",
+    "_km": "km",
+    "_m": "m",
+}
+"""Units that names of inputs end in."""
+
+
+def _is_numeric(value: Any) -> bool:
+    each = value if isinstance(value, list) else [value]
+    return all(
+        one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in each
+    )
 
 
 def _read(case: Case, source: Mapping[str, Any]) -> Value | None:

@@ -53,7 +53,7 @@ def test_a_case_comes_out_by_interpreter_and_compiled_expression(one: dict[str, 
         ({"expected": {"aqi": None}}, Verdict.FAIL, "102.0 by the compiled expression"),
         ({"inputs": {"conc": None}, "expected": {"aqi": None}}, Verdict.PASS, ""),
         ({"standard": "Martian AQI"}, Verdict.UNCOVERED, "no mapping"),
-        ({"quantity": "Rn_24h"}, Verdict.UNCOVERED, "no mapping"),
+        ({"quantity": "Rn_24h"}, Verdict.UNCOVERED, "none of the inputs"),
         ({"expected": {"aqi": 102, "mood": 1}}, Verdict.UNCOVERED, "nothing gives mood"),
         ({"inputs": {"dose": 35.9}}, Verdict.UNCOVERED, "none of the inputs"),
         ({"inputs": {"conc": 35.9, "unit": "kWh"}}, Verdict.UNCOVERED, "kWh is not convertible"),
@@ -96,6 +96,23 @@ def test_quantities_that_the_file_lacks_are_judged_too() -> None:
         assert judge(one | {"expected": {"breach": breach}}, load(), RULES) == (Verdict.PASS, ""), (
             one
         )
+
+
+def test_words_of_other_cases_are_found_by_the_names_of_the_rule() -> None:
+    epa, daqi = "US EPA AQI (May 2024)", "UK DAQI (2013)"
+    unseen = [
+        (epa, "O3 8h and 1h", {"O3_8h_ppm": 0.06, "O3_1h_ppb": 130}, {"aqi": 107}),
+        (epa, "SO2 both", {"so2_1h": 900, "so2_24h": 100}, {"aqi": 200}),
+        (epa, "overall", {"PM2.5": 35.9, "no2_ppb": 250, "co": 8.4}, {"aqi": 129}),
+        (epa, "overall", {"concs": {"PM2.5": 35.9, "PM10": None}}, {"aqi": 102}),
+        (daqi, "overall", {"PM2.5_ugm3": 36, "O3": 241}, {"index": 10}),
+        ("EEA European AQI, 2024/25 bands", "worst", {"NO2": 61, "O3": 20}, {"band": 4}),
+        ("India NAQI (CPCB 2014)", "AQI", {"PM10": 78, "NO2": 60}, {"index": None}),
+        ("India NAQI (CPCB 2014)", "AQI", {"PM10": 78, "NO2": 60, "SO2": 200}, {"index": 140}),
+    ]
+    for standard, quantity, inputs, expected in unseen:
+        one = case(standard=standard, quantity=quantity, inputs=inputs, expected=expected)
+        assert judge(one | {"tolerance": {}}, load(), RULES) == (Verdict.PASS, ""), one
 
 
 def test_the_mapping_goes_by_the_first_entry_that_fits() -> None:

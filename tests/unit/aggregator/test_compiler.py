@@ -90,6 +90,13 @@ def test_a_number_has_the_shape_of_the_names() -> None:
     assert found.tolist() == [[2.0, 2.0]] * 3
 
 
+@pytest.mark.parametrize("cells", [0, 1, 1023, 1024, 1025, 3000])
+def test_many_cells_are_what_each_is(cells: int) -> None:
+    x = np.random.default_rng(cells).normal(size=cells)
+    (found,) = compile_tree(parse("2 + max(x, 0) * -x"), frozenset())({"x": x})
+    assert found.tolist() == [2.0 + max(one, 0.0) * -one for one in x.tolist()]
+
+
 def test_what_is_given_in_the_wrong_form_is_refused() -> None:
     program = compile_tree(parse("x + sum(s)"), frozenset({"s"}))
     series = SeriesOf(np.zeros((1, 2)), np.array([2]))

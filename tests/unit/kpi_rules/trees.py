@@ -1,6 +1,7 @@
 """Random expressions that make sense: numbers, truths and series where each is expected."""
 
 import math
+from functools import cache
 from typing import Final
 
 from hypothesis import strategies as st
@@ -76,11 +77,12 @@ def _of_sort(*sorts: Sort) -> list[Function]:
 
 
 @st.composite
-def trees(draw: st.DrawFn, *, depth: int = 4) -> Node:
+def trees(draw: st.DrawFn, *, depth: int = 3) -> Node:
     """A tree that comes to a number."""
     return draw(_number(depth, in_series=False))
 
 
+@cache
 def _number(depth: int, *, in_series: bool) -> Nodes:
     """What comes to a number, or place by place to a series."""
     leaves: list[Nodes] = [_WRITTEN, st.sampled_from(NUMBERS).map(Name)]
@@ -91,6 +93,7 @@ def _number(depth: int, *, in_series: bool) -> Nodes:
     return st.one_of(*leaves, st.deferred(lambda: _grown(depth - 1, in_series=in_series)))
 
 
+@cache
 def _grown(depth: int, *, in_series: bool) -> Nodes:
     inner = _number(depth, in_series=in_series)
     kinds: list[Nodes] = [
@@ -106,6 +109,7 @@ def _grown(depth: int, *, in_series: bool) -> Nodes:
     return st.one_of(kinds)
 
 
+@cache
 def _truth(depth: int, *, in_series: bool) -> Nodes:
     inner = _number(max(depth - 1, 0), in_series=in_series)
     compared: Nodes = st.builds(Binary, st.sampled_from(sorted(COMPARISONS)), inner, inner)
@@ -129,6 +133,7 @@ def _mapped(draw: st.DrawFn, inner: Nodes) -> Node:
     return Call(function, tuple(draw(inner) for _ in range(count)))
 
 
+@cache
 def _reshaped(depth: int) -> Nodes:
     """Of as many places as before."""
     inner = _anchored(depth)
@@ -141,6 +146,7 @@ def _reshaped(depth: int) -> Nodes:
     return st.one_of(age, running)
 
 
+@cache
 def _anchored(depth: int) -> Nodes:
     """What is a series for certain: a number alone would not be one."""
     return st.builds(
@@ -151,8 +157,13 @@ def _anchored(depth: int) -> Nodes:
     )
 
 
+@cache
+def _folded(depth: int) -> Nodes:
+    return _a_fold(depth)
+
+
 @st.composite
-def _folded(draw: st.DrawFn, depth: int) -> Node:
+def _a_fold(draw: st.DrawFn, depth: int) -> Node:
     function = draw(st.sampled_from(_of_sort(Sort.FOLD, Sort.EITHER)))
     if function in _TRUTHS:
         place = Binary(Operator.LESS, draw(_anchored(depth)), Number(draw(st.floats(0, 9))))

@@ -82,6 +82,18 @@ def test_nothing_said_yet_is_not_ready() -> None:
     assert health.reasons == ["broker: refused"]
 
 
+def test_a_warning_is_said_and_leaves_a_process_ready() -> None:
+    health = Health("store")
+    health.set_ready("store", ok=True)
+    assert health.report() == {"ready": True, "reasons": []}
+    health.warn("rules", ["a.toml:1: wrong", "b.toml:2: wrong"])
+    assert health.report() == {
+        "ready": True,
+        "reasons": [],
+        "warnings": ["rules: a.toml:1: wrong", "rules: b.toml:2: wrong"],
+    }
+
+
 def test_log_lines_are_json_and_name_their_process(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogSettings(level="INFO"), "ingest")
     structlog.get_logger().debug("unseen")

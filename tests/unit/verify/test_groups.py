@@ -12,6 +12,7 @@ from cityvitals.verify.layers import frames, windows_of
 from cityvitals.verify.stations import Station, zones_of
 from cityvitals.verify.values import expect
 from kpi_rules.model import Rule
+from kpi_rules.words import ClockName
 from tests.unit.verify.town import (
     NAN,
     ROME,
@@ -224,6 +225,16 @@ class TestSeries:
         one = self.series("count(hour_of(x) == 2)", unit="1")
         for begin, expected in ((us(2022, 3, 26, 23), 0.0), (us(2022, 10, 29, 22), 2.0)):
             rows = values(one, town(one, station(1, hours(begin, [1.0] * 23))), time_zone=ROME)
+            assert rows[begin] == expected
+
+    def test_an_inputs_own_clock_is_asked(self) -> None:
+        one = self.series("max(x if hour_of(x) < 2 else missing)")
+        (other,) = one.inputs
+        other = replace(one, inputs=(replace(other, clock=ClockName.UTC),))
+        begin = us(2026, 3, 1, 23)  # midnight in Rome
+        said = [float(n) for n in range(24)]
+        for each, expected in ((one, 1.0), (other, 2.0)):
+            rows = values(each, town(each, station(1, hours(begin, said))), time_zone=ROME)
             assert rows[begin] == expected
 
     def test_weekdays_and_months(self) -> None:
