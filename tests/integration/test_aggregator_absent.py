@@ -1,4 +1,4 @@
-"""Rules of two inputs of which the city has only one: what is not measured does not stop the rest."""
+"""Rules of inputs of which a city has only some: what is not measured does not stop the rest."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the Beijing file should give: means, indices, and days against limit values, by zone and city."""
+"""What the Beijing file should give: means, indices, and days against limit values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,15 +105,20 @@ def _places(
         heard: whether any does in what is folded: else there is no row; as `spoken` if absent.
     """
     space = definition(rule)["space"]
-    zones = mapping("beijing")["station"]["zones"]
     windows = values.index[spoken.any(axis=1) if heard is None else heard]
-    for zone in ("", *sorted(set(zones.values()))):
-        stations = [s for s in values.columns if zone in {"", zones[s]}]
+    for zone, stations in _stations(list(values.columns)).items():
         together = values.loc[windows, stations]
         value = together.max(axis=1) if space["zone"] == "max" else together.mean(axis=1)
         here = share.loc[windows, stations].mean(axis=1)
         value = enough(value, here, space["min_coverage"])
         yield rows(rule, zone, value, here, spoken.loc[windows, stations].any(axis=1))
+
+
+def _stations(every_one: list[str]) -> dict[str, list[str]]:
+    """Stations by zone, '' being the city."""
+    zones = mapping("beijing")["station"]["zones"]
+    found = {zone: [s for s in every_one if zones[s] == zone] for zone in zones.values()}
+    return {"": every_one, **found}
 
 
 def _us_index(hours: Hours) -> Iterator[pd.DataFrame]:
@@ -193,11 +198,21 @@ def _breach(rule: str) -> tuple[float, float]:
 
 
 def _guidelines(ozone: Hours) -> Iterator[pd.DataFrame]:
-    """The 99th percentile of a year's days of ozone, the mean of the stations that know enough."""
+    """The 99th percentile of a year's days of ozone, each the mean of stations with enough days."""
     rule = "air.who.o3.8h"
     daily = _highest_eight(ozone.kept)
-    years = daily.groupby(window_begins(daily.index, "year"))
-    high = pd.DataFrame({begin: quantile(days, 99) for begin, days in years}).T
-    known = years.count().div(steps_in(high.index, "year", pd.Timedelta(days=1)), axis=0)
-    high = high.where(known >= definition(rule)["input"][0]["min_coverage"])
-    yield from _places(rule, high, coverage(ozone.kept, "year", HOUR), _spoken(ozone, "year"))
+    share, spoken = coverage(ozone.kept, "year", HOUR), _spoken(ozone, "year")
+    for zone, stations in _stations(list(daily.columns)).items():
+        high = {begin: _high(rule, year) for begin, year in _by_year(daily[stations])}
+        here = share[stations].mean(axis=1)
+        yield rows(rule, zone, pd.Series(high), here, spoken[stations].any(axis=1))
+
+
+def _by_year(daily: Any) -> Iterator[tuple[Any, Any]]:
+    yield from daily.groupby(window_begins(daily.index, "year"))
+
+
+def _high(rule: str, year: Any) -> float:
+    days = (year.index[0].replace(month=12, day=31)).day_of_year
+    known = year.count() / days >= definition(rule)["input"][0]["min_coverage"]
+    return float(quantile(year.loc[:, known].mean(axis=1), 99))

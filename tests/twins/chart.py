@@ -53,7 +53,7 @@ def _panel(expected: pd.DataFrame, found: pd.DataFrame, rule: str, zone: str) ->
         ends = ("lowest", f"highest of {len(both)}: {both['zone'].nunique()} zones, every window")
     else:
         both = both.loc[zone].sort_index()
-        ends = tuple(f"{at:%Y-%m-%d}" for at in (both.index[0], both.index[-1]))
+        ends = (f"{both.index[0]:%Y-%m-%d}", f"{both.index[-1]:%Y-%m-%d}")
     drawn = both.iloc[:: max(1, len(both) // _MOST)]
     where = {"": "city", "*": "all zones"}.get(zone, zone)
     unit = definition(rule)["unit"]

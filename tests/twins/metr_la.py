@@ -10,7 +10,7 @@ from tests.twins.table import mapping, table, within_limits
 
 
 def expected(path: Path) -> pd.DataFrame:
-    """The indicators of a file without a clock: a row for every step, a column for each detector."""
+    """The indicators of a file without a clock: a row for each step, a column for each detector."""
     clock = mapping("metr_la")
     step = pd.Timedelta(seconds=clock["time"]["step_s"])
     begin = pd.Timestamp(clock["time"]["start"], tz=clock["city"]["time_zone"])

@@ -1,4 +1,4 @@
-"""What the steel plant's file should give: electricity, its peak and load factor, for plant and city."""
+"""What the steel plant's file should give: electricity, its peak, and the load factor."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +34,9 @@ def expected(path: Path) -> pd.DataFrame:
 def _rules(energy: Any) -> Iterator[pd.DataFrame]:
     zone_of_plant = mapping("steel")["station"]["zone"]
     population = facts("steel", "population")
-    for rule, (length, value) in _values(energy).items():
+    for rule, (length, used) in _values(energy).items():
         here = coverage(energy, length, QUARTER)
-        value = enough(value, here, definition(rule)["space"]["min_coverage"])
+        value = enough(used, here, definition(rule)["space"]["min_coverage"])
         for zone in ("", zone_of_plant):
             people = population.get(zone, float("nan")) if rule == _PER_CAPITA else 1.0
             yield rows(rule, zone, value / people, here)

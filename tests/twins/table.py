@@ -88,7 +88,7 @@ def within_limits(quantity: str, values: Any) -> Any:
     return values.mask(excluded)
 
 
-def rows(rule: str, zone: str, values: Any, coverage: Any, needed: Any = True) -> pd.DataFrame:
+def rows(rule: str, zone: str, values: Any, coverage: Any, needed: Any = None) -> pd.DataFrame:
     """Rows of one rule and zone, from series by the begin of their windows.
 
     Args:
@@ -97,9 +97,10 @@ def rows(rule: str, zone: str, values: Any, coverage: Any, needed: Any = True) -
         values: nan for none.
         coverage: a share.
         needed: whether there must be a row: somebody there said something in the window. Else
-            there may be one (what the rule folds reaches further), but only without a value.
+            there may be one, since what the rule folds reaches further. Needed if not told.
     """
-    frame = pd.DataFrame({"value": values, "coverage": coverage, "needed": needed})
+    frame = pd.DataFrame({"value": values, "coverage": coverage})
+    frame["needed"] = True if needed is None else needed
     frame.index.name = "begin"
     frame = frame.reset_index()
     frame["rule"], frame["zone"] = rule, zone
