@@ -32,7 +32,7 @@ check: $(READY) ## Check style, types, layers and structure
 # A TimescaleDB compiled to WebAssembly. Where it cannot be had, its tests are skipped and say so.
 $(TIMESCALEDB): tests/timescaledb/package.json tests/timescaledb/package-lock.json
 	@echo "== a TimescaleDB for tests, by npm"
-	@cd $(@D)/.. && npm ci && touch node_modules/.package-lock.json || echo "no npm or no network: on without it"
+	@cd tests/timescaledb && npm ci && touch node_modules/.package-lock.json || echo "no npm or no network: on without it"
 
 bench: $(READY) ## Measure, and write build/bench.json
 	@mkdir -p build

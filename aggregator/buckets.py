@@ -39,10 +39,14 @@ class Buckets:
 
     Bounded: one state record and SLOTS cells a series; in the ring a newer bucket pushes out the
     one SLOTS before it, which from then on is read from the store.
+
+    Attributes:
+        floor: buckets of a series before this are never recomputed: its readings there are gone.
     """
 
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
+        self.floor: Ints = np.empty(0, np.int64)
         self.state: Records = fresh_state(0)
         self.cells: NDArray[Any] = no_cells(0, SLOTS)
 
@@ -52,6 +56,7 @@ class Buckets:
         if missing > 0:
             self.state = np.concatenate([self.state, fresh_state(missing)])
             self.cells = np.concatenate([self.cells, no_cells(missing, SLOTS)])
+            self.floor = np.concatenate([self.floor, np.full(missing, NONE, np.int64)])
 
     def fold(self, rows: Ints, t: Ints, v: NDArray[np.float64], flags: NDArray[np.int32]) -> Folded:
         """Fold one batch of new readings, in any order; every row must be known."""

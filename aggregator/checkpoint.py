@@ -51,7 +51,7 @@ def load(shard: Shard, body: bytes, now_us: int) -> bool:
     shard.rederive.load(rest["rederive"])
     for series, low, high in rest["backlog"]:
         row = int(shard.table.rows(np.array([series], np.int32))[0])
-        shard.backlog.mark(row, low, high)
+        shard.mark(row, low, high)
     return True
 
 

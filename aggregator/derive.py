@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.compiler import Evaluated, Floats, Names, SeriesOf
 from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.plan import RulePlan, combines
+from aggregator.program import Evaluated, Floats, Names, SeriesOf
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, rounded, said
 from cityvitals.domain.coverage import least

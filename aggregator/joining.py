@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.compiler import Floats, SeriesOf
 from aggregator.kernels.levels import join_values
 from aggregator.plan import RulePlan, combines
+from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
 from aggregator.stations import Said
 from kpi_rules.words import Combine

@@ -8,9 +8,10 @@ from typing import Final
 
 import structlog
 
+from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.worker import ShardWorker
-from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreUnavailable
+from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
 from cityvitals.store import shards, tail
 from cityvitals.store.listen import listening
@@ -28,7 +29,8 @@ class Loop:
     """Owns shards and drives their workers; after a failure it starts again from the store.
 
     Args:
-        pool: two connections at most are used at a time, for cycles and leases; one will do.
+        pool: at most three connections are used at a time: for cycles, leases and dropping; two
+            will do.
         settings: when to do what.
         rules: what to derive.
         owner: unlike any other process's name.
@@ -68,7 +70,7 @@ class Loop:
             except* (StoreUnavailable, StoreConflict) as group:
                 reason = str(group.exceptions[0])
                 self._health.set_ready("store", ok=False, reason=reason)
-                self._log.warning("the store is away; trying again", reason=reason, wait_s=wait)
+                self._log.warning(_named(group), reason=reason, wait_s=wait)
                 self._forget()
                 await pause(stop, wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
                 wait = min(_LONGEST_WAIT, wait * 2)
@@ -92,7 +94,7 @@ class Loop:
 
     async def _session(self, stop: asyncio.Event) -> None:
         """Work while the store answers."""
-        application = "cityvitals aggregate"
+        application = "cityvitals aggregate listener"
         database = self._settings.database
         over = asyncio.Event()
         async with listening(database, application, tail.WAKE_CHANNEL, self._heard):
@@ -100,6 +102,9 @@ class Loop:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_leases(over), name="leases")
                 group.create_task(self._work(stop, over), name="cycles")
+                group.create_task(
+                    keep_dropping(self._pool, self._settings.retention, over), name="dropping"
+                )
 
     def _heard(self, _payload: str) -> None:
         self._wake.set()
@@ -164,7 +169,9 @@ class Loop:
         if claim is None:
             return None
         if number not in self._workers:
-            worker = ShardWorker(claim, self._rules, self._settings.aggregator)
+            worker = ShardWorker(
+                claim, self._rules, self._settings.aggregator, self._settings.retention
+            )
             await worker.load(connection, self._clock())
             self._workers[number] = worker
         return self._workers[number]
@@ -206,6 +213,16 @@ class Loop:
         """Memory may be ahead of the store: begin again from there."""
         self._claims.clear()
         self._workers.clear()
+
+
+def _named(group: BaseExceptionGroup[CityVitalsError]) -> str:
+    match group.exceptions[0]:
+        case StoreTimeout():
+            return "a query took too long; trying again"
+        case StoreConflict():
+            return "another transaction was in the way; trying again"
+        case _:
+            return "the store is away; trying again"
 
 
 async def pause(over: asyncio.Event, seconds: float) -> None:

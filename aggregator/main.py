@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -16,7 +17,7 @@ from cityvitals.service import run_service
 from cityvitals.settings import Settings
 from cityvitals.store import derived
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Pool, acquired, open_pool, require_durable
+from cityvitals.store.pool import Patience, Pool, acquired, application, open_pool, require_durable
 from cityvitals.telemetry import Health, configure_logging, serve_health
 from kpi_rules.load import Loaded, load_all
 from kpi_rules.model import Rule
@@ -37,24 +38,28 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
         await asyncio.to_thread(warm_up)
         health.set_ready("kernels", ok=True)
         async with AsyncExitStack() as stack:
-            pool = await _connect(stack, settings, stop, health)
+            worker = f"{socket.gethostname()}:{os.getpid()}"
+            pool = await _connect(stack, settings, worker, stop, health)
             if pool is None:
                 return
-            rules = await _open_rulebook(pool, loaded, health, metrics)
-            owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+            rules = await open_rulebook(pool, loaded, settings.aggregator.only, health, metrics)
+            owner = f"{worker}:{time.monotonic_ns()}"
             structlog.get_logger().info("aggregating", rules=len(rules), owner=owner)
             loop = Loop(pool, settings, rules, owner, health, metrics, _now_us)
             await loop.run(stop)
 
 
 async def _connect(
-    stack: AsyncExitStack, settings: Settings, stop: asyncio.Event, health: Health
+    stack: AsyncExitStack, settings: Settings, worker: str, stop: asyncio.Event, health: Health
 ) -> Pool | None:
     """A pool of a fit database, waited for; None when told to stop meanwhile."""
+    patience = Patience(
+        settings.aggregator.statement_timeout_seconds, settings.database.lock_timeout_seconds
+    )
     while not stop.is_set():
         try:
             pool = await stack.enter_async_context(
-                open_pool(settings.database, "cityvitals aggregate")
+                open_pool(settings.database, application("aggregate", worker), patience)
             )
             async with acquired(pool) as connection:
                 await require_durable(connection)
@@ -73,13 +78,24 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-async def _open_rulebook(
-    pool: Pool, loaded: Loaded, health: Health, metrics: Metrics
+async def open_rulebook(
+    pool: Pool, loaded: Loaded, only: Sequence[str], health: Health, metrics: Metrics
 ) -> tuple[Rule, ...]:
-    """The rules in force, their revisions stored; what is wrong or not run is named."""
+    """The rules in force, their revisions stored; what is wrong or not run is named.
+
+    Args:
+        pool: of the database that remembers them.
+        loaded: what the files say.
+        only: ids of the rules that are wanted, with * and ?; empty for all.
+        health: is told what is wrong.
+        metrics: are told how many there are.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
     async with acquired(pool) as connection:
         stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
-        book = settle(loaded, stored)
+        book = settle(loaded, stored, only)
         await derived.remember_rules(
             connection,
             [(one.id, one.revision, one.digest, one.body(), one.definition) for one in book.rules],

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.compiler import Compiled, Floats, compile_rule
+from aggregator.compiler import Compiled, compile_rule
+from aggregator.program import Floats
 from aggregator.reach import Reach, reach_of
 from aggregator.series_table import Ints, SeriesTable
 from cityvitals.catalogue.gases import conversion_at, needs_reference

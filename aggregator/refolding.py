@@ -60,10 +60,13 @@ def is_open(request: Request, buckets: Buckets) -> bool:
 
 
 def begin_of(request: Request, buckets: Buckets) -> int:
-    """Where recomputing begins: at the open bucket at the latest, where that is restored."""
+    """Where recomputing begins: at the open bucket at the latest, where that is restored.
+
+    But never where readings are gone: what is stored of an open bucket there stays.
+    """
     bucket = int(buckets.state[request.row]["bucket"])
     if is_open(request, buckets) and bucket != NONE:
-        return min(request.begin, bucket)
+        return max(min(request.begin, bucket), int(buckets.floor[request.row]))
     return request.begin
 
 

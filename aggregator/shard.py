@@ -115,6 +115,8 @@ class Shard:
         self.model = model
         cities = np.array([one.key.city for one in self.table.series], object)
         self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
+        for city in model.cities:
+            self.buckets.floor[self._rows_by_city[city.id]] = city.dropped_us
         self.plan = make_plan(model, self.table, self._rules)
         reach = np.maximum(self.table.back, self.table.ahead)
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
@@ -214,12 +216,23 @@ class Shard:
         for rule in rules:
             self.rederive.add(city, rule.id)
 
+    def mark(self, row: int, begin: int, end: int) -> None:
+        """Have a series' buckets in [begin, end) recomputed, as far as its readings are there.
+
+        A series that cannot go on without is restored from where they begin.
+        """
+        floor = int(self.buckets.floor[row])
+        if end <= floor and self.buckets.state[row]["broken"]:
+            end = floor + BUCKET
+        if end > floor:
+            self.backlog.mark(row, max(begin, floor), end)
+
     def mark_all(self, row: int) -> None:
         """Have all buckets of a series recomputed, as far as they reached before and now."""
         state = self.buckets.state[row]
         reach = int(self._reach[row]) + _MARGIN_US
         begin, end = int(state["oldest"]) - reach, int(state["last_seen"]) + reach
-        self.backlog.mark(row, begin - begin % BUCKET, -(-end // BUCKET) * BUCKET)
+        self.mark(row, begin - begin % BUCKET, -(-end // BUCKET) * BUCKET)
 
     def _fold(self, readings: Records) -> Changed:
         changed = Changed()
@@ -243,7 +256,7 @@ class Shard:
         begin -= begin % BUCKET
         end = -(-end // BUCKET) * BUCKET
         for row, low, high in _merged(rows, begin, end):
-            self.backlog.mark(row, low, high)
+            self.mark(row, low, high)
 
     def due(self, most: int) -> list[Load]:
         """Which readings to fetch next: for broken series first, then at most `most` requests."""

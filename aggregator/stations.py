@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.compiler import ROUNDING, Floats, SeriesOf
+from aggregator.compiler import ROUNDING
 from aggregator.kernels.levels import (
     COUNT,
     ENERGY_MEAN,
@@ -23,6 +23,7 @@ from aggregator.kernels.levels import (
 from aggregator.kernels.windows import fold_windows
 from aggregator.layers import Layer, Layers
 from aggregator.plan import Members, RulePlan, combines
+from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
 from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US

@@ -12,6 +12,7 @@ from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.fold import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
+from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
 from aggregator.touched import Touch, Windows
@@ -19,7 +20,7 @@ from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
 from cityvitals.domain.times import US, from_us
-from cityvitals.settings import AggregatorSettings
+from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
 from cityvitals.store.model import load_model
@@ -56,12 +57,17 @@ class ShardWorker:
     """
 
     def __init__(
-        self, claim: shards.Claim, rules: tuple[Rule, ...], settings: AggregatorSettings
+        self,
+        claim: shards.Claim,
+        rules: tuple[Rule, ...],
+        settings: AggregatorSettings,
+        keeping: RetentionSettings | None = None,
     ) -> None:
         self._claim = claim
         self._settings = settings
         self._rollups = Partitions("rollup")
         self._indicators = Partitions("indicator")
+        self._sealing = Sealing(keeping or RetentionSettings(), settings.final_after_seconds)
         self._saved: tail.Cursors | None = None
         self._saved_us = 0
         self._swept_us = 0
@@ -105,8 +111,7 @@ class ShardWorker:
                 break
         done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
         for load in self.shard.due(_REQUESTS):
-            ids = self.shard.table.ids[list(load.rows)].tolist()
-            readings = await derived.read_readings(connection, ids, load.begin, load.end)
+            readings = await read_load(connection, self.shard, load)
             await asyncio.to_thread(self.shard.refold, load, readings, changed)
         await self._conclude(connection, changed, now_us, done)
         done.backlog = len(self.shard.backlog) + len(self.shard.rederive)
@@ -229,6 +234,9 @@ class ShardWorker:
         if now_us - self._swept_us >= US:
             self._swept_us = now_us
             await self._note_silence(connection, now_us)
+        lateness_us = round(self._settings.lateness_seconds * US)
+        if await self._sealing.step(connection, self.shard, self._claim.epoch, lateness_us, now_us):
+            self.shard.apply_model(await load_model(connection, self.shard.number))
         if now_us - self._saved_us >= self._settings.checkpoint_seconds * US:
             await self.save(connection, now_us)
 

@@ -26,9 +26,11 @@ from api.parameters import Parameter
 from api.problems import install_problems
 from api.routes import LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
-from api.schemas import Cities, City, Indicators, Ledger, Zones
+from api.schemas import Cities, City, Indicators, Ledger, SeriesHistory, Zones
+from api.series_route import SeriesRoute, series_parameters
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
+from cityvitals.catalogue.load import load_catalogue
 from cityvitals.settings import Settings
 from cityvitals.telemetry import Health
 
@@ -56,7 +58,7 @@ def create_app(
     """
     health = health or Health("database")
     metrics = ApiMetrics(registry or CollectorRegistry())
-    database = Database(settings.database, health)
+    database = Database(settings.database, health, settings.api.statement_timeout_seconds)
     rules = RuleBook()
     latest = LatestCache(database, rules)
     live = Live(settings.database, database, latest, settings.api.stream_queue, timing or Timing())
@@ -89,7 +91,8 @@ def create_app(
     app.add_middleware(Measured, metrics=metrics)
     install_problems(app)
     routes = Routes(database, rules, latest, settings.api.history_limit)
-    _add_rest(app, routes, LedgerRoute(database), settings.api.history_limit)
+    series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
+    _add_rest(app, routes, LedgerRoute(database), series, settings.api.history_limit)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -102,14 +105,16 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
         live.close(STOPPING)
 
 
-def _add_rest(app: FastAPI, routes: Routes, ledger: LedgerRoute, history_limit: int) -> None:
+def _add_rest(
+    app: FastAPI, routes: Routes, ledger: LedgerRoute, series: SeriesRoute, history_limit: int
+) -> None:
     def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
         missing = (404,) if "{" in path else ()
         app.add_api_route(
             path,
             handler,
             response_model=model,
-            responses=documentation.problems(*missing, 422, 503),
+            responses=documentation.problems(*missing, 422, 503, 504),
             openapi_extra=documentation.parameters(path, query),
         )
 
@@ -121,6 +126,8 @@ def _add_rest(app: FastAPI, routes: Routes, ledger: LedgerRoute, history_limit: 
     add(f"{city}/ledger", ledger.ledger, Ledger)
     add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
     add(history, routes.history, Indicators, *history_parameters(history_limit))
+    sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
+    add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
 
 
 def _add_stream(app: FastAPI, route: StreamRoute) -> None:

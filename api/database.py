@@ -1,21 +1,22 @@
 """The database as the API sees it: here, or away for a reason; it comes back by itself."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 
-from cityvitals.errors import CityVitalsError, StoreUnavailable
+from cityvitals.errors import CityVitalsError, StoreTimeout, StoreUnavailable
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.failures import translated
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Connection, Pool, open_pool
+from cityvitals.store.pool import Connection, Patience, Pool, application, open_pool
 from cityvitals.store.views import probe
 from cityvitals.telemetry import Health
 
-APPLICATION: Final = "cityvitals api"
+APPLICATION: Final = application("api", str(os.getpid()))
 _ACQUIRE_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 
@@ -26,13 +27,19 @@ class Database:
     Args:
         settings: where it is.
         health: told under the name `database`.
+        statement_timeout_s: how long one query may take; 0 is without end.
         retry_seconds: how long to wait between attempts to reach it.
     """
 
     def __init__(
-        self, settings: DatabaseSettings, health: Health, retry_seconds: float = 0.5
+        self,
+        settings: DatabaseSettings,
+        health: Health,
+        statement_timeout_s: float = 0.0,
+        retry_seconds: float = 0.5,
     ) -> None:
         self._settings = settings
+        self._patience = Patience(statement_timeout_s, settings.lock_timeout_seconds)
         self._health = health
         self._retry_seconds = retry_seconds
         self._pool: Pool | None = None
@@ -57,6 +64,7 @@ class Database:
         """A connection from the pool.
 
         Raises:
+            StoreTimeout: a query took longer than may be.
             StoreUnavailable: the database is away, and why.
         """
         if self._pool is None or self.away is not None:
@@ -65,12 +73,14 @@ class Database:
             with translated("reaching the database"):
                 async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                     yield connection
+        except StoreTimeout:
+            raise  # the database is here, and answers: that this took too long
         except StoreUnavailable:
             self._suspected.set()
             raise
 
     async def _open(self) -> None:
-        async with open_pool(self._settings, APPLICATION) as pool:
+        async with open_pool(self._settings, APPLICATION, self._patience) as pool:
             with translated("asking the database for its schema"):
                 async with pool.acquire() as connection:
                     for note in await require_current(connection):

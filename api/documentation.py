@@ -16,9 +16,10 @@ DESCRIPTION: Final = (
 )
 
 _MEANINGS: Final = {
-    404: "No such city, zone or rule; `detail` says which.",
+    404: "No such city, zone, rule or series; `detail` says which.",
     422: "A query parameter is unknown or unreadable; `errors` says which, and what was expected.",
     503: "The database is away, and why; come again.",
+    504: "The question took longer than one may; `detail` says what to do.",
 }
 _CITY: Final = {
     "name": "city",
@@ -36,6 +37,22 @@ _RULE: Final = {
     "schema": {"type": "string"},
     "example": "air.pm2_5.hour",
 }
+_SENSOR: Final = {
+    "name": "sensor",
+    "in": "path",
+    "required": True,
+    "description": "The sensor's id.",
+    "schema": {"type": "string"},
+    "example": "aotizhongxin",
+}
+_QUANTITY: Final = {
+    "name": "quantity",
+    "in": "path",
+    "required": True,
+    "description": "What it measures.",
+    "schema": {"type": "string"},
+    "example": "pm2_5",
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -52,7 +69,9 @@ def stream_answers() -> dict[int | str, dict[str, Any]]:
 
 def parameters(path: str, query: Sequence[Parameter]) -> dict[str, Any]:
     """The parameters of a route, of its path and of its query."""
-    in_path = [shown for shown in (_CITY, _RULE) if f"{{{shown['name']}}}" in path]
+    in_path = [
+        shown for shown in (_CITY, _RULE, _SENSOR, _QUANTITY) if f"{{{shown['name']}}}" in path
+    ]
     return {"parameters": [*in_path, *(parameter.document() for parameter in query)]}
 
 

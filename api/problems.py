@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.parameters import BadParameters
-from cityvitals.errors import NotFound, StoreUnavailable
+from cityvitals.errors import NotFound, StoreConflict, StoreTimeout, StoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = "2"
@@ -63,6 +63,24 @@ def _store_unavailable(request: Request, error: Exception) -> Response:
     )
 
 
+def _store_timeout(request: Request, error: Exception) -> Response:
+    return problem(
+        request,
+        HTTPStatus.GATEWAY_TIMEOUT,
+        f"{error}: ask for less at once (a shorter stretch by `from` and `to`, a lower `limit`), "
+        "or have the operator raise CITYVITALS_API__STATEMENT_TIMEOUT_SECONDS",
+    )
+
+
+def _store_conflict(request: Request, error: Exception) -> Response:
+    return problem(
+        request,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"others held up the database: {error}: come again",
+        headers={"Retry-After": _RETRY_SECONDS},
+    )
+
+
 def _http(request: Request, error: Exception) -> Response:
     """What the router itself refuses: unknown paths and methods."""
     status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
@@ -89,5 +107,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(BadParameters, _bad_parameters)
     app.add_exception_handler(NotFound, _not_found)
     app.add_exception_handler(StoreUnavailable, _store_unavailable)
+    app.add_exception_handler(StoreTimeout, _store_timeout)
+    app.add_exception_handler(StoreConflict, _store_conflict)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)

@@ -27,6 +27,7 @@ from api.rulebook import RuleBook
 from cityvitals.domain.names import Domain, is_identifier
 from cityvitals.domain.times import iso, to_us
 from cityvitals.errors import NotFound
+from cityvitals.store.history import read_extremes
 from cityvitals.store.pool import Connection
 from cityvitals.store.views import (
     HistoryQuery,
@@ -62,6 +63,13 @@ def history_parameters(most: int) -> tuple[Parameter, ...]:
         Parameter("to", parse_moment, "Windows that begin before this time.", moment),
         Parameter("limit", whole_number(1, most), "At most so many windows at once.", count),
         Parameter("cursor", str, "The `next` of the answer before."),
+        Parameter(
+            "points",
+            whole_number(2, most),
+            "At most so many windows of the whole stretch: those of the least and the greatest "
+            "value of each part of it. Without `limit` and `cursor`.",
+            {"type": "integer", "minimum": 2, "maximum": most},
+        ),
     )
 
 
@@ -124,11 +132,15 @@ class Routes:
 
     async def history(self, request: Request) -> Response:
         """Windows of one indicator, ascending, each in its newest revision."""
-        asked = self._history_query(request)
+        wanted = take_query(request, self._history_parameters)
+        asked, points = self._history_query(request, wanted), wanted.get("points")
         async with self._database.connection() as connection:
             await take_city(connection, request)
             await self._require_named(connection, asked.city, asked.zone, asked.rule)
-            rows = await read_history(connection, replace(asked, limit=asked.limit + 1))
+            if points is None:
+                rows = await read_history(connection, replace(asked, limit=asked.limit + 1))
+            else:
+                rows = await read_extremes(connection, asked, points)
             await self._rules.learn(connection, rows)
         shown = rows[: asked.limit]
         following = (
@@ -139,8 +151,9 @@ class Routes:
         bodies = (_encode(present(self._rules.body_of(row), row)) for row in shown)
         return json_answer(encode_list(bodies, following))
 
-    def _history_query(self, request: Request) -> HistoryQuery:
-        wanted = take_query(request, self._history_parameters)
+    def _history_query(self, request: Request, wanted: dict[str, Any]) -> HistoryQuery:
+        if "points" in wanted and wanted.keys() & {"limit", "cursor"}:
+            raise BadParameters([("points", "expected without `limit` and `cursor`")])
         named = {"begin": wanted.get("from"), "end": wanted.get("to"), **wanted}
         given = {name: named[name] for name in ("zone", "begin", "end", "limit") if named.get(name)}
         path = request.path_params

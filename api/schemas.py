@@ -6,7 +6,7 @@ Answers are not built through them, for speed; tests validate real answers again
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Shown(BaseModel):
@@ -97,6 +97,44 @@ class Indicator(_Shown):
     title: str
     digits: int
     domain: str
+
+
+class SeriesPoint(_Shown):
+    """What a series said in [begin, end); of a reading by itself both are its time.
+
+    `min` and `max` are over readings that no flag excludes; of totals, over what fell into each
+    quarter hour. `mean` is weighted by time where `source` is `rollups`, null for totals; `total`
+    is what came together, null for others. `count` readings begin here, `flagged` are left out.
+    """
+
+    begin: datetime
+    end: datetime
+    min: float | None
+    max: float | None
+    mean: float | None
+    total: float | None
+    count: int
+    flagged: int
+
+
+class SeriesHistory(_Shown):
+    """A series' points, ascending; stretches of which nothing is known have none.
+
+    `source` says what they are made of, `step_seconds` how long each stretch is: null where points
+    are readings.
+    """
+
+    city: str
+    sensor: str
+    quantity: str
+    channel: str
+    kind: str
+    unit: str | None
+    from_: datetime = Field(alias="from")
+    to: datetime
+    source: Literal["readings", "rollups"]
+    step_seconds: float | None
+    items: list[SeriesPoint]
 
 
 class Cities(_Shown):
@@ -204,6 +242,30 @@ EXAMPLES: Final[dict[str, Any]] = {
         "closes": True,
         "in_flight": {"messages": 12, "workers": 2},
     },
+    "SeriesHistory": {
+        "city": "beijing",
+        "sensor": "aotizhongxin",
+        "quantity": "pm2_5",
+        "channel": "",
+        "kind": "interval_mean",
+        "unit": "ug/m3",
+        "from": "2026-11-16T00:00:00Z",
+        "to": "2026-11-23T00:00:00Z",
+        "source": "rollups",
+        "step_seconds": 3600.0,
+        "items": [
+            {
+                "begin": "2026-11-16T00:00:00Z",
+                "end": "2026-11-16T01:00:00Z",
+                "min": 38.0,
+                "max": 44.5,
+                "mean": 41.2,
+                "total": None,
+                "count": 1,
+                "flagged": 0,
+            }
+        ],
+    },
     "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
 }
 """Of each good answer, by its model."""
@@ -220,12 +282,14 @@ PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
         "type": "urn:cityvitals:problem:unprocessable-entity",
         "title": "Unprocessable Entity",
         "status": 422,
-        "detail": "form: unknown query parameter, expected one of cursor, from, limit, to, zone",
+        "detail": "form: unknown query parameter, expected one of cursor, from, limit, points, "
+        "to, zone",
         "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
         "errors": [
             {
                 "parameter": "form",
-                "detail": "unknown query parameter, expected one of cursor, from, limit, to, zone",
+                "detail": "unknown query parameter, expected one of cursor, from, limit, points, "
+                "to, zone",
             }
         ],
     },
@@ -235,6 +299,16 @@ PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
         "status": 503,
         "detail": "the database is away: reaching the database: ConnectionRefusedError",
         "instance": "/v1/cities",
+    },
+    504: {
+        "type": "urn:cityvitals:problem:gateway-timeout",
+        "title": "Gateway Timeout",
+        "status": 504,
+        "detail": "reading the history of air.pm2_5.hour in beijing: the database ended the query: "
+        "canceling statement due to statement timeout: ask for less at once (a shorter stretch by "
+        "`from` and `to`, a lower `limit`), or have the operator raise "
+        "CITYVITALS_API__STATEMENT_TIMEOUT_SECONDS",
+        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
     },
 }
 STREAM_EXAMPLE: Final = (

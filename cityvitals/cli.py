@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from cityvitals import __version__
+from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
@@ -26,6 +28,8 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
+db_app.add_typer(retention_app, name="retention")
+app.add_typer(db_app, name="db")
 app.command()(ledger)
 
 

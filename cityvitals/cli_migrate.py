@@ -54,13 +54,15 @@ def status() -> None:
 def _up(*, dry_run: bool, wait_s: float) -> None:
     from cityvitals.store.upgrade import look, upgrade  # noqa: PLC0415
 
-    database = load_settings().database
+    settings = load_settings()
     if dry_run:
-        for migration in asyncio.run(look(database, _NAME)).pending:
+        for migration in asyncio.run(look(settings.database, _NAME)).pending:
             typer.echo(f"-- would apply {migration}\n{migration.sql}")
         typer.echo("-- nothing was touched")
         return
-    applied, found = asyncio.run(upgrade(database, _NAME, wait_s, _say_waiting))
+    applied, found = asyncio.run(
+        upgrade(settings.database, _NAME, wait_s, _say_waiting, settings.storage)
+    )
     for migration in applied:
         typer.echo(f"applied {migration}")
     _tell(found)

@@ -13,8 +13,20 @@ class StoreUnavailable(CityVitalsError):
     """The database cannot be reached or is restarting: wait and try again."""
 
 
+class StoreTimeout(StoreUnavailable):
+    """The database ended a query that took too long: try again, ask for less, or allow more."""
+
+
 class StoreConflict(CityVitalsError):
     """Another transaction got in the way (unique key, deadlock): do the transaction again."""
+
+
+class SealRisen(CityVitalsError):
+    """A batch holds readings before a seal that was raised since it was screened: screen again."""
+
+
+class NoPartition(StoreConflict):
+    """A partition that was there is gone: make it again, and do the transaction again."""
 
 
 class Fenced(CityVitalsError):

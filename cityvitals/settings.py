@@ -56,6 +56,23 @@ class DatabaseSettings(_Section):
     pool_size: int = Field(default=4, ge=1, le=64)
     connect_timeout_seconds: Seconds = 5.0
     command_timeout_seconds: Seconds = 60.0
+    lock_timeout_seconds: float = Field(default=10.0, ge=0)
+
+
+class StorageSettings(_Section):
+    """How the database keeps what it is given; `cityvitals migrate` puts it into force.
+
+    Attributes:
+        engine: `auto` is TimescaleDB where the server can, and plain PostgreSQL where it cannot.
+        readings_per_day: what is expected, of all cities; how long chunks are follows from it.
+        compress_after_hours: the age of readings and rollups at which TimescaleDB compresses them.
+        compress_indicators_after_days: the same of indicators, which late data corrects for longer.
+    """
+
+    engine: Literal["auto", "timescaledb", "postgresql"] = "auto"
+    readings_per_day: int = Field(default=10_000_000, ge=1, le=1_000_000_000_000)
+    compress_after_hours: float = Field(default=24.0, gt=0, le=876_000)
+    compress_indicators_after_days: float = Field(default=90.0, gt=0, le=36_500)
 
 
 class BrokerSettings(_Section):
@@ -107,6 +124,7 @@ class IngestSettings(_Section):
     health_port: Port = 9101
     workers: int = Field(default=1, ge=1, le=64)
     orphan_after_seconds: Seconds = 30.0
+    statement_timeout_seconds: float = Field(default=30.0, ge=0)
 
     def worker_port(self, number: int) -> int:
         """Health port of a worker; the first has the port that is set."""
@@ -129,7 +147,9 @@ class AggregatorSettings(_Section):
     derive_years_every_seconds: float = Field(default=600.0, ge=0)
     silent_after_seconds: Seconds = 900.0
     keep_changes: int = Field(default=100_000, ge=1000)
+    statement_timeout_seconds: float = Field(default=60.0, ge=0)
     rules: Path | None = None
+    only: tuple[str, ...] = ()
 
 
 class ApiSettings(_Section):
@@ -140,6 +160,14 @@ class ApiSettings(_Section):
     health_port: Port = 9103
     history_limit: int = Field(default=2000, ge=1, le=100_000)
     stream_queue: int = Field(default=1000, ge=10)
+    statement_timeout_seconds: float = Field(default=10.0, ge=0)
+
+
+class RetentionSettings(_Section):
+    """How long raw readings of live cities are kept; rollups and indicators stay for ever."""
+
+    days: int | None = Field(default=None, ge=1, le=36_500)
+    check_seconds: Seconds = 60.0
 
 
 class LogSettings(_Section):
@@ -162,11 +190,25 @@ class Settings(BaseSettings):
 
     data: Path = Path("var")
     database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     aggregator: AggregatorSettings = AggregatorSettings()
     api: ApiSettings = ApiSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _compresses_only_what_is_complete(self) -> Self:
+        """Readings still expected to arrive would each be looked for in compressed batches."""
+        expected_s = self.aggregator.lateness_seconds + self.aggregator.final_after_seconds
+        if self.storage.compress_after_hours * 3600 <= expected_s:
+            raise ValueError(
+                f"storage.compress_after_hours is {self.storage.compress_after_hours:g}, but "
+                f"readings count as in time for {expected_s:g} s "
+                "(aggregator.lateness_seconds + final_after_seconds): compress later than that"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -193,12 +235,17 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
-            f"CITYVITALS_{'__'.join(str(part).upper() for part in found['loc'])}: {found['msg']}"
+            f"{_named(found['loc'])}{found['msg']}"
             for found in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("settings: " + "; ".join(lines)) from None
     except ValueError as error:  # the TOML file itself does not parse
         raise SettingsError(f"settings: cityvitals.toml: {error}") from None
+
+
+def _named(path: tuple[int | str, ...]) -> str:
+    """A setting as the environment writes it; nothing for a finding about several."""
+    return _PREFIX + "__".join(str(part).upper() for part in path) + ": " if path else ""
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

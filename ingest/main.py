@@ -20,7 +20,7 @@ from cityvitals.store.lane_workers import LaneWorker, beat
 from cityvitals.store.lanes import Lane, require_mine, take_lane
 from cityvitals.store.migrate import require_current
 from cityvitals.store.patience import persist
-from cityvitals.store.pool import Pool, open_pool, require_durable
+from cityvitals.store.pool import Patience, Pool, application, open_pool, require_durable
 from cityvitals.store.registry_watch import watch_registry
 from cityvitals.store.writer import ReadingWriter
 from cityvitals.telemetry import Health, configure_logging, serve_health
@@ -83,10 +83,20 @@ async def _start(
 ) -> tuple[Pool, LaneWorker]:
     """Connect to the database, which may still be away, and take the lane."""
     pool = await persist(
-        lambda: stack.enter_async_context(open_pool(settings.database, "cityvitals-ingest")),
+        lambda: stack.enter_async_context(
+            open_pool(
+                settings.database, application("ingest", settings.ingest.lane), _patience(settings)
+            )
+        ),
         on_store,
     )
     return pool, await persist(lambda: _admit(pool, settings), on_store)
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        settings.ingest.statement_timeout_seconds, settings.database.lock_timeout_seconds
+    )
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from cityvitals.errors import SealRisen
 from cityvitals.settings import IngestSettings
 from cityvitals.store.batch import Batch, Rejection
 from cityvitals.store.writer import ReadingWriter
@@ -91,6 +92,14 @@ class Pipeline:
         rejected, changed = await self.declarer.commit(statements)
         if changed:
             self._forget()
+        while True:
+            try:
+                return await self._take(held, rejected)
+            except SealRisen:  # routes know the new seal once they are found again
+                self._forget()
+
+    async def _take(self, held: Held, rejected: Sequence[Rejection]) -> None:
+        """Screen readings by what is known of the registry, and write them."""
         held.bursts = [self.intake.fresh(burst) for burst in held.bursts]
         parts = self._apart(held)
         await self.resolver.resolve(parts)

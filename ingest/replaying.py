@@ -15,14 +15,14 @@ import numpy as np
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.outcome import Outcome, Reason
 from cityvitals.domain.times import to_us
-from cityvitals.errors import BadTopic
+from cityvitals.errors import BadTopic, SealRisen
 from cityvitals.settings import IngestSettings, Settings
 from cityvitals.store.batch import Batch
 from cityvitals.store.dead_letters import letter_hash, letter_keys
 from cityvitals.store.lanes import take_lane
 from cityvitals.store.letter_box import Row, Wanted, pages_by_arrival, read_messages
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import Pool, open_pool, require_durable
+from cityvitals.store.pool import Pool, application, open_pool, require_durable
 from cityvitals.store.writer import ReadingWriter
 from cityvitals.wire import topic as topics
 from ingest.arrival import Arrival
@@ -92,7 +92,7 @@ async def replay(settings: Settings, wanted: Wanted, *, dry_run: bool = False) -
         StoreUnavailable: the server is away.
     """
     done = Replayed()
-    async with open_pool(settings.database, "cityvitals replay") as pool:
+    async with open_pool(settings.database, application("replay")) as pool:
         runner = None if dry_run else await _runner(pool, settings.ingest)
         async for letters in pages_by_arrival(pool, wanted):
             messages = await _messages(pool, letters, done)
@@ -112,6 +112,13 @@ class _Runner:
         """Commit the letters of some messages, and their removal with them."""
         if self.routes.is_full:
             self.routes.clear()
+        try:
+            await self._take(messages, done)
+        except SealRisen:
+            self.routes.clear()
+            await self._take(messages, done)
+
+    async def _take(self, messages: Sequence[_Message], done: Replayed) -> None:
         parts = list(_parts(messages, self.settings.payload_bytes))
         tried = _indices(messages, parts)
         await self.resolver.resolve(parts)

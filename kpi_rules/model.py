@@ -151,12 +151,15 @@ class FactUse:
     Attributes:
         of_city: whether zones use the city's figure, too.
         optional: whether the expression deals with its absence itself.
+        values: whether the expression sees all its figures that are dated within the window, as a
+            series in order of time, instead of the one in force at its end.
     """
 
     name: str
     unit: str
     of_city: bool = False
     optional: bool = False
+    values: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,7 @@ class Rule:
     rounding: Rounding | None = None
     constants: tuple[Constant, ...] = ()
     parts: tuple[Part, ...] = ()
-    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
+    tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     valid_from: date | None = None
     valid_to: date | None = None
     dimension: str = ""
@@ -308,6 +311,12 @@ class Rule:
             "target": _said_or_none(self.target),
         }
         return {key: each for key, each in found.items() if each not in _UNSAID}
+
+    @property
+    def series(self) -> frozenset[str]:
+        """Names of inputs and facts that the expression sees as series."""
+        found = {one.name for one in self.inputs if one.is_series}
+        return frozenset(found | {fact.name for fact in self.facts if fact.values})
 
     @property
     def digest(self) -> str:

@@ -51,6 +51,8 @@ _ID: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 _VERIFIED: Final = {each.value: each for each in Verified}
 _DIRECTIONS: Final = {each.value: each for each in Direction}
+_DATED: Final = "dates of figures"
+"""The axis of facts that are series: figures that belong together have the same date."""
 _ROUNDERS: Final = {
     Mode.TRUNCATE: Function.TRUNCATE,
     Mode.HALF_UP: Function.ROUND_HALF_UP,
@@ -188,7 +190,10 @@ def _begin(entry: Entry, named: _Named, window: Window) -> _Worked:
             seen.add(name)
     units = load_catalogue().units
     forms = {each.name: _input_form(each, window) for each in named.inputs}
-    forms |= {each.name: Form(measure_of(units[each.unit])) for each in named.facts}
+    forms |= {
+        each.name: Form(measure_of(units[each.unit]), _DATED if each.values else None)
+        for each in named.facts
+    }
     forms |= {each.name: Form(measure_of(units[each.unit])) for each in named.constants}
     put_in: dict[str, Node] = {each.name: Number(each.value) for each in named.constants}
     put_in |= {each.name: _prepared(each) for each in named.inputs}

@@ -246,6 +246,7 @@ def read_fact(entry: Entry) -> FactUse:
         read_unit(entry).token,
         entry.truth("of_city", default=False),
         entry.truth("optional", default=False),
+        entry.truth("values", default=False),
     )
     entry.finish()
     return fact

@@ -5,7 +5,8 @@ that cannot be read any more, or that changed without a new revision, stays in f
 stored, and is named. Pure: whoever calls has read files and store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
@@ -44,12 +45,13 @@ class Rulebook(NamedTuple):
     complaints: tuple[str, ...]
 
 
-def settle(loaded: Loaded, stored: Iterable[StoredRule]) -> Rulebook:
+def settle(loaded: Loaded, stored: Iterable[StoredRule], only: Sequence[str] = ()) -> Rulebook:
     """Decide what is in force.
 
     Args:
         loaded: what the files say, and what is wrong in them.
         stored: all that the store remembers.
+        only: ids of the rules that are wanted, with * and ?; empty for all.
     """
     known = {(one.id, one.revision): one for one in stored}
     newest = {one.id: one for one in sorted(known.values(), key=lambda one: one.revision)}
@@ -68,8 +70,15 @@ def settle(loaded: Loaded, stored: Iterable[StoredRule]) -> Rulebook:
             complaints.append(problem.message)
         for each in ids:
             _fall_back(each, problem.message, newest, found, complaints)
-    able, refused = sift(found[each] for each in sorted(found))
+    idle = [each for each in only if not any(fnmatchcase(one, each) for one in found)]
+    complaints += [f"aggregator.only: {each!r} is no rule's id" for each in idle]
+    wanted = [each for each in sorted(found) if _is_wanted(each, only)]
+    able, refused = sift(found[each] for each in wanted)
     return Rulebook(able, refused, tuple(complaints))
+
+
+def _is_wanted(rule: str, only: Sequence[str]) -> bool:
+    return not only or any(fnmatchcase(rule, pattern) for pattern in only)
 
 
 def _concerned(problem: Problem, newest: Mapping[str, StoredRule]) -> list[str]:

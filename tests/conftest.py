@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from cityvitals.store.pool import open_pool
 from cityvitals.store.server import create_database, drop_database
 from deploy.local.broker import choose, find_mosquitto
 from deploy.local.ports import share_ports
+from tests.million import Million, load_million
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
 from tests.timescaledb.process import TimescaleServer, missing
@@ -42,6 +44,9 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A busy machine makes an example slow now and then: that is no finding.
+    hypothesis.settings.register_profile("busy", deadline=None)
+    hypothesis.settings.load_profile("busy")
     config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
@@ -106,6 +111,20 @@ def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
     # As superuser: the server's own workers may be at it, and only that one may end them.
     postgres.call(drop_database(postgres.admin_dsn(), name))
+
+
+@pytest.fixture(scope="session", params=["postgresql"])
+def engine_database(postgres: PostgresServer, request: pytest.FixtureRequest) -> DatabaseSettings:
+    """An empty, migrated database of the session on each engine that the store knows."""
+    name = f"session_{request.param}"
+    postgres.call(create_database(postgres.dsn("postgres"), name, "template_cityvitals"))
+    return DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
+
+
+@pytest.fixture(scope="session")
+def million(engine_database: DatabaseSettings, background: Background) -> Million:
+    """A million readings and what hangs on them: read only, or roll back."""
+    return background.call(load_million(engine_database))
 
 
 @pytest.fixture(scope="session")

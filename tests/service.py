@@ -81,6 +81,12 @@ class Service:
         self._commands[lane] = "ingest"
         self.override(lane, INGEST__LANE=lane, INGEST__HEALTH_PORT=str(port))
 
+    def add_aggregator(self, name: str) -> None:
+        """Have one more aggregator."""
+        self._health[name] = port = free_port()
+        self._commands[name] = "aggregate"
+        self.override(name, AGGREGATOR__HEALTH_PORT=str(port))
+
     def launch(self, *names: str) -> None:
         """Start processes, ready or not."""
         for name in names:

@@ -3,7 +3,7 @@
 Blocks of numbers, because the machine tells by them how an instruction takes its operands.
 """
 
-# Push a value: operand 1 is where it stands.
+# Push a value: operand 1 is where it stands. Those up to SERIES are what the machine is given.
 CONSTANT, SCALAR, SERIES, LOCAL = 0, 1, 2, 3
 # Take the top away: into a local, into an output.
 STORE, OUTPUT = 4, 5

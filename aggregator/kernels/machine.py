@@ -57,25 +57,14 @@ def run(
         top = 0
         for i in range(program.shape[0]):
             code, first, second = program[i, 0], program[i, 1], program[i, 2]
-            if code == codes.CONSTANT:
-                values[top, 0] = constants[first]
-                sizes[top] = NUMBER
-                top += 1
-            elif code == codes.SCALAR and flat:
-                values[top, :count] = scalars[first, cell : cell + count]
-                sizes[top] = count
-                top += 1
-            elif code == codes.SCALAR:
-                values[top, 0] = scalars[first, cell]
-                sizes[top] = NUMBER
-                top += 1
-            elif code == codes.SERIES:
-                size = lengths[first, cell]
-                values[top, :size] = series[first, cell, :size]
-                sizes[top] = size
-                top += 1
-            elif code == codes.LOCAL:
+            if code == codes.LOCAL:
                 _copy(values, sizes, depth + first, top)
+                top += 1
+            elif code <= codes.SERIES:
+                _push(
+                    values[top], sizes, top, code, first, cell, count if flat else NUMBER,
+                    constants, scalars, series, lengths,
+                )  # fmt: skip
                 top += 1
             elif code == codes.STORE:
                 top -= 1
@@ -91,6 +80,32 @@ def run(
                 _look_up(values[top - 1], sizes[top - 1], tables[first], rows)
             else:
                 top = _operate(values, sizes, top, code, first, second, constants, row)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _push(
+    value: Any,
+    sizes: Any,
+    top: int,
+    code: int,
+    first: int,
+    cell: int,
+    together: int,
+    constants: Any,
+    scalars: Any,
+    series: Any,
+    lengths: Any,
+) -> None:
+    """Push a constant, a number (of `together` cells, as a series), or a series."""
+    if code == codes.SERIES:
+        sizes[top] = lengths[first, cell]
+        value[: sizes[top]] = series[first, cell, : sizes[top]]
+    elif code == codes.SCALAR and together != NUMBER:
+        sizes[top] = together
+        value[:together] = scalars[first, cell : cell + together]
+    else:
+        sizes[top] = NUMBER
+        value[0] = constants[first] if code == codes.CONSTANT else scalars[first, cell]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

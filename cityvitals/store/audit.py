@@ -9,6 +9,7 @@ import numpy as np
 
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import State
+from cityvitals.domain.times import from_us
 from cityvitals.store.copy import Column, Layout, copy_out
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import READINGS, ROLLUPS
@@ -58,6 +59,7 @@ class AuditCity:
     shard: int
     change_number: int
     sealed_us: int
+    dropped_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,15 @@ class Audit:
         """A city's figures, in no order."""
         return await self._rows("facts", FigureRow, city)
 
-    async def readings(self, series: Sequence[int]) -> Records:
-        """Readings of series (READING), by series and time."""
-        return await copy_out(self._connection, READINGS, self._sql["readings"], list(series))
+    async def readings(self, series: Sequence[int], dropped_us: int) -> Records:
+        """Readings of series (READING), by series and time; those before count as gone."""
+        return await copy_out(
+            self._connection,
+            READINGS,
+            self._sql["readings"],
+            list(series),
+            from_us(dropped_us),
+        )
 
     async def rollups(self, series: Sequence[int]) -> Records:
         """Rollups of series (ROLLUP), by series and bucket."""

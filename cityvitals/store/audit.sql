@@ -13,7 +13,8 @@ rollback
 -- name: cities
 -- Every city, with how its time runs and how far its change numbers have come.
 select id, time_zone, clock, shard, change_number,
-       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us
+       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us,
+       (extract(epoch from greatest(dropped_before, '0001-01-01Z')) * 1000000)::bigint as dropped_us
 from city order by id
 
 -- name: series
@@ -44,11 +45,14 @@ select zone, name, value, unit,
 from fact where city = $1
 
 -- name: readings
--- Stored readings of some series, and the one below the seal that each keeps.
-select observed_at, received_at, value, rev, series_id, flags from reading
-where series_id = any($1::integer[])
+-- Stored readings of some series from $2 on, before which they count as gone, and what each keeps of
+-- those before.
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
+from reading
+where series_id = any($1::integer[]) and observed_at >= $2
 union all
-select observed_at, observed_at, value, rev, series_id, flags from seal_neighbour
+select observed_at, 0::bigint, value, rev, series_id, flags from seal_neighbour
 where series_id = any($1::integer[])
 order by series_id, observed_at
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import Records
 from cityvitals.store.failures import translated
@@ -30,15 +31,39 @@ _WIRE: Final = {
     "int2": ">i2",
     "bool": "?",
 }
+_MS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, its PostgreSQL type, and the numpy field that feeds it."""
+    """A column, its PostgreSQL type, and the numpy field that feeds it.
+
+    Attributes:
+        after: another field, of microseconds as this one: the column holds by how many whole
+            milliseconds this one is later.
+    """
 
     name: str
     type: str
     field: str
+    after: str = ""
+
+    def put(self, records: Records) -> NDArray[Any]:
+        """The column's values of records."""
+        values: NDArray[Any] = records[self.field]
+        if self.after:
+            values = (values - records[self.after]) // _MS
+        elif self.type == "timestamptz":
+            values = values - _PG_EPOCH_US
+        return values
+
+    def take(self, values: NDArray[Any], records: Records) -> NDArray[Any]:
+        """The field's values, where those that it is counted from are in `records`."""
+        if self.after:
+            values = values * _MS + records[self.after]
+        elif self.type == "timestamptz":
+            values = values + _PG_EPOCH_US
+        return values
 
 
 class Layout:
@@ -47,7 +72,8 @@ class Layout:
     Args:
         table: the table that `copy_in` fills.
         dtype: the in-memory dtype, with times in microseconds since 1970.
-        columns: in the table's order; nullable or variable-width columns cannot take this way.
+        columns: in the table's order, after what they are counted from; nullable or variable-width
+            columns cannot take this way.
     """
 
     def __init__(self, table: str, dtype: np.dtype[Any], columns: Sequence[Column]) -> None:
@@ -74,8 +100,7 @@ class Layout:
         rows["fields"] = len(self.columns)
         for column in self.columns:
             rows[f"{column.name}_len"] = self.wire[column.name].itemsize
-            values = records[column.field]
-            rows[column.name] = values - _PG_EPOCH_US if column.type == "timestamptz" else values
+            rows[column.name] = column.put(records)
         return rows.tobytes()
 
     def decode(self, stream: bytes) -> Records:
@@ -95,9 +120,7 @@ class Layout:
             raise ValueError(msg)
         records = np.zeros(count, self.dtype)
         for column in self.columns:
-            values = rows[column.name]
-            shifted = values + _PG_EPOCH_US if column.type == "timestamptz" else values
-            records[column.field] = shifted
+            records[column.field] = column.take(rows[column.name], records)
         return records
 
 
@@ -130,8 +153,21 @@ async def copy_in(
         )
 
 
-async def copy_out(connection: Connection, layout: Layout, query: str, *arguments: Any) -> Records:
+async def copy_out(
+    connection: Connection,
+    layout: Layout,
+    query: str,
+    *arguments: Any,
+    timeout_s: float | None = None,
+) -> Records:
     """The result of a query, whose columns are the layout's, as records.
+
+    Args:
+        connection: any.
+        layout: how the records lie on the wire.
+        query: with parameters.
+        arguments: for these.
+        timeout_s: how long to wait for it; None as long as for any other.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -142,7 +178,9 @@ async def copy_out(connection: Connection, layout: Layout, query: str, *argument
         parts.append(part)
 
     with translated(f"copying out of {layout.table}"):
-        await connection.copy_from_query(query, *arguments, output=take, format="binary")
+        await connection.copy_from_query(
+            query, *arguments, output=take, format="binary", timeout=timeout_s
+        )
     return layout.decode(b"".join(parts))
 
 

@@ -10,9 +10,10 @@ from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
 from cityvitals.store.copy import Column, Layout, copy_in, copy_out
+from cityvitals.store.engine import plan_by_values
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import READINGS, ROLLUPS
-from cityvitals.store.pool import Connection
+from cityvitals.store.pool import Connection, unhurried
 from cityvitals.store.sql import queries
 
 CHANGE_CHANNEL: Final = "cityvitals_change"
@@ -81,7 +82,7 @@ def as_mapping(row: IndicatorRow) -> dict[str, Any]:
 
 
 async def write_rollups(connection: Connection, rollups: Records) -> None:
-    """Insert or replace rollups (ROLLUP with series ids); empty folds remove their row.
+    """Insert or replace rollups (ROLLUP with series ids), in a transaction; empty folds go.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -90,10 +91,24 @@ async def write_rollups(connection: Connection, rollups: Records) -> None:
         return
     sql = queries("derived")
     with translated(f"writing {len(rollups)} rollups"):
+        is_empty = (rollups["count"] == 0) & (rollups["flagged"] == 0) & (rollups["covered"] == 0)
+        await _drop(connection, rollups[is_empty])
         await connection.execute(sql["stage_rollups"])
-        await copy_in(connection, ROLLUPS, rollups, "rollup_staging")
-        await connection.execute(sql["drop_empty_rollups"])
+        await copy_in(connection, ROLLUPS, rollups[~is_empty], "rollup_staging")
         await connection.execute(sql["merge_rollups"])
+
+
+async def _drop(connection: Connection, rollups: Records) -> None:
+    if len(rollups):
+        await plan_by_values(connection)
+        buckets = [from_us(begin) for begin in rollups["bucket"].tolist()]
+        await connection.execute(
+            queries("derived")["drop_empty_rollups"],
+            rollups["series"].tolist(),
+            buckets,
+            min(buckets),
+            max(buckets),
+        )
 
 
 async def append_rollups(connection: Connection, rollups: Records) -> None:
@@ -131,9 +146,12 @@ async def read_readings(connection: Connection, series: list[int], begin: int, e
     Raises:
         StoreUnavailable: the server is away.
     """
-    return await copy_out(
-        connection, READINGS, queries("derived")["readings"], series, from_us(begin), from_us(end)
-    )
+    query, stretch = queries("derived")["readings"], (from_us(begin), from_us(end))
+    with translated("reading stored readings"):
+        async with unhurried(connection) as timeout_s:
+            return await copy_out(
+                connection, READINGS, query, series, *stretch, timeout_s=timeout_s
+            )
 
 
 async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[int, int] | None:
@@ -154,7 +172,8 @@ async def read_extents(connection: Connection, series: list[int]) -> dict[int, t
         StoreUnavailable: the server is away.
     """
     with translated("reading how far readings reach"):
-        rows = await connection.fetch(queries("derived")["extents"], series)
+        async with unhurried(connection) as timeout_s:
+            rows = await connection.fetch(queries("derived")["extents"], series, timeout=timeout_s)
     return {row["series_id"]: (row["first_us"], row["last_us"]) for row in rows}
 
 

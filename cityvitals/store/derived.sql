@@ -6,16 +6,16 @@ create temp table if not exists rollup_staging (like rollup) on commit delete ro
 truncate rollup_staging
 
 -- name: drop_empty_rollups
--- Buckets whose recomputed fold is of nothing go.
-delete from rollup r using rollup_staging s
-where r.series_id = s.series_id and r.bucket_begin = s.bucket_begin
-  and s.count = 0 and s.flagged = 0 and s.covered = 0
+-- Buckets whose recomputed fold is of nothing go. Their series and range stand as values, so that a server that has compressed older ones decompresses none but theirs.
+delete from rollup r
+using unnest($1::integer[], $2::timestamptz[]) as k (series, bucket)
+where r.series_id = k.series and r.bucket_begin = k.bucket
+  and r.series_id = any($1::integer[]) and r.bucket_begin between $3 and $4
 
 -- name: merge_rollups
--- The rest are new, or take the place of what was there.
+-- They are new, or take the place of what was there.
 insert into rollup
-select * from rollup_staging s where s.count > 0 or s.flagged > 0 or s.covered > 0
-order by s.series_id, s.bucket_begin
+select * from rollup_staging s order by s.series_id, s.bucket_begin
 on conflict (series_id, bucket_begin) do update set
     count = excluded.count, flagged = excluded.flagged, sum = excluded.sum, sumsq = excluded.sumsq,
     min = excluded.min, max = excluded.max, first_t = excluded.first_t, first_v = excluded.first_v,
@@ -28,30 +28,45 @@ select bucket_begin, series_id, count, flagged, integral, covered
 from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
 
 -- name: rollup_range
--- The first and the last bucket of some series.
-select (extract(epoch from min(bucket_begin)) * 1000000)::bigint as first_us,
-       (extract(epoch from max(bucket_begin)) * 1000000)::bigint as last_us
-from rollup where series_id = any($1::integer[])
+-- The first and the last bucket of some series: by the index, at whose ends each stands.
+select (extract(epoch from min(oldest.bucket_begin)) * 1000000)::bigint as first_us,
+       (extract(epoch from max(newest.bucket_begin)) * 1000000)::bigint as last_us
+from unnest($1::integer[]) as mine (series)
+cross join lateral (
+    select bucket_begin from rollup where series_id = mine.series order by bucket_begin limit 1
+) as oldest
+cross join lateral (
+    select bucket_begin from rollup where series_id = mine.series order by bucket_begin desc limit 1
+) as newest
 
 -- name: readings
 -- Stored readings of some series in [$2, $3).
-select observed_at, received_at, value, rev, series_id, flags
+select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),
+       value, rev, series_id, flags
 from reading where series_id = any($1::integer[]) and observed_at >= $2 and observed_at < $3
 
 -- name: extents
--- The oldest and the newest reading of every series of some.
+-- The oldest and the newest reading of every series of some, with what is kept of those that are gone.
 select series_id, (extract(epoch from min(observed_at)) * 1000000)::bigint as first_us,
        (extract(epoch from max(observed_at)) * 1000000)::bigint as last_us
-from reading where series_id = any($1::integer[]) group by series_id
+from (
+    select series_id, observed_at from reading where series_id = any($1::integer[])
+    union all
+    select series_id, observed_at from seal_neighbour where series_id = any($1::integer[])
+) known
+group by series_id
 
 -- name: newest
--- The newest revision of each of some windows.
-select distinct on (i.city, i.rule, i.zone, i.window_begin)
-       i.city, i.rule, i.zone, i.window_begin, i.revision, i.rule_revision, i.state, i.closed, i.value,
-       i.numerator, i.denominator, i.coverage, i.observed, i.flagged, i.reason, i.stations, i.computed_at
+-- The newest revision of each of some windows. Looked up one by one: a join may read, and decompress, all indicators instead.
+select i.*
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
-join indicator i using (city, rule, zone, window_begin)
-order by i.city, i.rule, i.zone, i.window_begin, i.revision desc
+cross join lateral (
+    select city, rule, zone, window_begin, revision, rule_revision, state, closed, value, numerator,
+           denominator, coverage, observed, flagged, reason, stations, computed_at
+    from indicator
+    where city = key.city and rule = key.rule and zone = key.zone and window_begin = key.window_begin
+    order by revision desc limit 1
+) i
 
 -- name: latest
 -- The newest window of every indicator of a shard's cities.

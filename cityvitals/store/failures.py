@@ -5,7 +5,13 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from cityvitals.errors import StoreConflict, StoreUnavailable, UnfitServer
+from cityvitals.errors import (
+    NoPartition,
+    StoreConflict,
+    StoreTimeout,
+    StoreUnavailable,
+    UnfitServer,
+)
 
 _CONFLICTS = (
     asyncpg.UniqueViolationError,
@@ -35,6 +41,7 @@ def translated(doing: str) -> Iterator[None]:
 
     Raises:
         StoreConflict: another transaction was in the way; doing it again can succeed.
+        StoreTimeout: the server ended a query, for it took longer than may be.
         StoreUnavailable: the server is away, restarting, full or read-only; wait and try again.
         UnfitServer: the database's user lacks a right that this needs; names the remedy.
     """
@@ -42,6 +49,12 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except _CONFLICTS as error:
         raise StoreConflict(f"{doing}: {error}") from error
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name is not None:
+            raise
+        raise NoPartition(f"{doing}: {error}") from error
+    except asyncpg.QueryCanceledError as error:
+        raise StoreTimeout(f"{doing}: the database ended the query: {error}") from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise UnfitServer(f"{doing}: {error}: {_RIGHTS}") from error
     except _AWAY as error:

@@ -38,9 +38,9 @@ alter default privileges in schema {schema} grant select on sequences to {role}
 -- name: cityvitals_writer
 -- ingest, registry, deadletters: what was said, and the books on it. What was said stays: readings
 -- are added and revised, never deleted, and the log is only appended to.
-grant insert, update on city, zone, gateway, sensor, placement, series, series_declaration,
-    gateway_seq, reading, lane, ledger, fact, "limit" to {role};
-grant insert on reading_revision, commit_log to {role};
+grant insert, update on city, zone, gateway, sensor, placement, series_declaration, gateway_seq,
+    reading, lane, ledger, fact, "limit" to {role};
+grant insert on series, reading_revision, commit_log to {role};
 grant insert, update, delete on dead_letter, dead_message, lane_worker to {role};
 grant execute on function create_partition(text, text) to {role}
 
@@ -51,5 +51,6 @@ grant insert, update on indicator_latest, checkpoint, lane to {role};
 grant insert on indicator, change, commit_log, rule to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
-grant update (change_number) on city to {role};
+grant update (change_number, sealed_before, dropped_before) on city to {role};
+grant insert, delete on seal_neighbour to {role};
 grant execute on function create_partition(text, text) to {role}

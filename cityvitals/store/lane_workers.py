@@ -83,7 +83,7 @@ async def claimed(settings: DatabaseSettings, lane: str, seen: Sighting) -> Asyn
             settings.dsn.get_secret_value(),
             timeout=settings.connect_timeout_seconds,
             command_timeout=settings.command_timeout_seconds,
-            server_settings={"application_name": "cityvitals-ingest drain"},
+            server_settings={"application_name": f"cityvitals ingest {lane} drain"},
         )
     try:
         with translated(f"claiming lane {lane}"):

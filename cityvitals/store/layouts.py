@@ -10,7 +10,7 @@ READINGS: Final = Layout(
     READING,
     [
         Column("observed_at", "timestamptz", "t"),
-        Column("received_at", "timestamptz", "received"),
+        Column("lag_ms", "int8", "received", after="t"),
         Column("value", "float8", "v"),
         Column("rev", "int8", "rev"),
         Column("series_id", "int4", "series"),

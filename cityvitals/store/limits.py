@@ -20,6 +20,7 @@ from cityvitals.domain.limits import Limit
 from cityvitals.domain.logbody import encode_json
 from cityvitals.domain.names import Flag, LogKind, shard_of
 from cityvitals.domain.times import EARLIEST_US, LATEST_US
+from cityvitals.store.engine import plan_by_values
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.registry import Series, limits_of, load_declarations
@@ -157,6 +158,7 @@ async def _turn(
 ) -> int:
     """One transaction: flags of some series, and the log entries that have them derived again."""
     async with connection.transaction():
+        await plan_by_values(connection)
         turned = await _run(connection, "reflag", spans, *month)
         for row in turned:
             news = {"series": row["series"], "first": row["first_us"], "last": row["last_us"]}

@@ -58,7 +58,7 @@ select r.series_id as series, count(*) as count,
 from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::float8[], $5::float8[])
      as k (series, since_us, until_us, low, high)
 join reading r on r.series_id = k.series
-where r.observed_at >= $6 and r.observed_at < $7
+where r.series_id = any($1::integer[]) and r.observed_at >= $6 and r.observed_at < $7
   and r.observed_at >= timestamptz 'epoch' + k.since_us * interval '1 microsecond'
   and r.observed_at < timestamptz 'epoch' + k.until_us * interval '1 microsecond'
   and ((r.flags & $8::integer) <> 0) <> coalesce(r.value < k.low or r.value > k.high, false)
@@ -70,7 +70,7 @@ with turned as (
     update reading r set flags = r.flags # $8::integer
     from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::float8[], $5::float8[])
          as k (series, since_us, until_us, low, high)
-    where r.series_id = k.series
+    where r.series_id = k.series and r.series_id = any($1::integer[])
       and r.observed_at >= $6 and r.observed_at < $7
       and r.observed_at >= timestamptz 'epoch' + k.since_us * interval '1 microsecond'
       and r.observed_at < timestamptz 'epoch' + k.until_us * interval '1 microsecond'

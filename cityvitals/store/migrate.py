@@ -12,7 +12,7 @@ Nobody waits behind an index that is built concurrently, so that waits in one go
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,10 +21,13 @@ from typing import Final
 import asyncpg
 
 from cityvitals.errors import StoreConflict, UnfitServer
+from cityvitals.settings import StorageSettings
 from cityvitals.store.blockers import watched
 from cityvitals.store.drift import Drift, find_drift
+from cityvitals.store.engine import require_engine
 from cityvitals.store.failures import translated
 from cityvitals.store.grants import grant_all
+from cityvitals.store.hypertables import settle
 from cityvitals.store.pool import Connection
 from cityvitals.store.statements import split, without_comments
 
@@ -39,7 +42,7 @@ create table if not exists schema_migration (
 )
 """
 _ENTRY: Final = "insert into schema_migration (version, name, digest) values ($1, $2, $3)"
-_IN_THE_WAY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+_IN_THE_WAY: Final = (StoreConflict, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 _UNFIT: Final = (
     asyncpg.SyntaxOrAccessError,
     asyncpg.DataError,
@@ -132,7 +135,8 @@ async def status(connection: Connection) -> Status:
     """Look, and touch nothing.
 
     Raises:
-        UnfitServer: the database is newer than this build, or a file changed after it was applied.
+        UnfitServer: the database is newer than this build, a file changed after it was applied, or
+            the engine that is wanted cannot be had.
         StoreUnavailable: the server is away.
     """
     known = await applied(connection)
@@ -166,13 +170,14 @@ async def require_migrated(connection: Connection) -> tuple[Drift, ...]:
         what differs from what the migrations make.
 
     Raises:
-        UnfitServer: naming the versions and the remedy.
+        UnfitServer: naming the versions, or what the server lost, and the remedy.
         StoreUnavailable: the server is away.
     """
     found = await status(connection)
     if found.pending:
         missing = [migration.version for migration in found.pending]
         raise UnfitServer(f"the schema lacks migrations {missing}: run `cityvitals migrate`")
+    await require_engine(connection)
     return found.drift
 
 
@@ -183,21 +188,24 @@ async def migrate(
     patience: Patience = Patience(),
     on_wait: Callable[[str], None] = lambda _: None,
     migrations: Sequence[Migration] | None = None,
+    storage: StorageSettings = StorageSettings(),  # noqa: B008 (frozen)
 ) -> list[Migration]:
-    """Bring the schema up to this build, and give the roles what is theirs.
+    """Bring schema and engine up to this build and its settings, and give the roles what is theirs.
 
     Args:
         connection: of the schema's owner.
         observer: a second one, to name who is in the way.
         patience: with those who are.
         on_wait: told who that is, each time.
-        migrations: another sequence than this build's, of which our roles know nothing.
+        migrations: another sequence than this build's, of which roles and engine know nothing.
+        storage: the engine that is wanted, and how it keeps what it is given.
 
     Returns:
         what was applied.
 
     Raises:
-        UnfitServer: the database is newer than this build, or a file changed after it was applied.
+        UnfitServer: the database is newer than this build, a file changed after it was applied, or
+            the engine that is wanted cannot be had.
         StoreConflict: somebody stayed in the way; names who, and the remedy.
         StoreUnavailable: the server is away.
     """
@@ -205,6 +213,7 @@ async def migrate(
     work = _Work(connection, observer, patience, on_wait)
     with translated("migrating the schema"):
         async with _alone(work):
+            await require_engine(connection)
             await connection.execute(_BOOKS)
             done = await applied(connection)
             _check(done, every)
@@ -212,6 +221,7 @@ async def migrate(
             for migration in todo:
                 await _apply(work, migration)
             if migrations is None:
+                await work.again("hypertables", lambda: settle(connection, storage))
                 await grant_all(connection)
     return todo
 
@@ -227,13 +237,19 @@ class _Work:
 
     async def run(self, step: str, *statements: tuple[object, ...], whole: bool = True) -> None:
         """Run statements with their arguments, again for as long as somebody is in the way."""
+        await self.again(step, lambda: self._once(statements, whole=whole))
+
+    async def again(self, step: str, attempt: Callable[[], Awaitable[object]]) -> None:
+        """Do what can be begun anew, again for as long as somebody is in the way."""
         begun = time.monotonic()
         while True:
             async with watched(self.observer, self.connection.get_server_pid()) as seen:
                 try:
-                    return await self._once(statements, whole=whole)
+                    await attempt()
                 except _IN_THE_WAY:
                     pass
+                else:
+                    return
             waited = time.monotonic() - begun
             if waited >= self.patience.total_s:
                 raise StoreConflict(

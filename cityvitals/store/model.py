@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.series import Declaration, SeriesKey
+from cityvitals.domain.times import EARLIEST_US
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
@@ -16,13 +17,19 @@ _PRECEDENCE: Final = ("registry", "meta", "default")
 
 @dataclass(frozen=True, slots=True)
 class CityRow:
-    """A city: its clock, and the last number given to a change."""
+    """A city: its clock, and the last number given to a change.
+
+    Attributes:
+        sealed_us: readings before are refused.
+        dropped_us: readings before are gone, but for what `seal_neighbour` keeps of them.
+    """
 
     id: str
     time_zone: str
     clock: str
     change_number: int
     sealed_us: int
+    dropped_us: int = EARLIEST_US
 
 
 @dataclass(frozen=True, slots=True)

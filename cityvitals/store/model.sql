@@ -3,7 +3,8 @@
 -- name: cities
 -- The cities of a shard, with how their time runs and how far their change numbers have come.
 select id, time_zone, clock, change_number,
-       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us
+       (extract(epoch from greatest(sealed_before, '0001-01-01Z')) * 1000000)::bigint as sealed_us,
+       (extract(epoch from greatest(dropped_before, '0001-01-01Z')) * 1000000)::bigint as dropped_us
 from city where shard = $1 order by id
 
 -- name: gateways

@@ -13,6 +13,7 @@ import asyncpg
 import numpy as np
 
 from cityvitals.domain.times import from_us
+from cityvitals.store.engine import Engine, engine_of
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 
@@ -72,6 +73,11 @@ class Partitions:
         ):
             await self._create(connection, span)
 
+    def forget(self) -> None:
+        """One of them may be gone: look again."""
+        self._known.clear()
+        self._in_months.clear()
+
     async def _create(self, connection: Connection, span: Span) -> None:
         if span in self._known:
             return
@@ -117,8 +123,12 @@ def _first(year: int, month: int = 1) -> datetime:
 async def create_partition(connection: Connection, table: str, span: Span) -> None:
     """Create and attach a partition unless it is there, on behalf of the schema's owner.
 
+    A hypertable needs none.
+
     Raises:
         StoreUnavailable: the server is away.
     """
+    if await engine_of(connection) is not Engine.POSTGRESQL:
+        return
     with translated(f"creating partition {table}_{span.name}"):
         await connection.execute("select create_partition($1, $2)", table, span.name)

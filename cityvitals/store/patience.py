@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from cityvitals.errors import StoreConflict, StoreUnavailable
+from cityvitals.errors import StoreConflict, StoreTimeout, StoreUnavailable
 
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
@@ -44,7 +44,8 @@ async def persist(
         except StoreUnavailable as away:
             failures += 1
             on_wait(str(away))
-            _log.warning("store_away", reason=str(away)[:200], failures=failures)
+            name = "store_timeout" if isinstance(away, StoreTimeout) else "store_away"
+            _log.warning(name, reason=str(away)[:200], failures=failures)
             await asyncio.sleep(
                 _jittered(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures, _MOST_DOUBLINGS)))
             )

@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import msgspec
@@ -31,6 +32,11 @@ _WRONG_DSN = (
 )
 _READ_ONLY = "default_transaction_read_only"
 _RENEW_S = 1.0
+_LONGEST_NAME: Final = 63
+_CLIENT_MARGIN_S: Final = 5.0
+"""The server ends a query itself, and says so, before we stop waiting for its answer."""
+UNHURRIED_S: Final = 86_400.0
+"""How long we wait for an answer that may take as long as it takes."""
 _DEAD_PEER = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -39,6 +45,41 @@ _DEAD_PEER = {
 """The server lets go, within half a minute, of what a machine held that lost its power or network:
 its own two hours would keep the next worker waiting for a batch's locks."""
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the server may take for us; 0 is without end.
+
+    Attributes:
+        statement_s: for one statement.
+        lock_s: of that, for a lock that another transaction holds.
+    """
+
+    statement_s: float = 0.0
+    lock_s: float = 0.0
+
+    @property
+    def server_settings(self) -> dict[str, str]:
+        """What a session is told."""
+        return {
+            "statement_timeout": f"{round(self.statement_s * 1000)}ms",
+            "lock_timeout": f"{round(self.lock_s * 1000)}ms",
+        }
+
+    @property
+    def client_s(self) -> float:
+        """When to stop waiting for an answer, in case the server is not even there to say so."""
+        return self.statement_s + _CLIENT_MARGIN_S if self.statement_s else UNHURRIED_S
+
+
+ENDLESS: Final = Patience()
+"""Of work that takes as long as it takes, such as a migration."""
+
+
+def application(process: str, worker: str = "") -> str:
+    """What `pg_stat_activity` shows of a process: `cityvitals ingest ingest-0`."""
+    return f"cityvitals {process} {worker}".strip()[:_LONGEST_NAME]
 
 
 async def _prepare(connection: Any) -> None:
@@ -71,12 +112,15 @@ class _Renewal:
 
 
 @asynccontextmanager
-async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterator[Pool]:
+async def open_pool(
+    settings: DatabaseSettings, application: str, patience: Patience | None = None
+) -> AsyncIterator[Pool]:
     """A pool of connections to the database, closed on leaving.
 
     Args:
         settings: where the server is, and how many connections at most.
         application: shown as `application_name` in `pg_stat_activity`.
+        patience: what the server is told; None leaves its own limits, and ours for an answer.
 
     Raises:
         SettingsError: user, password, database, TLS or the DSN itself is wrong; names no password.
@@ -95,11 +139,15 @@ async def open_pool(settings: DatabaseSettings, application: str) -> AsyncIterat
                 min_size=0,
                 max_size=settings.pool_size,
                 timeout=settings.connect_timeout_seconds,
-                command_timeout=settings.command_timeout_seconds,
+                command_timeout=patience.client_s if patience else settings.command_timeout_seconds,
                 server_settings={
                     "application_name": application,
                     "timezone": "UTC",
                     "idle_in_transaction_session_timeout": "60s",
+                    **(patience.server_settings if patience else {}),
+                    # Our statements decompress none but the batches that hold their keys, so how
+                    # much that may be is bounded by a batch. Plain PostgreSQL ignores the name.
+                    "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
                     **_DEAD_PEER,
                 },
                 init=_prepare,
@@ -130,6 +178,18 @@ async def acquired(pool: Pool) -> AsyncIterator[Connection]:
     with translated("reaching the database"):
         async with pool.acquire() as connection:
             yield connection
+
+
+@asynccontextmanager
+async def unhurried(connection: Connection) -> AsyncIterator[float]:
+    """A transaction whose statements may take as long as they take: recomputing may read much.
+
+    Yields:
+        How long we wait for an answer, in seconds: to be passed as the statement's `timeout`.
+    """
+    async with connection.transaction():
+        await connection.execute("set local statement_timeout = 0")
+        yield UNHURRIED_S
 
 
 async def require_durable(connection: Connection) -> None:

@@ -72,11 +72,9 @@ async def prune_log(connection: Connection, shard: int, upto: Mapping[str, int])
     Raises:
         StoreUnavailable: the server is away.
     """
-    lanes = list(upto)
+    behind = [(shard, lane, seq) for lane, seq in upto.items()]
     with translated(f"pruning the commit log of shard {shard}"):
-        await connection.execute(
-            queries("tail")["prune"], [shard] * len(lanes), lanes, [upto[lane] for lane in lanes]
-        )
+        await connection.executemany(queries("tail")["prune"], behind)
 
 
 async def append_entry(

@@ -23,10 +23,8 @@ where l.before < $5
 order by l.shard, l.lane, l.seq
 
 -- name: prune
--- Drop what lies behind a checkpoint.
-delete from commit_log l
-using unnest($1::smallint[], $2::text[], $3::bigint[]) as cursor (shard, lane, upto)
-where l.shard = cursor.shard and l.lane = cursor.lane and l.seq <= cursor.upto
+-- Drop what lies behind a checkpoint in one lane: a stretch of the key.
+delete from commit_log where shard = $1 and lane = $2 and seq <= $3
 
 -- name: append
 -- Give a lane of a shard its next number and write an entry there.

@@ -34,13 +34,29 @@ where c.id = $1
 order by l.zone, l.rule
 
 -- name: history
--- The newest revision of every window of one indicator that begins in [$4, $5), ascending.
-select distinct on (w.window_begin) w.*
-from (
-    select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+-- The newest revision of every window of one indicator that begins in [$4, $5), ascending, at most
+-- $6. The key alone tells which windows and revisions these are, so no more rows are looked at.
+with kept as (
+    select window_begin, max(revision) as revision
     from indicator
     where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
+    group by window_begin
+    order by window_begin
+    limit $6
+)
+select distinct on (w.window_begin) w.*
+from (
+    select i.*
+    from kept k
+    cross join lateral (
+        select rule, zone, window_begin, revision, window_end, rule_revision, state, value,
+               numerator, denominator, coverage, observed, flagged, reason, stations, silent,
+               watermark, computed_at
+        from indicator
+        where city = $1 and rule = $2 and zone = $3 and window_begin = k.window_begin
+          and revision = k.revision
+        limit 1
+    ) as i
     union all
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
            denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at

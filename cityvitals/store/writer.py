@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, READING, Records, empty
 from cityvitals.domain.logbody import encode_readings
 from cityvitals.domain.names import LogKind
-from cityvitals.errors import StoreConflict
+from cityvitals.errors import NoPartition, StoreConflict
 from cityvitals.store.batch import Batch, Outcomes
 from cityvitals.store.booking import (
     Written,
@@ -47,6 +47,7 @@ from cityvitals.store.resolution import (
     resolve,
     undecided,
 )
+from cityvitals.store.retention import require_unsealed
 
 _MARK: Final = LogEntry(0, LogKind.READINGS, encode_readings(empty(LOG_SEEN), empty(LOG_READING)))
 """An entry that tells nothing but that its transaction went through."""
@@ -120,12 +121,17 @@ class ReadingWriter:
 
         Raises:
             Fenced: another process has taken the lane.
+            SealRisen: a seal was raised since the batch was screened; nothing is stored.
         """
         self._unsure = None
         work = self._plan(batch)
 
-        def look_everything_up(_: StoreConflict) -> None:
-            self._unsure, self._wary = None, True
+        def look_everything_up(conflict: StoreConflict) -> None:
+            self._unsure = None
+            if isinstance(conflict, NoPartition):
+                self._partitions.forget()
+                return
+            self._wary = True
             work.maybe_known[:] = True
 
         done = await persist(lambda: self._once(work), self._on_wait, look_everything_up)
@@ -170,6 +176,7 @@ class ReadingWriter:
     async def _write(self, connection: Connection, work: _Work) -> _Books:
         """Bring the readings into the tables."""
         batch, ordered, maybe_known = work.batch, work.ordered, work.maybe_known
+        await require_unsealed(connection, batch)
         became = work.became.copy()
         new, changed = ordered, empty(READING)
         new_shard = shards_of(batch)[batch.sender[work.order]]

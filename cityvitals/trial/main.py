@@ -56,6 +56,9 @@ def try_rule(rule: Rule, path: Path, options: Options) -> Iterator[Tried]:
         BadTrial: the file, or a fact, is not what the rule needs.
     """
     _check_facts(rule, options.facts)
+    dated = [fact.name for fact in rule.facts if fact.values]
+    if dated:
+        raise BadTrial(f"rule {rule.id} needs dated figures ({', '.join(dated)}): not built yet")
     if not rule.inputs:
         raise BadTrial(f"rule {rule.id} has no inputs: there is nothing to read from a file")
     readings = read_csv(path, rule, options.time_zone)

@@ -128,7 +128,8 @@ async def _verify_books(audit: Audit, model: Model, out: Findings) -> None:
 async def _verify_rollups(audit: Audit, model: Model, out: Findings) -> None:
     done, total = 0, sum(series.readings for series in model.series)
     for group in _groups(model.series, _AT_ONCE):
-        readings = _by_series(await audit.readings([series.id for series in group]))
+        ids = [series.id for series in group]
+        readings = _by_series(await audit.readings(ids, model.city.dropped_us))
         for part in _groups(group, _AT_ONCE // 16):
             stored = _by_series(await audit.rollups([series.id for series in part]))
             for series in part:
@@ -274,7 +275,7 @@ class _Zone:
     ) -> None:
         """Compare all rows (INDICATOR) with what they should be (EXPECTED, of whole windows)."""
         newest = indicators.newest(stored)
-        indicators.compare_newest(self.place, newest, expected, city_has["reached"], out)
+        indicators.compare_newest(self.place, newest, expected, city_has["spoken"], out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)

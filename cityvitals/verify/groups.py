@@ -23,7 +23,7 @@ class Joined:
     Attributes:
         said: what each station says, in order of the natural key.
         coverage: mean share of the stations that stood there.
-        placed: how many stood there; spoken, reached: whether any has a partial (`Said`).
+        placed: how many stood there; spoken: whether any of them has a partial (`Said`).
     """
 
     said: tuple[Said, ...]
@@ -32,16 +32,13 @@ class Joined:
     flagged: Ints
     placed: Ints
     spoken: NDArray[np.bool_]
-    reached: NDArray[np.bool_]
 
     def used(self, w: int) -> set[int]:
         """The series that are valid in a window."""
         return {one.station.series for one in self.said if one.valid[w]}
 
 
-def join(
-    rule: Rule, one: Input, cut: Cut, stations: Sequence[Station], combine: Combine, ruled: Ints
-) -> Joined:
+def join(rule: Rule, one: Input, cut: Cut, stations: Sequence[Station], combine: Combine) -> Joined:
     """Listen to the stations of a group.
 
     Args:
@@ -50,13 +47,12 @@ def join(
         cut: the input's windows.
         stations: that feed it, in order of the natural key.
         combine: what the group makes of them.
-        ruled: begins of the rule's windows [w].
     """
     if rule.space.order is Order.EVALUATE_FIRST:
         stations = first_of_each_sensor(stations)
     takes_all = combine is Combine.SUM
-    said = tuple(listen(one, cut, each, ruled, takes_all=takes_all) for each in stations)
-    size = len(ruled)
+    said = tuple(listen(one, cut, each, takes_all=takes_all) for each in stations)
+    size = len(cut.own.begins)
     share = np.zeros(size)
     for each in said:
         share += np.where(each.here, each.share, 0.0)
@@ -69,7 +65,6 @@ def join(
         flagged=sum((each.flagged for each in said), np.zeros(size, np.int64)),
         placed=placed,
         spoken=np.logical_or.reduce([nobody, *(each.spoken for each in said)]),
-        reached=np.logical_or.reduce([nobody, *(each.reached for each in said)]),
     )
 
 

@@ -28,8 +28,7 @@ class Said:
         valid: whether any of it is there.
         share: of the input's own window (of what passed of it) that is covered, at most 1.
         here: whether it stands there during any part of that window.
-        spoken: whether it has a partial in the rule's window.
-        reached: whether it has one wherever levels reach.
+        spoken: whether it has a partial anywhere that the input's window and levels reach.
     """
 
     station: Station
@@ -40,7 +39,6 @@ class Said:
     observed: Ints
     flagged: Ints
     spoken: NDArray[np.bool_]
-    reached: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,13 @@ class Series:
         return [_rounded(each, self.layer.rounding) for each in series]
 
 
-def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bool) -> Said:
+def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
     """Work out what a station says.
 
     Args:
         one: the input.
         cut: its windows.
         station: whose partials.
-        ruled: begins of the rule's windows [w].
         takes_all: whether a sum takes every station, however little it covers.
     """
     folded, top = station.folded, cut.layers[-1]
@@ -87,17 +84,15 @@ def listen(one: Input, cut: Cut, station: Station, ruled: Ints, *, takes_all: bo
     sums = add_up(folded, top.windows)
     bucket = folded["bucket"]
     lows, highs = (np.searchsorted(bucket, edge) for edge in cut.reached)
-    first, last = (np.searchsorted(bucket, edge) for edge in (ruled, top.windows.ends))
     return Said(
         station=station,
         values=values,
-        valid=[_is_known(values.at(w)) for w in range(len(ruled))],
+        valid=[_is_known(values.at(w)) for w in range(len(top.passed))],
         share=_share(sums, top),
         here=_here(station, cut),
         observed=sums.count,
         flagged=sums.flagged,
-        spoken=last > first,
-        reached=highs > lows,
+        spoken=highs > lows,
     )
 
 

@@ -11,7 +11,7 @@ from cityvitals.store import derived
 from cityvitals.store.audit import Audit, AuditCity, open_audit
 from cityvitals.store.drift import Drift
 from cityvitals.store.migrate import require_migrated
-from cityvitals.store.pool import Pool, acquired, open_pool
+from cityvitals.store.pool import ENDLESS, Pool, acquired, application, open_pool
 from cityvitals.verify import books
 from cityvitals.verify.city import verify_city
 from cityvitals.verify.report import Findings
@@ -22,9 +22,6 @@ from kpi_rules.rulebook import StoredRule, settle
 CLEAN: Final = 0
 DIFFERENT: Final = 1
 CANNOT: Final = 2
-
-_PATIENCE_S: Final = 3600.0
-"""A single read may take that long: verify reads all there is."""
 
 
 def run(
@@ -57,7 +54,7 @@ async def _run(settings: Settings, city: str | None, *, settled: bool) -> Findin
         await _drift(pool)
         async with acquired(pool) as connection:
             stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
-    book = settle(load_all(settings.aggregator.rules), stored)
+    book = settle(load_all(settings.aggregator.rules), stored, settings.aggregator.only)
     for complaint in book.complaints:
         sys.stderr.write(f"verify: {complaint}\n")
     return await verify(settings.database, book.rules, city, settled=settled)
@@ -73,8 +70,7 @@ async def verify(
         UnfitServer: the schema is of another version.
         NotFound: there is no such city.
     """
-    patient = database.model_copy(update={"command_timeout_seconds": _PATIENCE_S})
-    async with open_pool(patient, "cityvitals-verify") as pool:
+    async with open_pool(database, application("verify"), ENDLESS) as pool:
         drift = await _drift(pool)
         async with open_audit(pool) as audit:
             found = await _verify(audit, rules, city, settled=settled)

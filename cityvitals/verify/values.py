@@ -36,13 +36,11 @@ EXPECTED: Final = np.dtype(
         ("station_sum", "<i8"),
         ("placed", "?"),
         ("spoken", "?"),
-        ("reached", "?"),
     ]
 )
 """What an indicator should be; nan for no value. `opens`: where the window's last step begins.
 `placed`: a station stood there, so that there may be an indicator. `spoken`: one of them has a
-partial in the window, so that there must be. `reached`: one has a partial wherever the inputs'
-own windows and levels reach, so that there may be."""
+partial that the inputs' windows and levels reach, so that there must be."""
 
 POPULATION: Final = "population"
 """The fact that zones are weighted by."""
@@ -125,7 +123,6 @@ def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
                 frame.cuts[one.name],
                 stations[one.name].get(zone, ()),
                 one.combine or combine,
-                frame.windows.begins,
             )
             for one in rule.inputs
         },
@@ -151,8 +148,8 @@ def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> F
 def _account(rule: Rule, group: Group, out: Records) -> None:
     """What an indicator says beside its value."""
     joined = group.joined
-    if not joined:  # facts alone: there is nothing to cover, and somebody must know one of them
-        out["coverage"], out["reached"] = 1.0, True
+    if not joined:  # facts alone: there is nothing to cover, and one of them must be known
+        out["coverage"], out["spoken"] = 1.0, True
         out["placed"] = np.any([~np.isnan(each) for each in group.figures.values()], axis=0)
         return
     out["coverage"] = _coverage(rule, joined)
@@ -160,7 +157,6 @@ def _account(rule: Rule, group: Group, out: Records) -> None:
     out["flagged"] = sum(one.flagged for one in joined.values())
     out["placed"] = np.any([one.placed > 0 for one in joined.values()], axis=0)
     out["spoken"] = np.any([one.spoken for one in joined.values()], axis=0)
-    out["reached"] = np.any([one.reached for one in joined.values()], axis=0)
 
 
 def _coverage(rule: Rule, joined: Mapping[str, Joined]) -> Floats:

@@ -138,7 +138,13 @@ class Up:
     async def _prepare(self, dsn: str) -> None:
         """Bring the schema up to this build, and tell it of the simulated city."""
         settings = self._plan.settings.database.model_copy(update={"dsn": SecretStr(dsn)})
-        applied, _ = await upgrade(settings, "cityvitals up", _LOCKED_SECONDS, self._console.say)
+        applied, _ = await upgrade(
+            settings,
+            "cityvitals up",
+            _LOCKED_SECONDS,
+            self._console.say,
+            self._plan.settings.storage,
+        )
         for migration in applied:
             self._console.say(f"migrated the schema: {migration}")
         async with open_pool(settings, "cityvitals up") as pool:

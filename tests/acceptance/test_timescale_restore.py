@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from cityvitals.settings import DatabaseSettings
+from cityvitals.settings import DatabaseSettings, StorageSettings
 from cityvitals.store.server import create_database, drop_database
 from cityvitals.store.upgrade import look, upgrade
 from cityvitals.verify.main import verify
@@ -42,7 +42,7 @@ def on(admin: str, name: str) -> DatabaseSettings:
 
 def test_a_restored_timescaledb_verifies(admin: str, tmp_path: Path) -> None:
     for name in (SOURCE, TARGET):
-        asyncio.run(create_database(admin, name))
+        asyncio.run(create_database(admin, name, "template0"))  # nobody visits that one
     source, target = on(admin, SOURCE), on(admin, TARGET)
     state.run(source.dsn.get_secret_value(), "create extension if not exists timescaledb")
     asyncio.run(upgrade(source, "tests", 10, lambda _: None))
@@ -61,3 +61,23 @@ def test_a_restored_timescaledb_verifies(admin: str, tmp_path: Path) -> None:
     assert asyncio.run(verify(target, load_rules(None), CITY)).clean
     # Chunks are made, and revised, as before: the extension's own books came along.
     asyncio.run(upgrade(target, "tests", 10, lambda _: None))
+
+
+def test_what_plain_postgresql_holds_moves_to_timescaledb(admin: str, tmp_path: Path) -> None:
+    for name in (SOURCE, TARGET):
+        asyncio.run(create_database(admin, name, "template0"))
+    source, target = on(admin, SOURCE), on(admin, TARGET)
+    plain = StorageSettings(engine="postgresql")
+    asyncio.run(upgrade(source, "tests", 10, lambda _: None, plain))
+    asyncio.run(plant(source.dsn.get_secret_value()))
+    readings = "select * from reading order by 1, 5"
+    before = state.fetch(source.dsn.get_secret_value(), readings)
+
+    words = {"moved": TARGET, "--dbname=cityvitals ": f"--dbname={SOURCE} "}
+    (commands,) = blocks("From plain PostgreSQL to TimescaleDB")
+    said = Operator(admin, tmp_path, **words, cityvitals_owner="postgres").types(commands)
+    assert said.rstrip().endswith("clean")
+    moved = target.dsn.get_secret_value()
+    assert state.fetch(moved, readings) == before
+    hypertables = "select count(*) from timescaledb_information.hypertables"
+    assert state.value(moved, hypertables) == 3

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import AsyncIterator
-from typing import Final
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cityvitals.store.pool import Connection, Pool
 from cityvitals.store.writer import ReadingWriter
 from tests.benchmarks.city import DEVICES, PER_DEVICE, STEP_US, city_id
 from tests.benchmarks.result import Results, say
-from tests.benchmarks.stack import Invalid, Stack
+from tests.benchmarks.stack import Invalid
 
 _PACKS: Final = 400
 _STEPS: Final = 5
@@ -28,7 +29,14 @@ _SLOWEST_BARE: Final = 0.8 * 1.0e6 / 20.0e6
 """Bare COPY against encoding speed, of the machine the targets come from: less is no baseline."""
 
 
-async def measure(stack: Stack, results: Results, rounds: int) -> None:
+class Databases(Protocol):
+    """Who has a database for us."""
+
+    def database(self, name: str) -> AbstractAsyncContextManager[Pool]:
+        """A pool of a migrated database without readings."""
+
+
+async def measure(stack: Databases, results: Results, rounds: int) -> None:
     """`write_ratio`."""
     say(f"  {rounds} batches of {_READINGS:,} by the writer and by bare COPY")
     async with stack.database("bench_write") as pool, pool.acquire() as connection:
@@ -55,7 +63,7 @@ async def measure(stack: Stack, results: Results, rounds: int) -> None:
     _put(results, np.array(ours), np.array(bare), np.array(encoded))
 
 
-async def measure_twice(stack: Stack, results: Results, rounds: int) -> None:
+async def measure_twice(stack: Databases, results: Results, rounds: int) -> None:
     """`write_twice_ratio`: readings stored a second where all are sent twice, against once."""
     say(f"  {rounds} batches of {_READINGS:,} sent once and sent twice")
     async with stack.database("bench_twice") as pool:

@@ -101,7 +101,9 @@ def test_only_the_letters_of_a_message_are_replayed(database: DatabaseSettings) 
             assert await ledger(pool) == (4, 2, 0, 0, 2)
             booked = await pool.fetchval("select stored from ledger where gateway = 'replay'")
             assert booked == 2
-            arrived = await pool.fetchval("select distinct received_at from reading")
+            arrived = await pool.fetchval(
+                "select distinct observed_at + lag_ms * interval '1 millisecond' from reading"
+            )
             assert round(arrived.timestamp() * 1e6) == BEGIN_US + 9_000_000
             assert (await replay(configured(database), Wanted())).letters == 0
 

@@ -11,6 +11,7 @@ from cityvitals.store.letter_box import Wanted
 from cityvitals.store.pool import open_pool
 from cityvitals.store.registry_file import apply_registry
 from ingest.replaying import replay
+from tests.conformance.test_aggregator_loop import is_taken, owner, running, until
 from tests.conformance.test_letters import keep, rejection
 from tests.integration.aggregator_town import HOUR, samples, town
 from tests.integration.readings import batch, counts, opened, writer
@@ -64,5 +65,23 @@ def test_a_city_is_derived_and_verified(narrow: DatabaseSettings) -> None:
             await where.settle()
             found = await where.verify()
             assert found.clean, found.as_text()
+
+    asyncio.run(main())
+
+
+def test_leases_are_renewed_between_cycles(narrow: DatabaseSettings) -> None:
+    later = "select min(expires_at) > $1::timestamptz + interval '1 second' from shard"
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            town(narrow) as where,
+            running(where, "one", lease_s=3.0),
+        ):
+            await where.write(samples("a", 0, HOUR))
+            await until(lambda: is_taken(where), "the log is not taken")
+            begun = await where.pool.fetchval("select max(expires_at) from shard")
+            await until(lambda: where.pool.fetchval(later, begun), "no lease is renewed")
+            assert await owner(where) == "one"
 
     asyncio.run(main())

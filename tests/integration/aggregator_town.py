@@ -12,7 +12,7 @@ from cityvitals.domain.arrays import READING
 from cityvitals.domain.names import Clock, Domain, Kind, Stamp, shard_of
 from cityvitals.domain.series import Declaration
 from cityvitals.errors import StoreUnavailable
-from cityvitals.settings import AggregatorSettings, DatabaseSettings
+from cityvitals.settings import AggregatorSettings, DatabaseSettings, RetentionSettings
 from cityvitals.store import shards, tail
 from cityvitals.store.batch import Batch, Outcomes, Sender
 from cityvitals.store.declarations import (
@@ -97,7 +97,7 @@ class Row(NamedTuple):
 _WIPE: Final = """
 truncate city, zone, gateway, sensor, placement, series, series_declaration, reading,
     reading_revision, lane, commit_log, checkpoint, rollup, indicator, indicator_latest, change,
-    fact, "limit", rule, dead_letter, ledger restart identity cascade;
+    fact, "limit", rule, dead_letter, ledger, seal_neighbour restart identity cascade;
 update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false;
 """
 
@@ -113,6 +113,7 @@ class Town:
 
     Attributes:
         now_us: the worker's moment; it moves only when a test moves it.
+        keeping: how long readings are kept; None for ever.
     """
 
     pool: Pool
@@ -121,6 +122,7 @@ class Town:
     settings: AggregatorSettings
     clock: Clock = Clock.REPLAY
     now_us: int = NOON + DAY
+    keeping: RetentionSettings | None = None
     lanes: dict[str, Lane] = field(default_factory=dict)
     writers: dict[str, ReadingWriter] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
@@ -153,8 +155,14 @@ class Town:
     async def write(
         self, rows: Sequence[Row], lane: str = "ingest-0", seen: Declaration | None = None
     ) -> Outcomes:
-        """Commit one batch of readings."""
+        """Commit one batch of readings, which come as soon as they are complete."""
         return await self.writers[lane].commit(self._batch(rows, seen))
+
+    async def write_late(self, rows: Sequence[Row], lane: str = "ingest-0") -> Outcomes:
+        """Commit one batch of readings that come now."""
+        batch = self._batch(rows, None)
+        batch.readings["received"] = self.now_us
+        return await self.writers[lane].commit(batch)
 
     def _batch(self, rows: Sequence[Row], seen: Declaration | None) -> Batch:
         readings = np.zeros(len(rows), READING)
@@ -180,7 +188,7 @@ class Town:
 
     async def start(self, breaks_after: int | None = None) -> ShardWorker:
         """A new worker, from the checkpoint; the one before is dropped as it stands."""
-        worker = ShardWorker(await self.claim(), self.rules, self.settings)
+        worker = ShardWorker(await self.claim(), self.rules, self.settings, self.keeping)
         async with self.pool.acquire() as connection:
             await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)
         self.worker = worker

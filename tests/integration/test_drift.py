@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.drift import Drift, find_drift
-from cityvitals.store.migrate import require_current
+from cityvitals.store.migrate import migrate, require_current
 from cityvitals.store.partitions import create_partition, month_of
 from tests.catalogue import FILE, made
 from tests.integration.bare import bare, cityvitals, two
@@ -39,7 +40,7 @@ EDITS = {
 
 LOSSES = {
     "alter table reading alter value type real": (
-        "reading.value is `real not null`, but the migrations make `double precision not null`"
+        "reading.value is `real not null`, but the migrations make `measured not null`"
     ),
     "alter table city alter name drop not null": "column city.name is `text`",
     "alter table lane alter next_seq drop default": "column lane.next_seq is `bigint not null`",
@@ -118,6 +119,22 @@ def test_a_hand_edit_is_named_and_its_remedy_undoes_it(shared: DatabaseSettings,
 def test_a_hand_edit_that_loses_something_is_named(shared: DatabaseSettings, edit: str) -> None:
     ((found,),) = asyncio.run(undone(shared, edit, repair=False))
     assert LOSSES[edit] in found
+
+
+def test_another_schema_than_public_does_as_well(postgres: PostgresServer) -> None:
+    async def main(empty: DatabaseSettings) -> None:
+        async with two(empty) as (one, _):
+            await one.execute('create schema "our own"; create table reading (a int)')
+        dsn = f"{empty.dsn.get_secret_value()}?search_path=%22our%20own%22"
+        async with two(DatabaseSettings(dsn=SecretStr(dsn))) as (one, _):
+            await migrate(one)
+            assert await require_current(one) == ()
+            await create_partition(one, "reading", month_of(BEGIN_US))
+            made = "select count(*) from pg_tables where schemaname = 'our own' and tablename = $1"
+            assert await one.fetchval(made, "reading_2026_11") == 1
+
+    with bare(postgres) as empty:
+        asyncio.run(main(empty))
 
 
 def test_a_hypertable_instead_of_a_partitioned_table_is_no_drift(

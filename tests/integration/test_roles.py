@@ -3,17 +3,21 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from cityvitals.domain.times import EARLIEST_US, to_us
 from cityvitals.errors import UnfitServer
 from cityvitals.settings import BrokerSettings, DatabaseSettings
+from cityvitals.store import retention
 from cityvitals.store.drift import expected
 from cityvitals.store.failures import translated
 from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import acquired, open_pool
+from cityvitals.store.raw_drop import drop_raw
 from cityvitals.store.server import drop_database
 from cityvitals.store.upgrade import upgrade
 from tests import state
@@ -35,14 +39,15 @@ MAY = {
     WRITER: {
         "insert": "city zone gateway sensor placement series series_declaration gateway_seq reading"
         " reading_revision lane ledger fact limit commit_log dead_letter dead_message lane_worker",
-        "update": "city zone gateway sensor placement series series_declaration gateway_seq reading"
+        "update": "city zone gateway sensor placement series_declaration gateway_seq reading"
         " lane ledger fact limit dead_letter dead_message lane_worker",
         "delete": "dead_letter dead_message lane_worker",
     },
     AGGREGATOR: {
-        "insert": "rollup indicator indicator_latest checkpoint lane change commit_log rule",
+        "insert": "rollup indicator indicator_latest checkpoint lane change commit_log rule"
+        " seal_neighbour",
         "update": "rollup indicator_latest checkpoint lane shard",
-        "delete": "rollup change commit_log",
+        "delete": "rollup change commit_log seal_neighbour",
     },
     READER: {},
 }
@@ -155,6 +160,42 @@ def test_what_is_forbidden_is_refused(roles: dict[str, DatabaseSettings]) -> Non
         for statement in statements:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 state.run(dsn(roles[role]), statement)
+
+
+def test_the_aggregator_lets_readings_go_and_the_owner_drops_them(
+    roles: dict[str, DatabaseSettings],
+) -> None:
+    at_us = to_us(datetime(2031, 2, 1, tzinfo=UTC))
+
+    async def let_go_of_january() -> None:
+        async with open_pool(roles[AGGREGATOR], "tests") as pool, pool.acquire() as connection:
+            async with connection.transaction():
+                await retention.raise_seals(connection, 7, ["sealed"], at_us)
+                seal = retention.Seal("sealed", at_us, EARLIEST_US)
+                await retention.let_go(connection, seal, {})
+            with pytest.raises(UnfitServer, match="must be owner"):
+                await drop_raw(pool)
+
+    async def drop() -> list[str]:
+        async with open_pool(roles[OWNER], "tests") as pool:
+            return await drop_raw(pool)
+
+    owner = dsn(roles[OWNER])
+    state.run(owner, "insert into city (id, name, shard) values ('sealed', 'Sealed', 7)")
+    state.run(
+        owner,
+        """
+        insert into gateway (city, name) values ('sealed', 'gw');
+        insert into sensor (city, name, domain, gateway)
+            select 'sealed', 'dev', 'air', id from gateway where city = 'sealed';
+        insert into series (city, sensor, quantity, sensor_id)
+            select 'sealed', 'dev', 'no2', id from sensor where city = 'sealed';
+        update city set clock = 'replay' where id <> 'sealed';
+        """,
+    )
+    state.value(dsn(roles[WRITER]), "select create_partition('reading', '2031_01')")
+    asyncio.run(let_go_of_january())
+    assert "reading_gone_2031_01" in asyncio.run(drop())
 
 
 def test_partitions_belong_to_the_owner_whoever_needs_them(

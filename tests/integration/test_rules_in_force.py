@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.main import _open_rulebook
+from aggregator.main import open_rulebook
 from aggregator.metrics import Metrics
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store import derived
@@ -110,7 +110,7 @@ async def _becomes_wrong(database: DatabaseSettings, tmp_path: Path) -> None:
         ):
             (tmp_path / "own.toml").write_text(text)
             health, metrics = Health(), Metrics()
-            rules = await _open_rulebook(pool, load_all(tmp_path), health, metrics)
+            rules = await open_rulebook(pool, load_all(tmp_path), (), health, metrics)
             assert good in rules
             assert complaint in str(health.report())
             wrong = metrics.registry.get_sample_value(
@@ -130,15 +130,15 @@ def test_a_raised_revision_takes_over(database: DatabaseSettings, tmp_path: Path
 async def _raised(database: DatabaseSettings, tmp_path: Path) -> None:
     own_rule(tmp_path)
     async with town(database), open_pool(database, "tests") as pool:
-        await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
+        await open_rulebook(pool, load_all(tmp_path), (), Health(), Metrics())
         changed = OWN.replace("revision = 1", "revision = 2").replace("+ 100", "+ 200")
         second = own_rule(tmp_path, changed)
-        assert second in await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
+        assert second in await open_rulebook(pool, load_all(tmp_path), (), Health(), Metrics())
         # The file does not even name its rules any more: those that stood there stay as they were.
         (tmp_path / "own.toml").write_bytes(b"\xff")
         health = Health()
-        assert second in await _open_rulebook(pool, load_all(tmp_path), health, Metrics())
+        assert second in await open_rulebook(pool, load_all(tmp_path), (), health, Metrics())
         assert "own.toml: cannot be read" in str(health.report())
         (tmp_path / "own.toml").unlink()
-        rules = await _open_rulebook(pool, load_all(tmp_path), Health(), Metrics())
+        rules = await open_rulebook(pool, load_all(tmp_path), (), Health(), Metrics())
         assert second.id not in {rule.id for rule in rules}

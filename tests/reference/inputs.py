@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from aggregator.compiler import Floats, SeriesOf
+from aggregator.program import Floats, SeriesOf
 from cityvitals.catalogue.load import convert, load_catalogue
 from kpi_rules.expression import Clocked, walk
 from kpi_rules.interpret import Value
@@ -22,7 +22,7 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     """What is known of a rule's inputs, facts and parts; nan for what the case is silent about."""
     units = {one.name: one.seen_in for one in rule.inputs}
     units |= {fact.name: fact.unit for fact in rule.facts}
-    series = {one.name for one in rule.inputs if one.is_series}
+    series = rule.series
     known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
         value = _read(case, source)
@@ -114,13 +114,13 @@ def _converted(value: Value, source: Mapping[str, Any], case: Case, wanted: str)
     return [each * conversion.scale + conversion.offset for each in value]
 
 
-def _completed(rule: Rule, known: dict[str, Value], series: set[str]) -> dict[str, Value]:
+def _completed(rule: Rule, known: dict[str, Value], series: frozenset[str]) -> dict[str, Value]:
     """With nan for the rest, and hours from midnight where an expression asks the clock."""
     lengths = [len(each) for each in known.values() if not isinstance(each, float)]
     length = max(lengths, default=0)
     nothing: dict[str, Value] = {name: [math.nan] * length for name in series}
     nothing |= {one.name: math.nan for one in rule.inputs if one.name not in series}
-    nothing |= {fact.name: math.nan for fact in rule.facts}
+    nothing |= {fact.name: math.nan for fact in rule.facts if fact.name not in series}
     for tree in (rule.tree, *(part.tree for part in rule.parts)):
         for node in walk(tree):
             if isinstance(node, Clocked):

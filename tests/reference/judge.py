@@ -6,7 +6,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from aggregator.compiler import Evaluated, compile_rule
+from aggregator.compiler import compile_rule
 from cityvitals.catalogue.gases import GAS_CONSTANT, conversion_at, parse_reference
 from cityvitals.catalogue.load import convert, load_catalogue
 from kpi_rules.evaluate import Outcome, candidates, evaluate_rule
@@ -117,7 +117,7 @@ def _by_rule(rule: Rule, found: Found, case: Case) -> dict[str, Results]:
 def _compiled(rule: Rule, values: Mapping[str, Value]) -> Outcome:
     """The outcome of the compiled rule; parts that the case gives are not worked out."""
     left = replace(rule, parts=tuple(part for part in rule.parts if part.name not in values))
-    one: Evaluated = compile_rule(left)(as_arrays(values))
+    one = compile_rule(left)(as_arrays(values))
     names, which = candidates(rule), float(one.dominant[0])
     parts: dict[str, Value] = {name: float(part[0]) for name, part in one.parts.items()}
     parts |= {part.name: values[part.name] for part in rule.parts if part.name in values}

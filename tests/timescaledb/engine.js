@@ -32,7 +32,8 @@ export class Engine {
 
   /** The answer to bytes that are whole messages. */
   async answer(bytes) {
-    const { data } = await this.#database.execProtocol(bytes, { syncToFs: false, throwOnError: false });
+    const options = { syncToFs: false, throwOnError: false };
+    const { data } = await this.#database.execProtocol(bytes, options);
     return Buffer.from(data); // a copy: the engine uses its buffer again
   }
 

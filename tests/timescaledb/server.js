@@ -3,7 +3,7 @@
 //   node server.js [PORT [PATIENCE]]
 //
 // Listens on the loopback only; PORT 0, the default, is one that is free. Whoever has waited
-// PATIENCE ms (default 10,000) for the end of another client's transaction is sent away.
+// PATIENCE ms (default 30,000) for the end of another client's transaction is sent away.
 //
 // Says "ready on port N" on standard output. Ends on SIGTERM, and when standard input does, which
 // is when whoever started it dies. Data is in memory and gone with it.
@@ -29,7 +29,7 @@ process.on("SIGTERM", () => finish("told to stop", 0));
 process.on("uncaughtException", crashed); // or its source, one line of a megabyte, is printed
 process.stdin.on("close", () => finish("nobody needs this server any more", 0)).resume();
 
-const turns = new Turns(await Engine.start(), Number(process.argv[3] ?? 10_000), crashed);
+const turns = new Turns(await Engine.start(), Number(process.argv[3] ?? 30_000), crashed);
 let clients = 0;
 const server = net.createServer({ noDelay: true }, (socket) => {
   clients += 1;

@@ -19,11 +19,14 @@ const CANCEL = 80877102;
 const ENCRYPTION = [80877103, 80877104]; // TLS, GSSAPI
 const PROTOCOL_3 = 196608;
 const REPORTED = ["server_version", "server_encoding", "client_encoding", "DateStyle", "TimeZone"];
+const ALWAYS = { integer_datetimes: "on", standard_conforming_strings: "on" };
+const SETS = /(^|;)\s*(set|reset|discard)\b|\bset_config\b/i;
 const COPY_IN = /\bcopy\b[^;]*\bfrom\s+stdin\b/i;
 const ONLY_COPY_IN = /^\s*copy\s[^;]*?(\([^;()]*\))?\s+from\s+stdin\b[^;]*;?\s*$/i;
 const LISTEN = /^\s*listen\s+"?([^";]+?)"?\s*;?\s*$/i;
 const UNLISTEN = /\bunlisten\s+(\*|"?[^";]+"?)/i;
 const NOT_OFFERED = "0A000";
+const ALONE = "COPY FROM STDIN goes alone in a simple query here";
 
 export class Session {
   /** What the client set when it began; null before. */
@@ -31,10 +34,13 @@ export class Session {
   /** What it listens to. */
   channels = new Set();
   isOver = false;
+  /** Whether it has set something since. */
+  hasOwnSettings = false;
   #number;
   #socket;
   #turns;
   #framer = new Framer();
+  #startup = null;
   #isGone = false;
   #isDismissed = false;
   #status = "I";
@@ -50,6 +56,7 @@ export class Session {
     turns.enter(this);
     socket.on("data", (chunk) => {
       this.#framer.push(chunk);
+      if (this.settings === null) this.#receive();
       turns.wants(this);
     });
     socket.on("error", () => socket.destroy());
@@ -66,13 +73,27 @@ export class Session {
 
   /** Take one message; returns whether there may be another. */
   async step(engine) {
-    const message = this.#next();
+    const message = this.settings === null ? this.#startup : this.#next();
     if (message === null) {
       if (this.#isGone) await this.#leave(engine);
       return false;
     }
     await (this.settings === null ? this.#begin(message, engine) : this.#take(message, engine));
     return true;
+  }
+
+  /** What comes before the start-up waits for no turn: who has the engine may wait for it. */
+  #receive() {
+    while (this.#startup === null) {
+      const message = this.#next();
+      if (message === null) return;
+      const code = message.length < 8 ? null : message.readInt32BE(4);
+      if (ENCRYPTION.includes(code)) this.send(Buffer.from("N"));
+      // A statement that runs cannot be interrupted here: whoever cancels is heard, no more.
+      else if (code === CANCEL) this.#dismiss();
+      else if (code === PROTOCOL_3) this.#startup = message;
+      else this.refuse("08P01", "this server speaks protocol 3.0");
+    }
   }
 
   #next() {
@@ -102,11 +123,7 @@ export class Session {
   }
 
   async #begin(message, engine) {
-    const code = message.readInt32BE(4);
-    if (ENCRYPTION.includes(code)) return this.send(Buffer.from("N"));
-    // A statement that runs cannot be interrupted here: whoever cancels is heard, and told nothing.
-    if (code === CANCEL) return this.#dismiss();
-    if (code !== PROTOCOL_3) return this.refuse("08P01", "this server speaks protocol 3.0");
+    this.#startup = null;
     const { user, database = user, ...settings } = parametersOf(message);
     if (user !== USER) return this.refuse("28000", `role "${user}" is not permitted to log in`);
     if (database !== DATABASE) return this.refuse("3D000", `database "${database}" does not exist`);
@@ -115,9 +132,7 @@ export class Session {
     this.settings = settings;
     const reported = {};
     for (const name of REPORTED) reported[name] = await engine.show(name);
-    return this.send(
-      welcome(this.#number, { ...reported, integer_datetimes: "on", standard_conforming_strings: "on" }),
-    );
+    return this.send(welcome(this.#number, { ...reported, ...ALWAYS }));
   }
 
   async #take(message, engine) {
@@ -130,6 +145,7 @@ export class Session {
     const own = withStatement(message, (name) => this.#ownName(name));
     // The unnamed statement is replaced without a word; ours has a name, since all share a backend.
     if (type === "P" && message[5] === 0) await engine.answer(closeStatement(this.#ownName("")));
+    this.hasOwnSettings ||= SETS.test(sql);
     this.#noteChannels(sql);
     this.#deliver(await engine.answer(own));
     if (this.#hasUnlistened && !this.isBusy) await this.#turns.listen();
@@ -140,7 +156,7 @@ export class Session {
   /** Rows of a COPY are gathered, since the engine takes a statement and its rows in one piece. */
   #beginCopy(type, message, sql) {
     const found = type === "Q" ? ONLY_COPY_IN.exec(sql) : null;
-    if (found === null) return this.refuse(NOT_OFFERED, "COPY FROM STDIN goes alone in a simple query here");
+    if (found === null) return this.refuse(NOT_OFFERED, ALONE);
     const columns = found[1];
     this.#copy = [message];
     return this.send(copyIn(columns ? columns.split(",").length : 0, /\bbinary\b/i.test(sql)));

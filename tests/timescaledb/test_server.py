@@ -103,12 +103,42 @@ def test_statements_of_two_clients_may_have_one_name(server: TimescaleServer) ->
 
 
 def test_encryption_is_declined_and_a_cancel_is_heard(server: TimescaleServer) -> None:
+    with raw.connected(server.port) as holder:
+        holder.send(raw.query("begin"))
+        holder.until_ready()
+        # Who cancels its own statement waits for this before it goes on.
+        client = raw.Raw(server.port)
+        client.send(raw.SSL_REQUEST)
+        assert client.byte() == b"N"
+        client.send(raw.CANCEL)
+        assert client.message() == ("", b"")
+        client.close()
+
+
+def test_a_statement_that_was_cancelled_leaves_its_connection_usable(
+    server: TimescaleServer,
+) -> None:
+    async def main() -> None:
+        connection = await asyncpg.connect(server.dsn)
+        transaction = connection.transaction()
+        await transaction.start()
+        with pytest.raises(TimeoutError):
+            await connection.execute("select pg_sleep(0.3)", timeout=0.05)
+        await transaction.rollback()
+        assert await connection.fetchval("select 1") == 1
+        await connection.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("rubbish", [bytes(4), b"\0\0\0\4", b"GET / HTTP/1.1\r\n\r\n"])
+def test_who_speaks_something_else_is_sent_away(server: TimescaleServer, rubbish: bytes) -> None:
     client = raw.Raw(server.port)
-    client.send(raw.SSL_REQUEST)
-    assert client.byte() == b"N"
-    client.send(raw.CANCEL)
-    assert client.message() == ("", b"")
+    client.send(rubbish)
     client.close()
+    with raw.connected(server.port) as other:
+        other.send(raw.query("select 1"))
+        assert other.until_ready()[-1][0] == "C"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +242,9 @@ def test_settings_are_each_clients_own(server: TimescaleServer) -> None:
         for _ in range(2):
             found = [await client.fetchval("show timezone") for client in clients]
             assert found == zones
+        await clients[0].execute("set search_path to nowhere")
+        assert await clients[0].fetchval("show search_path") == "nowhere"
+        assert await clients[1].fetchval("show search_path") == '"$user", public'
         for client in clients:
             await client.close()
 

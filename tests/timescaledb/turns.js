@@ -1,6 +1,7 @@
 // Who has the engine: one client at a time, from the begin of its transaction to the end.
 
 import { setImmediate as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 
 import { query } from "./wire.js";
 
@@ -14,11 +15,14 @@ export class Turns {
   #waiting = new Map();
   #holder = null;
   #configured = null;
+  #hasOwnSettings = false;
   #isRunning = false;
   #patience;
   #onCrash;
 
-  /** `patience`: ms to wait for another's transaction; `onCrash` is told of an engine that is dead. */
+  /**
+   * Waits `patience` ms for another's transaction; `onCrash` is told of an engine that is dead.
+   */
   constructor(engine, patience, onCrash) {
     this.#engine = engine;
     this.#patience = patience;
@@ -68,14 +72,23 @@ export class Turns {
   async #serve(session) {
     clearTimeout(this.#waiting.get(session));
     this.#waiting.delete(session);
-    if (session !== this.#configured && session.settings !== null) {
+    if (session.settings !== null && !this.#suits(session)) {
       await this.#engine.configure(session.settings);
-      this.#configured = session;
+      this.#hasOwnSettings = false;
     }
     const mayHaveMore = await session.step(this.#engine);
+    if (session.settings !== null) this.#configured = session;
+    this.#hasOwnSettings ||= session.hasOwnSettings;
     this.#holder = session.isBusy ? session : null;
     if (session.isOver) await this.#leave(session);
     else if (mayHaveMore) this.wants(session);
+  }
+
+  /** Whether the engine is set as a session wants it. */
+  #suits(session) {
+    if (session === this.#configured) return true;
+    const isAlike = isDeepStrictEqual(this.#configured?.settings, session.settings);
+    return isAlike && !this.#hasOwnSettings;
   }
 
   async #leave(session) {

@@ -1,4 +1,4 @@
-// The PostgreSQL protocol, version 3: whole messages out of a stream of bytes, and messages to send.
+// PostgreSQL's protocol, version 3: whole messages out of a stream of bytes, and messages to send.
 
 const HEAD = 4;
 const STATEMENT = "S".charCodeAt(0);
@@ -68,7 +68,7 @@ export const query = (sql) => message("Q", text(sql));
 export const closeStatement = (name) => message("C", Buffer.from("S"), text(name));
 
 export const failure = (severity, code, why) =>
-  message("E", text(`S${severity}`), text(`V${severity}`), text(`C${code}`), text(`M${why}`), Buffer.alloc(1));
+  message("E", ...[`S${severity}`, `V${severity}`, `C${code}`, `M${why}`, ""].map(text));
 
 /** What a client is told once it is let in. */
 export const welcome = (number, parameters) =>

@@ -51,3 +51,14 @@ def test_a_broken_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=r"cityvitals\.toml"):
         load_settings()
+
+
+def test_nothing_is_compressed_while_its_readings_are_still_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CITYVITALS_AGGREGATOR__LATENESS_SECONDS", "86400")
+    with pytest.raises(SettingsError, match=r"compress_after_hours is 24, but .* 86460 s") as told:
+        load_settings()
+    assert "CITYVITALS_:" not in str(told.value)
+    monkeypatch.setenv("CITYVITALS_STORAGE__COMPRESS_AFTER_HOURS", "48")
+    assert load_settings().storage.compress_after_hours == 48

@@ -125,3 +125,4 @@ def test_nothing_names_where_packages_come_from() -> None:
     lock = (ROOT / "uv.lock").read_text()
     hosts = set(re.findall(r"https://([^/\"]+)", lock))
     assert hosts == {"registry.invalid"}
+    assert "://" not in (ROOT / "tests/timescaledb/package-lock.json").read_text()

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aggregator.compiler import Names, SeriesOf, compile_rule, compile_tree
+from aggregator.compiler import compile_rule, compile_tree
+from aggregator.program import Names, SeriesOf
 from kpi_rules.evaluate import evaluate_rule
 from kpi_rules.expression import Node
 from kpi_rules.interpret import compute

@@ -6,11 +6,12 @@ import pytest
 from pydantic import BaseModel
 
 from api.app import create_app
-from api.schemas import Cities, City, Indicators, Ledger, Problem, Zones
+from api.schemas import Cities, City, Indicators, Ledger, Problem, SeriesHistory, Zones
 from cityvitals.settings import Settings
 
 MODELS: dict[str, type[BaseModel]] = {
-    model.__name__: model for model in (Cities, City, Zones, Ledger, Indicators, Problem)
+    model.__name__: model
+    for model in (Cities, City, Zones, Ledger, Indicators, SeriesHistory, Problem)
 }
 
 
@@ -37,6 +38,7 @@ def test_every_route_of_the_contract_is_documented(document: dict[str, Any]) -> 
         f"{city}/ledger",
         f"{city}/indicators",
         f"{city}/indicators/{{rule}}/history",
+        f"{city}/series/{{sensor}}/{{quantity}}/history",
         "/v1/stream",
     }
 

@@ -42,7 +42,7 @@ def test_values_are_read() -> None:
 def test_every_fault_is_named_at_once() -> None:
     found = faults([("form", "x"), ("to", "yesterday"), ("limit", "0"), ("zone", "a b")])
     assert set(found) == {"form", "to", "limit", "zone"}
-    assert "expected one of cursor, from, limit, to, zone" in found["form"]
+    assert "expected one of cursor, from, limit, points, to, zone" in found["form"]
     assert "'yesterday'" in found["to"] and "RFC 3339" in found["to"]
     assert "from 1 to 100" in found["limit"]
 

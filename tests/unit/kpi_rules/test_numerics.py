@@ -214,7 +214,9 @@ def test_nothing_makes_nothing(rule: Rule) -> None:
     """No shipped rule has a value where all its inputs are missing."""
     if not rule.inputs:
         return
-    given: dict[str, float | list[float]] = {fact.name: math.nan for fact in rule.facts}
+    given: dict[str, float | list[float]] = {
+        fact.name: [] if fact.values else math.nan for fact in rule.facts
+    }
     for one in rule.inputs:
         given[one.name] = [math.nan] * 24 if one.is_series else math.nan
         for calendar in ("hour_of", "weekday_of", "month_of"):

@@ -97,6 +97,13 @@ def test_one_wrong_rule_does_not_keep_others_of_its_file_from_force() -> None:
     assert len(found.complaints) == 1
 
 
+def test_only_the_rules_that_are_wanted_are_run() -> None:
+    text = MIXED + MIXED.replace("test.mixed", "test.other")
+    found = settle(read_file(text, "test.toml"), [], ("test.m*", "air.*"))
+    assert [rule.id for rule in found.rules] == ["test.mixed"]
+    assert found.complaints == ("aggregator.only: 'air.*' is no rule's id",)
+
+
 def test_a_wrong_table_is_named_and_so_are_the_rules_that_use_it() -> None:
     found = book(INDEX.replace("[10.1, 20, 51, 100]", "[10.1, 5, 51, 100]"))
     assert not found.rules

@@ -229,8 +229,8 @@ class TestSeries:
 
     def test_an_inputs_own_clock_is_asked(self) -> None:
         one = self.series("max(x if hour_of(x) < 2 else missing)")
-        (other,) = one.inputs
-        other = replace(one, inputs=(replace(other, clock=ClockName.UTC),))
+        (only,) = one.inputs
+        other = replace(one, inputs=(replace(only, clock=ClockName.UTC),))
         begin = us(2026, 3, 1, 23)  # midnight in Rome
         said = [float(n) for n in range(24)]
         for each, expected in ((one, 1.0), (other, 2.0)):

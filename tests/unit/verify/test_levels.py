@@ -165,11 +165,13 @@ class TestEightHours:
         assert rows[DAY]["coverage"] == pytest.approx(0.45)
         assert (rows[DAY]["observed"], rows[DAY]["flagged"]) == (48, 0)
 
-    def test_a_day_that_only_its_levels_reach_may_have_a_row_but_need_not(self) -> None:
-        one = self.ozone("begin")
-        rows = found(one, town(one, station(1, hours(DAY, [5.0] * 24))))
-        before = rows[DAY - 24 * HOUR]
-        assert (before["reached"], before["spoken"]) == (True, False)
+    def test_a_day_that_only_its_levels_reach_has_an_indicator(self) -> None:
+        said = hours(DAY, [5.0] * 24)
+        for belongs, reached in (("begin", DAY - 24 * HOUR), ("end", DAY + 24 * HOUR)):
+            one = self.ozone(belongs)
+            rows = found(one, town(one, station(1, said)))
+            assert {at for at, row in rows.items() if row["spoken"]} == {DAY, reached}
+            assert (rows[reached]["coverage"], rows[reached]["observed"]) == (0.0, 0)
 
 
 class TestOpenWindows:

@@ -31,7 +31,9 @@ class TestOwnWindows:
         assert [float(rows[DAY + n * HOUR]["coverage"]) for n in (0, 2, 3)] == pytest.approx(
             [1 / 3, 1.0, 2 / 3]
         )
-        assert (rows[DAY + 3 * HOUR]["reached"], rows[DAY + 3 * HOUR]["spoken"]) == (True, False)
+        # Two hours later a partial is still reached, three hours later no more.
+        assert rows[DAY + 4 * HOUR]["spoken"]
+        assert not rows.get(DAY + 5 * HOUR, {"spoken": False})["spoken"]
 
     def test_a_year_that_ends_with_a_day_there_is_none(self) -> None:
         text = X.replace("}", ', window = "running_12_months" }').replace("0.75", "0")
