@@ -100,7 +100,7 @@ class Said:
         share: how much of its own window each covers, of what has passed.
         placed: whether it stands there at all during the window.
         observed, flagged: how many readings, and how many of them with a flag.
-        spoken: whether any station of the city has said anything for the window [w].
+        spoken: whether any station of the city has said anything that the window reaches [w].
     """
 
     values: Floats | SeriesOf
@@ -147,8 +147,20 @@ def said(
         placed=placed(members, layers.begins, layers.ends),
         observed=folds.whole[..., 2],
         flagged=folds.whole[..., 3],
-        spoken=np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0),
+        spoken=_spoken(layers, folds, city),
     )
+
+
+def _spoken(layers: Layers, folds: Folds, city: slice) -> NDArray[np.bool_]:
+    """Whether anybody said anything that each window or its shorter ones reach [w]."""
+    whole: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
+    if not layers.levels:
+        return whole
+    said = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
+    for layer in layers.levels:
+        upto = np.append(0, np.cumsum(said))
+        said = upto[layer.last] > upto[layer.first]
+    return whole | said
 
 
 def _places(layers: Layers) -> Ints:
