@@ -156,11 +156,12 @@ def _spoken(layers: Layers, folds: Folds, city: slice) -> NDArray[np.bool_]:
     whole: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
     if not layers.levels:
         return whole
-    said = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
+    said: NDArray[np.bool_] = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
     for layer in layers.levels:
         upto = np.append(0, np.cumsum(said))
         said = upto[layer.last] > upto[layer.first]
-    return whole | said
+    found: NDArray[np.bool_] = whole | said
+    return found
 
 
 def _places(layers: Layers) -> Ints:
