@@ -241,7 +241,7 @@ def _by_station(
     """
     names: dict[str, Floats | SeriesOf] = dict(shown)
     for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
-        names[one.name] = _at_stations(found[one.name].values, at)
+        names[one.name] = _at_stations(found[one.name], at)
     for name, value in given.items():
         if isinstance(value, SeriesOf):
             raise TypeError(f"fact {name} is a series")
@@ -275,18 +275,18 @@ def _valid(
     return tuple(valid)
 
 
-def _at_stations(values: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
+def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:
     """Members' values at stations; nan where a station has no such series."""
-    lacking = at < 0
-    if isinstance(values, SeriesOf):
-        if not values.lengths.shape[1]:  # the city has no such series at all
-            nobody = len(values.lengths), len(at)
-            return SeriesOf(np.empty((*nobody, 0)), np.zeros(nobody, np.int64))
-        taken = np.where(lacking[None, :, None], np.nan, values.values[:, at])
-        return SeriesOf(np.ascontiguousarray(taken), np.ascontiguousarray(values.lengths[:, at]))
-    if not values.shape[1]:
-        return np.full((len(values), len(at)), np.nan)
-    return np.where(lacking[None, :], np.nan, values[:, at])
+    there = at >= 0
+    if isinstance(found.values, SeriesOf):
+        values = found.values.values
+        taken = np.full((len(values), len(at), values.shape[2]), np.nan)
+        taken[:, there] = values[:, at[there]]
+        lengths = np.broadcast_to(found.places[:, None], taken.shape[:2])
+        return SeriesOf(taken, np.ascontiguousarray(lengths))
+    numbers = np.full((len(found.values), len(at)), np.nan)
+    numbers[:, there] = found.values[:, at[there]]
+    return numbers
 
 
 def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts, *, of_city: bool) -> Floats:

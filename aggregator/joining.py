@@ -74,7 +74,7 @@ def join(plan: RulePlan, index: int, found: Said, weights: Floats) -> Joined:
     )
     if isinstance(found.values, SeriesOf):
         numbers = np.where(valid, 1.0, np.nan)
-        value: Floats | SeriesOf = _series(join_as, found.values, found.placed, weights)
+        value: Floats | SeriesOf = _series(join_as, found.values, found, weights)
     else:
         numbers = found.values
         value = combined(join_as, numbers, found.placed, weights)
@@ -160,24 +160,16 @@ def _weighted(values: Floats, weights: Floats) -> Floats:
         return np.where(by > 0, total / by, np.nan)
 
 
-def _series(
-    join_as: Joining,
-    series: SeriesOf,
-    placed: NDArray[np.bool_],
-    weights: Floats,
-) -> SeriesOf:
-    """Place by place, what the groups' stations come to together."""
-    windows, _, width = series.values.shape
-    values = np.moveaxis(series.values, 2, 1).reshape(windows * width, -1)
-    here = np.repeat(placed, width, axis=0)
+def _series(join_as: Joining, series: SeriesOf, found: Said, weights: Floats) -> SeriesOf:
+    """Place by place, what the groups' stations come to together; all nan where there are none."""
+    windows, members, width = series.values.shape
+    values = np.moveaxis(series.values, 2, 1).reshape(windows * width, members)
+    here = np.repeat(found.placed, width, axis=0)
     by = np.repeat(weights, width, axis=0)
-    found = combined(join_as, values, here, by)
-    found = np.moveaxis(found.reshape(windows, width, -1), 1, 2)
-    if series.lengths.shape[1]:
-        lengths = np.broadcast_to(series.lengths[:, :1], found.shape[:2])
-    else:  # the city has no such series at all
-        lengths = np.full(found.shape[:2], width, np.int64)
-    return SeriesOf(np.ascontiguousarray(found), np.ascontiguousarray(lengths))
+    groups = len(join_as.offsets) - 1
+    joint = combined(join_as, values, here, by).reshape(windows, width, groups)
+    lengths = np.broadcast_to(found.places[:, None], (windows, groups))
+    return SeriesOf(np.ascontiguousarray(np.moveaxis(joint, 1, 2)), np.ascontiguousarray(lengths))
 
 
 def _sums(values: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:

@@ -100,13 +100,15 @@ class Said:
 
     Attributes:
         values: numbers [w, m], nan where a member takes no part; or series [w, m, n].
+        places: how many places its series have, whether or not anybody has one [w]; else 1.
         share: how much of its own window each covers, of what has passed.
         placed: whether it stands there at all during the window.
         observed, flagged: how many readings, and how many of them with a flag.
-        spoken: whether any station of the city has said anything for the window [w].
+        spoken: whether any station of the city has said anything that the window reaches [w].
     """
 
     values: Floats | SeriesOf
+    places: Ints
     share: Floats
     placed: NDArray[np.bool_]
     observed: Floats
@@ -144,6 +146,7 @@ def said(
     city = slice(members.offsets[0], members.offsets[1])
     return Said(
         values=values,
+        places=_places(layers),
         share=share,
         placed=placed(members, layers.begins, layers.ends),
         observed=folds.whole[..., 2],
@@ -153,20 +156,24 @@ def said(
 
 
 def _spoken(layers: Layers, folds: Folds, city: slice) -> NDArray[np.bool_]:
-    """Whether anybody has said anything in a window, or where its levels reach beside it [w]."""
-    within: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
+    """Whether anybody said anything that each window or its shorter ones reach [w]."""
+    whole: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
     if not layers.levels:
-        return within
-    first, last = layers.levels[-1].first, layers.levels[-1].last
-    some = last > first
-    for layer in reversed(layers.levels[:-1]):
-        if not len(layer.first):
-            return within
-        first = layer.first[np.minimum(first, len(layer.first) - 1)]
-        last = layer.last[np.maximum(last - 1, 0)]
-    heard = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
-    so_far = np.concatenate([[0], np.cumsum(heard)])
-    found: NDArray[np.bool_] = within | (some & (so_far[last] > so_far[first]))
+        return whole
+    said: NDArray[np.bool_] = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
+    for layer in layers.levels:
+        upto = np.append(0, np.cumsum(said))
+        said = upto[layer.last] > upto[layer.first]
+    found: NDArray[np.bool_] = whole | said
+    return found
+
+
+def _places(layers: Layers) -> Ints:
+    """How many of the longest shorter windows each window holds; 1 where there are none."""
+    if not layers.levels:
+        return np.ones(len(layers.begins), np.int64)
+    top = layers.levels[-1]
+    found: Ints = top.last - top.first
     return found
 
 

@@ -90,6 +90,7 @@ class StationSection(_Section, frozen=True):
         zone: the zone of stations that have none by the other keys.
         zone_column: long files: the column with the station's zone.
         zones: zone by station.
+        each_a_zone: instead of all these: every station is a zone of its own, under its id.
     """
 
     column: _NonEmpty | None = None
@@ -98,6 +99,7 @@ class StationSection(_Section, frozen=True):
     zone: Id | None = None
     zone_column: _NonEmpty | None = None
     zones: dict[str, Id] = {}
+    each_a_zone: bool = False
 
 
 class ColumnSection(_Section, frozen=True):

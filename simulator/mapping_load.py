@@ -185,6 +185,9 @@ def _check_station(mapping: Mapping) -> None:
     for key in ("column", "zone_column"):
         if wide and getattr(station, key) is not None:
             raise _Wrong(f"station.{key}", 'it with layout = "long" only', getattr(station, key))
+    for key in ("zone", "zone_column", "zones"):
+        if station.each_a_zone and getattr(station, key):
+            raise _Wrong(f"station.{key}", "nothing, since each_a_zone", getattr(station, key))
     if not wide and station.column is None and station.id is None:
         raise _Wrong("station.column", "the column that names each row's station", None)
     if mapping.gateway.prefix and not is_identifier(mapping.gateway.prefix):

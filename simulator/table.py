@@ -234,7 +234,9 @@ class _Tidy:
 
 
 def zone_of(form: StationSection, station: str, cell: str | None) -> str | None:
-    """The zone of a station: by table, by its row's cell, or the one of all; None: city only."""
+    """Its zone: itself, by table, by its row's cell, the one of all; None: city only."""
+    if form.each_a_zone:
+        return station
     zone = form.zones.get(station) or cell or form.zone
     if zone is None and form.zones:
         raise BadRow(f"station {station!r} is not in the mapping's station.zones, and has no zone")

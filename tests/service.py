@@ -21,8 +21,10 @@ DEADLINE = 60.0
 _ROOT = Path(__file__).parent.parent
 
 
-def wait_for(what: str, condition: Callable[[], T], deadline: float = DEADLINE) -> T:
-    """The first true thing that a condition returns, before the deadline."""
+def wait_for(
+    what: str, condition: Callable[[], T], deadline: float = DEADLINE, every: float = 0.05
+) -> T:
+    """The first true thing that a condition returns, before the deadline; both in seconds."""
     end = time.monotonic() + deadline
     while True:
         found = condition()
@@ -31,7 +33,7 @@ def wait_for(what: str, condition: Callable[[], T], deadline: float = DEADLINE) 
         if time.monotonic() > end:
             msg = f"not within {deadline:.0f} s: {what}"
             raise AssertionError(msg)
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class Service:

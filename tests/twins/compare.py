@@ -1,4 +1,7 @@
-"""A twin's table against what the service says, from its database or its API."""
+"""A twin's table against what the service says, from its database or its API.
+
+Of what is stored, rules that the twin has are compared; `untwinned` names the others.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -62,8 +65,10 @@ def differences(expected: pd.DataFrame, found: pd.DataFrame) -> str:
 
     Same windows, same nulls, values equal to 1e-9 and coverage to 1e-9, and no window left open.
     """
+    found = _of_rules(found, rules_of(expected))
     twin, said = set(expected.index), set(found.index)
-    lines = [*_list("no row for", twin - said), *_list("a row too many for", said - twin)]
+    must = set(expected.index[expected["needed"].to_numpy(bool)])
+    lines = [*_list("no row for", must - said), *_list("a row too many for", said - twin)]
     both = expected.index.intersection(found.index)
     left, right = expected.loc[both], found.loc[both]
     for column in ("value", "coverage"):
@@ -75,6 +80,42 @@ def differences(expected: pd.DataFrame, found: pd.DataFrame) -> str:
         lines += _list("", wrong)
     lines += _list("still open:", both[~right["closed"].to_numpy(bool)])
     return "\n".join(lines)
+
+
+def rules_of(table: pd.DataFrame) -> set[str]:
+    """The rules that a table has rows of."""
+    return set(table.index.get_level_values("rule"))
+
+
+def untwinned(expected: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    """Rules with rows in what is stored that nobody computes here."""
+    return sorted(rules_of(found) - rules_of(expected))
+
+
+def _of_rules(table: pd.DataFrame, rules: set[str]) -> pd.DataFrame:
+    return table[table.index.get_level_values("rule").isin(rules)]
+
+
+def summary(expected: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """By rule: zones, windows that both have, those with a value, greatest relative difference."""
+    both = expected.index.intersection(found.index)
+    frame = both.to_frame(index=False)
+    twin, said = expected.loc[both, "value"].to_numpy(), found.loc[both, "value"].to_numpy()
+    frame["valued"] = ~np.isnan(twin)
+    # A difference from 0 is not relative to anything; one of 1 is then as wrong as can be.
+    scale = np.where(twin == 0, 1.0, np.abs(twin))
+    frame["difference"] = np.abs(said - twin) / scale
+    # A null on one side alone is a difference of everything.
+    frame.loc[np.isnan(twin) != np.isnan(said), "difference"] = np.inf
+    grouped = frame.groupby("rule")
+    return pd.DataFrame(
+        {
+            "zones": grouped["zone"].nunique(),
+            "windows": grouped.size(),
+            "valued": grouped["valued"].sum(),
+            "difference": grouped["difference"].max().fillna(0.0),
+        }
+    )
 
 
 def _where(keys: Any, a: Any, b: Any, same: Any) -> list[tuple[Any, float, float]]:

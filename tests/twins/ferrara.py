@@ -1,25 +1,27 @@
-"""What the Ferrara file should give: water supplied per local day, by district and city."""
+"""What the Ferrara file should give: water supplied and night flow, by district and city."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tests.twins.table import enough, mapping, numbers, rows, steps_in, table, within_limits
+from tests.twins.fold import HOUR, coverage, quantile, window_begins
+from tests.twins.table import definition, enough, facts, mapping, rows, table, within_limits
 
-_HOUR = pd.Timedelta(hours=1)
 _SECONDS = 3600
 _LITRES = 1000
+_NIGHT = (2, 3)
+"""The hours of minimum night flow."""
+_SUPPLIED = "water.supplied.day"
+_PER_CAPITA = "water.supplied_per_capita.day"
+_NIGHTLY = "water.night_flow.day"
+_WEEKLY = "water.night_flow.week"
+_WEEK = 7
 
 
-def expected(path: Path, population: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """The indicators of a file of hourly mean flows in L/s on a clock that changes.
-
-    Args:
-        path: the file.
-        population: by zone, '' for the city; where there is none, per capita has no value.
-    """
+def expected(path: Path) -> pd.DataFrame:
+    """The indicators of a file of hourly mean flows in L/s on a clock that changes."""
     frame = pd.read_csv(path)
     when = pd.to_datetime(frame["local_time"], format="%d/%m/%Y %H:%M")
     # The hour that stands twice is summer time first: pandas sees that from the order.
@@ -33,20 +35,69 @@ def expected(path: Path, population: Mapping[str, float] | None = None) -> pd.Da
         }
     )
     # A day on which nobody said anything has no indicator.
-    flows = flows[frame.filter(like="_lps").notna().any(axis=1)]
-    return table(_rules(flows, population or {}))
+    return table(_rules(flows[frame.filter(like="_lps").notna().any(axis=1)]))
 
 
-def _rules(flows: Any, population: Mapping[str, float]) -> Iterator[pd.DataFrame]:
-    days = flows.index.normalize()
-    litres = (flows * _SECONDS).groupby(days).sum(min_count=1)
-    hours = flows.groupby(days).count()
-    coverage = hours.div(steps_in(litres.index, "day", _HOUR), axis=0)
-    for zone, stations in {"": list(flows.columns), **{z: [z] for z in flows.columns}}.items():
-        here = coverage[stations].mean(axis=1)
-        total = litres[stations].sum(axis=1, min_count=1)
-        rule = "water.supplied.day"
-        supplied = enough(total, here, numbers(rule).space_min)
-        yield rows(rule, zone, supplied / _LITRES, here)
+def _rules(flows: Any) -> Iterator[pd.DataFrame]:
+    population = facts("ferrara", "population")
+    litres = (flows * _SECONDS).groupby(flows.index.normalize()).sum(min_count=1)
+    daily = coverage(flows, "day", HOUR)
+    weekly, lows = _by_week(flows.groupby(flows.index.normalize()).count()), _by_week(_lows(flows))
+    for zone, areas in {"": list(flows.columns), **{z: [z] for z in flows.columns}}.items():
+        here = daily[areas].mean(axis=1)
+        supplied = litres[areas].sum(axis=1, min_count=1)
         people = population.get(zone, float("nan"))
-        yield rows("water.supplied_per_capita.day", zone, supplied / people, here)
+        yield _zone(_SUPPLIED, zone, supplied / _LITRES, here)
+        yield _zone(_PER_CAPITA, zone, supplied / people, here)
+        yield _zone(_NIGHTLY, zone, _least_flow(flows[areas]), here)
+        here = pd.Series({day: week[areas].sum().mean() / _hours(day) for day, week in weekly})
+        low = pd.Series({begin: _usual_low(week[areas]) for begin, week in lows})
+        yield _zone(_WEEKLY, zone, low, here)
+
+
+def _zone(rule: str, zone: str, values: Any, here: Any) -> pd.DataFrame:
+    least = definition(rule)["space"]["min_coverage"]
+    return rows(rule, zone, enough(values.reindex(here.index), here, least), here, here > 0)
+
+
+def _least_flow(flows: Any) -> Any:
+    """Each night's least mean of four quarter hours on end between 2 and 4, of the areas' sum."""
+    total = flows.sum(axis=1, min_count=1)
+    every = (
+        pd.concat([total] * 4, keys=range(4)).rename_axis(["quarter", "at"]).reset_index(name="v")
+    )
+    every["at"] += every["quarter"] * pd.Timedelta(minutes=15)
+    quarters = every.set_index("at")["v"].sort_index()
+    night = quarters[quarters.index.hour.isin(_NIGHT)]
+    return night.groupby(night.index.normalize()).apply(lambda v: v.rolling(4).mean().min())
+
+
+def _lows(flows: Any) -> Any:
+    """Each area's lowest whole hour of each night."""
+    night = flows[flows.index.hour.isin(_NIGHT)]
+    lows = night.groupby(night.index.normalize()).min()
+    return lows.reindex(window_begins(flows.index, "day").unique())
+
+
+def _by_week(days: Any) -> list[tuple[Any, Any]]:
+    """Every seven days that hold one of these days, by their begin; days without a row too."""
+    first = days.index[0] - pd.DateOffset(days=_WEEK - 1)
+    begins = pd.date_range(first, days.index[-1], freq="D", tz=days.index.tz)
+    found = []
+    for begin in begins:
+        week = pd.date_range(begin, periods=_WEEK, freq="D")
+        if week.isin(days.index).any():
+            found.append((begin, days.reindex(week)))
+    return found
+
+
+def _hours(begin: Any) -> float:
+    """How long the seven days from one on are."""
+    return float((begin + pd.DateOffset(days=_WEEK) - begin) / HOUR)
+
+
+def _usual_low(week: Any) -> float:
+    """The percentile over the week of the areas' summed lows, of areas with enough nights."""
+    enough_nights = definition(_WEEKLY)["input"][0]["min_count"]
+    known = week.loc[:, week.count() >= enough_nights]
+    return float(quantile(known.sum(axis=1, min_count=1), 20))

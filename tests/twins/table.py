@@ -2,12 +2,13 @@
 
 A twin computes with pandas, straight from a recorded file, what the service should say of it. It
 imports nothing of the service. Its table has a row for each (rule, zone, begin), '' being the city,
-begin an aware UTC timestamp, and the columns value (nan for none) and coverage.
+begin an aware UTC timestamp, and the columns value (nan for none), coverage and needed.
 """
 
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,13 @@ import pandas as pd
 
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = ["rule", "zone", "begin"]
+_HAIR: Final = 1e-12
+"""What a mean of shares may miss of the share that it is."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a twin takes from a rule's file."""
+    """What a twin takes from the file of a rule of one input."""
 
     unit: str
     length: str
@@ -27,19 +30,48 @@ class Numbers:
     space_min: float
 
 
+@cache
+def _files() -> tuple[dict[str, Any], ...]:
+    paths = sorted((ROOT / "kpi_rules").glob("*.toml"))
+    return tuple(tomllib.loads(path.read_text("utf-8")) for path in paths)
+
+
+def definition(rule: str) -> dict[str, Any]:
+    """A rule as its file has it, by its id."""
+    for file in _files():
+        for one in file.get("rule", []):
+            if one["id"] == rule:
+                return dict(one)
+    raise LookupError(f"no rule {rule} in kpi_rules")
+
+
+def breakpoints(name: str) -> dict[str, Any]:
+    """A table that rules look numbers up in, as its file has it."""
+    return next(t for file in _files() for t in file.get("table", []) if t["name"] == name)
+
+
 def numbers(rule: str) -> Numbers:
     """A rule's numbers, by its id."""
-    for path in sorted((ROOT / "kpi_rules").glob("*.toml")):
-        for one in tomllib.loads(path.read_text("utf-8"))["rule"]:
-            if one["id"] == rule:
-                (only,) = one["input"]
-                return Numbers(
-                    unit=one["unit"],
-                    length=one["window"]["length"],
-                    station_min=only["min_coverage"],
-                    space_min=one["space"]["min_coverage"],
-                )
-    raise LookupError(f"no rule {rule} in kpi_rules")
+    one = definition(rule)
+    (only,) = one["input"]
+    return Numbers(
+        unit=one["unit"],
+        length=one["window"]["length"],
+        station_min=only["min_coverage"],
+        space_min=one["space"]["min_coverage"],
+    )
+
+
+def constant(rule: str, name: str) -> float:
+    """A number that a rule's standard fixes."""
+    return float(next(c["value"] for c in definition(rule)["constant"] if c["name"] == name))
+
+
+def facts(registry: str, name: str) -> dict[str, float]:
+    """A figure's values by zone ('' for the city), from a shipped registry; none of them dated."""
+    path = ROOT / "simulator" / "registries" / f"{registry}.toml"
+    found = tomllib.loads(path.read_text("utf-8")).get("fact", [])
+    return {one.get("zone", ""): float(one["value"]) for one in found if one["name"] == name}
 
 
 def mapping(name: str) -> dict[str, Any]:
@@ -56,14 +88,24 @@ def within_limits(quantity: str, values: Any) -> Any:
     return values.mask(excluded)
 
 
-def rows(rule: str, zone: str, values: Any, coverage: Any) -> pd.DataFrame:
-    """Rows of one rule and zone, from two series by the begin of their windows."""
+def rows(rule: str, zone: str, values: Any, coverage: Any, needed: Any = None) -> pd.DataFrame:
+    """Rows of one rule and zone, from series by the begin of their windows.
+
+    Args:
+        rule: its id.
+        zone: '' is the city.
+        values: nan for none.
+        coverage: a share.
+        needed: whether there must be a row: somebody there said something in the window. Else
+            there may be one, since what the rule folds reaches further. Needed if not told.
+    """
     frame = pd.DataFrame({"value": values, "coverage": coverage})
+    frame["needed"] = True if needed is None else needed
     frame.index.name = "begin"
     frame = frame.reset_index()
     frame["rule"], frame["zone"] = rule, zone
     frame["begin"] = frame["begin"].dt.tz_convert("UTC")
-    return frame[[*KEY, "value", "coverage"]]
+    return frame[[*KEY, "value", "coverage", "needed"]]
 
 
 def table(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -73,18 +115,4 @@ def table(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 def enough(values: Any, coverage: Any, least: float) -> Any:
     """No value where too little of the zone is covered."""
-    return values.where(coverage >= least)
-
-
-def window_begins(index: Any, length: str) -> Any:
-    """The begin of the local hour or day that holds each instant of a local index."""
-    if length == "day":
-        return index.normalize()
-    # An hour that comes twice is two windows: its own offset goes with each.
-    return index.tz_convert("UTC").floor("h").tz_convert(index.tz)
-
-
-def steps_in(begins: Any, length: str, step: pd.Timedelta) -> Any:
-    """How many steps each window holds: 23 to 25 hours in a day where the clocks change."""
-    after = begins + (pd.DateOffset(days=1) if length == "day" else pd.Timedelta(hours=1))
-    return pd.Series((after - begins) / step, index=begins)
+    return values.where(coverage >= least - _HAIR)

@@ -18,7 +18,7 @@ def test_a_shipped_mapping_loads_by_its_name(name: str) -> None:
 
 
 def test_an_unknown_mapping_names_the_shipped_ones() -> None:
-    with pytest.raises(SettingsError, match="shipped mappings: beijing, ferrara, steel"):
+    with pytest.raises(SettingsError, match="shipped mappings: beijing, ferrara, metr_la"):
         load_mapping(Path("nowhere"))
 
 
@@ -71,6 +71,11 @@ def test_what_a_mapping_leaves_out_is_the_quantitys_default() -> None:
         ),
         ('id = "plant"', "", "m.toml: column[0].station: expected a station's id, or"),
         ('id = "plant"', 'id = "plant"\ncolumn = "x"', "station.column: expected it with layout"),
+        (
+            'zone = "works"',
+            'zone = "works"\neach_a_zone = true',
+            "station.zone: expected nothing, since each_a_zone, got 'works'",
+        ),
         ('"electricity_energy"', '"joy"', "m.toml: column[0].quantity: expected one of pm2_5, "),
         ('"kW.h"', '"K"', "m.toml: column[0].unit: expected a unit that converts to kW.h, got 'K'"),
         (

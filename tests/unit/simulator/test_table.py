@@ -199,6 +199,13 @@ def test_a_row_that_does_not_fit_is_named(
     assert f"file.csv: {message}" in str(caught.value) or message in str(caught.value)
 
 
+def test_each_station_may_be_a_zone(tmp_path: Path) -> None:
+    mapping = LONG.replace('zone_column = "district"', "each_a_zone = true")
+    text = "day,hour,where,district,dust\n2021-01-01,00:00,C,w,1\n2021-01-01,00:00,D,w,1\n"
+    devices, _ = read(tmp_path, mapping, text)
+    assert [(device.id, device.zone) for device in devices] == [("C", "C"), ("D", "D")]
+
+
 def test_a_station_outside_the_table_of_zones_is_named(tmp_path: Path) -> None:
     mapping = LONG.replace('zone_column = "district"', 'zones = {A = "west"}')
     with pytest.raises(SettingsError, match="line 2: station 'C' is not in the mapping's"):

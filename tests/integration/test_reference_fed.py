@@ -1,0 +1,116 @@
+"""Reference cases fed to the aggregator as readings: what is stored is what the case expects."""
+
+import asyncio
+import math
+from typing import Any, Final
+
+import pytest
+
+from cityvitals.catalogue.load import convert, load_catalogue
+from cityvitals.domain.times import to_us
+from cityvitals.settings import DatabaseSettings
+from kpi_rules.built import unbuilt
+from kpi_rules.model import Rule
+from kpi_rules.present import find_band
+from tests.integration import aggregator_town
+from tests.integration.aggregator_town import CITY, NOON, Row, Town, town
+from tests.integration.fed_cases import FED, Fed, station
+from tests.reference.judge import matches
+from tests.reference.mapping import load
+from tests.reference.test_cases import CASES, RULES
+
+_BY_ID: Final = {case["id"]: case for case in CASES}
+_FACT: Final = (
+    "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
+    " select $1, zone, $2, '2020-01-01Z', $3, '', 'the case', 'stated'"
+    " from unnest(array['', 'north']) as zone"
+)
+
+
+def standard_of(rule: Rule) -> tuple[str, str, str] | None:
+    found = rule.standard
+    return (found.body, found.document, found.edition) if found else None
+
+
+def test_every_standard_that_is_run_and_has_cases_is_fed() -> None:
+    mappings = load()
+    found = (mappings.find(case, RULES) for case in CASES)
+    rules = [RULES[one.rule] for one in found if one and one.rule in RULES]
+    live = {standard_of(rule) for rule in rules if not unbuilt(rule)}
+    assert {standard_of(_rule_of(one)) for one in FED} == live
+
+
+def _rule_of(fed: Fed) -> Rule:
+    found = load().find(_BY_ID[fed.case], RULES)
+    assert found is not None
+    return RULES[found.rule]
+
+
+@pytest.mark.parametrize("fed", FED, ids=[one.case for one in FED])
+def test_readings_give_what_the_case_expects(
+    fed: Fed, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, rule = _BY_ID[fed.case], _rule_of(fed)
+    said = fed.said(case["inputs"])
+    for quantity in said:
+        monkeypatch.setitem(aggregator_town.STATIONS, quantity, station(quantity, fed.step_s))
+
+    async def main() -> None:
+        async with town(database, more=(rule,)) as where:
+            await where.found(stations=said)
+            await _feed(where, fed)
+            await where.settle(400)
+            stored = await where.pool.fetch(
+                "select value from indicator where rule = $1 and zone = '' and closed"
+                " and window_begin = $2 order by revision desc limit 1",
+                rule.id,
+                fed.window,
+            )
+            assert stored, await where.pool.fetch("select rule, window_begin from indicator")
+            _check(case, fed, rule, stored[0]["value"])
+            assert not (await where.verify()).differences
+
+    asyncio.run(main())
+
+
+async def _feed(where: Town, fed: Fed) -> None:
+    given = _BY_ID[fed.case]["inputs"]
+    for name, value in fed.facts(given).items():
+        await where.pool.execute(_FACT, CITY, name, float(value))
+    first, step = to_us(fed.begin or fed.window) - NOON, round(fed.step_s * 1e6)
+    rows = [
+        Row(quantity, first + number * step, float(value))
+        for quantity, values in fed.said(given).items()
+        for number, value in enumerate(values)
+        if value is not None
+    ]
+    await where.write(rows)
+
+
+def _check(case: dict[str, Any], fed: Fed, rule: Rule, value: float | None) -> None:
+    if fed.index is not None:
+        assert value == fed.index
+        return
+    found = load().find(case, RULES)
+    assert found is not None
+    keys = fed.keys or tuple(set(found.expected) & set(case["expected"]))
+    assert keys
+    for key in keys:
+        said = _said(rule, found.expected[key], value)
+        assert matches(case, key, said), f"{key}: {said}, expected {case['expected'][key]}"
+
+
+def _said(rule: Rule, wanted: Any, value: float | None) -> Any:
+    """A stored value as a case's word for it has it: a number, a band, or in another unit."""
+    number = math.nan if value is None else value
+    if wanted == "band" or (isinstance(wanted, dict) and "band" in wanted):
+        band = find_band(rule.body()["bands"], value)
+        return band if wanted == "band" else float(band == wanted["band"])
+    if isinstance(wanted, dict):
+        assert wanted["is"] == "value"
+        units = load_catalogue()
+        conversion = convert(units.units[rule.unit], units.units[wanted["unit"]])
+        assert conversion is not None
+        return number * conversion.scale + conversion.offset
+    assert wanted == "value", f"nothing stored is called {wanted}"
+    return number
