@@ -12,7 +12,7 @@ from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Evaluated, Floats, Names, SeriesOf
 from aggregator.series_table import Ints
-from aggregator.stations import Said, Source, gather, rounded, said
+from aggregator.stations import Said, Source, gather, rounded
 from cityvitals.domain.coverage import least
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
@@ -91,12 +91,11 @@ def derive(
     if not plan.members:
         return _of_facts(plan, begins, ends, facts)
     layers = all_layers(plan, begins, ends)
-    until = _until(plan, begins, ends, judged)
+    until = until_of(plan, begins, ends, judged)
     found: dict[str, Said] = {}
     for index, (one, inner) in enumerate(zip(plan.rule.inputs, layers, strict=True)):
-        own = np.where(judged > 0, judged + (begins - inner.begins)[:, None], 0)
-        folds = source.folds(plan, index, inner)
-        found[one.name] = said(plan, index, inner, folds, own, until)
+        own = judged_of(inner, begins, judged)
+        found[one.name] = source.said(plan, index, inner, own, until)
     weights = _weights(plan, ends, facts)
     together = {
         one.name: join(plan, index, found[one.name], weights)
@@ -167,7 +166,12 @@ def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived
     )
 
 
-def _until(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
+def judged_of(layers: Layers, begins: Ints, judged: Ints) -> Ints:
+    """What counts of an input's own windows, of which so much counts of the rule's [w, g]."""
+    return np.where(judged > 0, judged + (begins - layers.begins)[:, None], 0)
+
+
+def until_of(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
     """Up to when shorter windows count as begun, per group: a window that is judged whole is."""
     whole = judged >= (ends - begins)[:, None]
     upto = begins[:, None] + judged + np.where(whole, plan.reach.ahead, 0)

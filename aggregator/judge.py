@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aggregator.derive import all_layers, derive, elapsed
 from aggregator.emit import Circumstances, Outputs
@@ -76,11 +77,12 @@ class Judge:
 
         A second more changes a day's value little, and longer windows are read whole.
         """
-        every = self._days_us if plan.reach.length <= _DAYS_US else self._years_us
+        is_short = plan.reach.length <= _DAYS_US
+        every = self._days_us if is_short else self._years_us
         if plan.reach.length <= HOUR_US or not every:
             return begins, ends
         found = self._shard.slow.due(
-            (plan.city.id, plan.rule.id), begins.tolist(), self._now_us, every
+            (plan.city.id, plan.rule.id), begins.tolist(), self._now_us, every, at_once=is_short
         )
         return windows_beginning(plan, np.array(found, np.int64))
 
@@ -113,16 +115,21 @@ class Judge:
             )
             for zone in plan.groups
         ]
-        emitter = self._shard.emitter
-        before = emitter.closed_before(plan, part.begins)
+        closing, judged = self.judged(part)
+        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
+        around = Circumstances(closing, marks, silent, self._now_us)
+        self._shard.emitter.emit(plan, derived, around, out)
+        self._settle(part, closing)
+
+    def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
+        """Which windows are final from now on, and what their coverage counts against [w, g]."""
+        plan, marks = part.plan, self.watermarks(part.plan)
+        before = self._shard.emitter.closed_before(plan, part.begins)
         complete = part.ends + plan.reach.ahead
         passed = part.ripe[:, None] & (complete[:, None] <= marks[None, :])
-        closing = before | passed
+        closing: NDArray[np.bool_] = before | passed
         whole = (part.ends - part.begins)[:, None]
-        judged = np.where(closing, whole, elapsed(part.begins, part.ends, marks))
-        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
-        emitter.emit(plan, derived, Circumstances(closing, marks, silent, self._now_us), out)
-        self._settle(part, closing)
+        return closing, np.where(closing, whole, elapsed(part.begins, part.ends, marks))
 
     def _settle(
         self, part: Windows, closing: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]

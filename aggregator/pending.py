@@ -51,7 +51,9 @@ class Pending:
             quiet_since_us: input after this keeps a window open.
             most: how many at most.
         """
-        found = []
+        found: list[int] = []
+        if most <= 0:
+            return found
         for begin, one in self._waiting.get(key, {}).items():
             passed = sum(one.end <= mark for mark in marks)
             if passed > one.closed and one.touched_us <= quiet_since_us:

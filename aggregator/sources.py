@@ -6,7 +6,7 @@ import numpy as np
 
 from aggregator.buckets import SLOTS
 from aggregator.columns import CELL, no_cells
-from aggregator.derive import all_layers
+from aggregator.derive import all_layers, judged_of, until_of
 from aggregator.judge import Judge
 from aggregator.kernels.fold import BUCKET
 from aggregator.kernels.refold import snapshot, snapshot_size
@@ -16,7 +16,7 @@ from aggregator.loading import Extents
 from aggregator.plan import Members, RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Folds
+from aggregator.stations import Cells, Said, Who, said, together
 from aggregator.touched import Chunk, Windows, chunks
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
@@ -45,21 +45,28 @@ def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], lis
 
 
 class Stored:
-    """Buckets from the store, folded already: they were too many to be kept.
+    """What the stations of some pieces of windows say by buckets from the store.
 
-    Holds the folds of some pieces of windows, each of which is evaluated once.
+    Folded some stations at a time, since the buckets are too many to be kept.
     """
 
     def __init__(self) -> None:
-        self._folds: dict[tuple[int, int], Folds] = {}
+        self._said: dict[tuple[int, int], Said] = {}
 
-    def put(self, plan: RulePlan, index: int, folds: Folds) -> None:
-        """Take the folds of a plan's input for the piece that is evaluated next."""
-        self._folds[id(plan), index] = folds
+    def put(self, plan: RulePlan, index: int, found: Said) -> None:
+        """Take what an input of a plan comes to, for the piece that is evaluated next."""
+        self._said[id(plan), index] = found
 
-    def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:  # noqa: ARG002
-        """The folds of a plan's input."""
-        return self._folds[id(plan), index]
+    def said(
+        self,
+        plan: RulePlan,
+        index: int,
+        layers: Layers,  # noqa: ARG002 - known when it was folded
+        judged: Ints,  # noqa: ARG002
+        until: Ints,  # noqa: ARG002
+    ) -> Said:
+        """What an input of a plan comes to at each member."""
+        return self._said[id(plan), index]
 
 
 async def from_store(
@@ -74,12 +81,13 @@ async def from_store(
         StoreUnavailable: the server is away.
     """
     pieces = [part for one in chunk.windows for part in judge.parts(one)]
-    wanted = [_Wanted(piece) for piece in pieces]
+    wanted = [_Wanted(piece, judge.judged(piece)[1]) for piece in pieces]
     of_stations = [one.plan.feeds for one in pieces if one.plan.members]
     rows = np.flatnonzero(np.logical_or.reduce(of_stations)) if of_stations else np.empty(0, int)
     begin, end = _reach(chunk, extents)
     slots = max(1, (end - begin) // BUCKET)
-    most = max(1, _BYTES // (CELL.itemsize * slots))
+    longest = max((one.shortest_windows for one in wanted), default=0)
+    most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
     for first in range(0, len(rows), most):
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
         for one in wanted:
@@ -96,37 +104,42 @@ def _reach(chunk: Chunk, extents: Extents) -> tuple[int, int]:
 
 
 class _Wanted:
-    """The folds of one piece, filled some series at a time."""
+    """What the stations of one piece say, filled some series at a time.
 
-    def __init__(self, windows: Windows) -> None:
+    Args:
+        windows: the piece.
+        judged: how much of each window coverage counts against [w, g].
+    """
+
+    def __init__(self, windows: Windows, judged: Ints) -> None:
         self.windows = windows
-        self._layers = all_layers(windows.plan, windows.begins, windows.ends)
-        members = windows.plan.members
-        self._whole = [
-            np.zeros((len(inner.begins), len(one.rows), 4))
-            for inner, one in zip(self._layers, members, strict=True)
-        ]
-        self._lowest = [
-            np.zeros((len(inner.lowest[0]), len(one.rows), 4)) if inner.levels else whole
-            for inner, one, whole in zip(self._layers, members, self._whole, strict=True)
-        ]
+        plan, begins = windows.plan, windows.begins
+        self._layers = all_layers(plan, begins, windows.ends) if plan.members else []
+        self._judged = [judged_of(inner, begins, judged) for inner in self._layers]
+        self._until = until_of(plan, begins, windows.ends, judged)
+        self._parts: list[list[tuple[Ints, Said]]] = [[] for _ in self._layers]
+
+    @property
+    def shortest_windows(self) -> int:
+        """How many windows are folded from quarter hours."""
+        return max((len(inner.lowest[0]) for inner in self._layers), default=0)
 
     def fold(self, cells: Cells) -> None:
         """Fold what these cells hold."""
-        for index, (inner, members) in enumerate(
-            zip(self._layers, self.windows.plan.members, strict=True)
-        ):
-            here = np.flatnonzero(cells.at[members.rows] >= 0)
-            some = _some(members, here)
-            self._whole[index][:, here] = cells.fold(some, inner.begins, inner.ends)
-            if inner.levels:
-                self._lowest[index][:, here] = cells.fold(some, *inner.lowest)
+        plan = self.windows.plan
+        for index, inner in enumerate(self._layers):
+            here = np.flatnonzero(cells.at[plan.members[index].rows] >= 0)
+            some = _some(plan.members[index], here)
+            who = Who(plan, index, some, plan.scales[index][here])
+            folds = cells.folds(some, inner)
+            found = said(who, inner, folds, self._judged[index], self._until)
+            self._parts[index].append((here, found))
 
     def stored(self) -> Stored:
-        """All of them."""
+        """All of it."""
         found = Stored()
-        for index, (whole, lowest) in enumerate(zip(self._whole, self._lowest, strict=True)):
-            found.put(self.windows.plan, index, Folds(whole, lowest))
+        for index, parts in enumerate(self._parts):
+            found.put(self.windows.plan, index, together(parts))
         return found
 
 

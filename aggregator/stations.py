@@ -1,7 +1,8 @@
 """What each station says of one input over windows: a number, or a series of numbers. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US
 from kpi_rules.model import Input, Rounding
 from kpi_rules.words import Combine, Statistic
+
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 _STATISTICS: Final = {
     Statistic.MEAN: MEAN,
@@ -59,8 +62,8 @@ class Folds:
 class Source(Protocol):
     """Where buckets come from."""
 
-    def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:
-        """The folds of a plan's input."""
+    def said(self, plan: RulePlan, index: int, layers: Layers, judged: Ints, until: Ints) -> "Said":
+        """What an input of a plan comes to at each member; see `said`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,14 @@ class Cells:
     at: Ints
     span: tuple[int, int] | None = None
 
-    def folds(self, plan: RulePlan, index: int, layers: Layers) -> Folds:
-        """The folds of a plan's input."""
+    def said(self, plan: RulePlan, index: int, layers: Layers, judged: Ints, until: Ints) -> "Said":
+        """What an input of a plan comes to at each member; see `said`."""
         members = plan.members[index]
+        who = Who(plan, index, members, plan.scales[index])
+        return said(who, layers, self.folds(members, layers), judged, until)
+
+    def folds(self, members: Members, layers: Layers) -> Folds:
+        """Members' partials over an input's windows."""
         whole = self.fold(members, layers.begins, layers.ends)
         return Folds(whole, self.fold(members, *layers.lowest) if layers.levels else whole)
 
@@ -123,27 +131,32 @@ class Said:
         return found
 
 
-def said(
-    plan: RulePlan, index: int, layers: Layers, folds: Folds, judged: Ints, until: Ints
-) -> Said:
+class Who(NamedTuple):
+    """Whose numbers are asked for: members of one input of a rule, or some of them."""
+
+    plan: RulePlan
+    place: int
+    members: Members
+    scales: Floats
+
+
+def said(who: Who, layers: Layers, folds: Folds, judged: Ints, until: Ints) -> Said:
     """What an input comes to at each member.
 
     Args:
-        plan: the rule in its city.
-        index: of the input.
-        layers: its windows.
+        who: the members.
+        layers: the input's windows.
         folds: its partials.
         judged: microseconds of its own windows against which coverage counts [w, g].
         until: up to when windows count as begun, per group [g].
     """
-    members = plan.members[index]
-    group = members.group
+    members, group = who.members, who.members.group
     covered = folds.whole[..., 1]
     passed = judged[:, group]
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(passed > 0, np.minimum(1.0, covered / passed), 0.0)
-    values = _values(plan, index, layers, folds, until[group])
-    city = slice(members.offsets[0], members.offsets[1])
+    values = _values(who, layers, folds, until[group])
+    city = np.flatnonzero(group == 0)
     return Said(
         values=values,
         places=_places(layers),
@@ -155,7 +168,41 @@ def said(
     )
 
 
-def _spoken(layers: Layers, folds: Folds, city: slice) -> NDArray[np.bool_]:
+def together(parts: Sequence[tuple[Ints, Said]]) -> Said:
+    """What some members say and what others do, as one.
+
+    Args:
+        parts: places of the members among all, and what they say; each place once.
+    """
+    order = np.argsort(np.concatenate([at for at, _ in parts]))
+    found = [one for _, one in parts]
+    series = [one.values for one in found if isinstance(one.values, SeriesOf)]
+    numbers = [one.values for one in found if not isinstance(one.values, SeriesOf)]
+    values: Floats | SeriesOf
+    if series:
+        values = SeriesOf(
+            _joined([one.values for one in series], order),
+            _joined([one.lengths for one in series], order),
+        )
+    else:
+        values = _joined(numbers, order)
+    return Said(
+        values=values,
+        places=found[0].places,
+        share=_joined([one.share for one in found], order),
+        placed=_joined([one.placed for one in found], order),
+        observed=_joined([one.observed for one in found], order),
+        flagged=_joined([one.flagged for one in found], order),
+        spoken=np.logical_or.reduce([one.spoken for one in found]),
+    )
+
+
+def _joined(parts: Sequence[NDArray[_Kind]], order: NDArray[np.intp]) -> NDArray[_Kind]:
+    """Arrays [w, m, …] of some members each, with all in their order."""
+    return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
+
+
+def _spoken(layers: Layers, folds: Folds, city: Ints) -> NDArray[np.bool_]:
     """Whether anybody said anything that each window or its shorter ones reach [w]."""
     whole: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
     if not layers.levels:
@@ -186,23 +233,21 @@ def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     return found
 
 
-def _values(
-    plan: RulePlan, index: int, layers: Layers, folds: Folds, until: Ints
-) -> Floats | SeriesOf:
-    one = plan.rule.inputs[index]
+def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | SeriesOf:
+    plan, one = who.plan, who.plan.rule.inputs[who.place]
     begins, ends = layers.lowest
     due = np.maximum(np.minimum(ends[:, None], until[None, :]) - begins[:, None], 0)
     lowest = one.levels[0] if one.levels else one
-    stations = len(plan.members[index].rows)
+    stations = len(who.members.rows)
     values = np.empty((len(begins), stations))
     minimum = np.full(stations, least(lowest.min_coverage))
     if not one.levels:  # a sum takes in every station, however little of it there is
         how = combines(plan.rule, one, len(plan.groups))
         summed = np.array([each is Combine.SUM for each in how], np.bool_)
-        minimum[summed[plan.members[index].group]] = 0.0
+        minimum[summed[who.members.group]] = 0.0
     mean = lowest.statistic is Statistic.MEAN
     lowest_values(folds.lowest, due, minimum, mean, values)
-    values = _seen(one, plan.scales[index], values)
+    values = _seen(one, who.scales, values)
     if not one.levels:
         return rounded(values, one.rounding)
     values = rounded(values, one.levels[0].rounding)

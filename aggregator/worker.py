@@ -30,8 +30,10 @@ from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
-_RIPE: Final = 1000
-"""Windows of one rule that become final in one cycle at most."""
+_RIPE: Final = 4000
+"""Windows that become final in one cycle at most: what others wait for has an end."""
+_RIPE_OF_RULE: Final = 250
+"""So many of one rule."""
 _REQUESTS: Final = 256
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
 _LANE: Final = "aggregator"
@@ -183,13 +185,14 @@ class ShardWorker:
         }
         again = self.shard.rederive.take(self._extents, lengths)
         touch = Touch(rows, buckets)
-        found = []
+        found, left = [], _RIPE
         for plan in self.shard.plan.rules:
             stretch = again.get((plan.city.id, plan.rule.id))
             asked = np.empty(0, np.int64)
             if stretch is not None:
                 asked = np.arange(*stretch, BUCKET)
-            one = judge.windows(plan, touch, asked, _RIPE)
+            one = judge.windows(plan, touch, asked, min(left, _RIPE_OF_RULE))
+            left -= int(one.ripe.sum())
             if len(one.begins):
                 found.append(one)
         return found
