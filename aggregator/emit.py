@@ -1,9 +1,8 @@
 """What changed against what was said before: revisions, states, numbered changes."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -14,10 +13,10 @@ from aggregator.derive import Derived
 from aggregator.facts import Facts, as_shown
 from aggregator.kernels.fold import NONE
 from aggregator.plan import RulePlan
-from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
+from aggregator.sheet import Circumstances, Content, Sheet
 from cityvitals.domain.names import State
-from cityvitals.domain.times import US, from_us, to_us
+from cityvitals.domain.times import US, to_us
 from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
 from kpi_rules.present import present
 
@@ -48,23 +47,6 @@ class Outputs:
     latest: dict[tuple[str, str, str], IndicatorRow] = field(default_factory=dict)
     changes: list[ChangeRow] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What holds for one rule's windows beside their data.
-
-    Attributes:
-        closing: whether the value is final as of now [w, g].
-        watermarks: per group [g].
-        silent: per group, names of gateways left out.
-        now_us: when this is computed.
-    """
-
-    closing: NDArray[np.bool_]
-    watermarks: Ints
-    silent: list[list[str]]
-    now_us: int
 
 
 class Emitter:
@@ -119,46 +101,37 @@ class Emitter:
 
     def emit(self, plan: RulePlan, found: Derived, around: Circumstances, out: Outputs) -> None:
         """Add what differs from what was said before."""
-        for w, begin in enumerate(found.begins.tolist()):
+        sheet = Sheet(plan, found, around, self._ids)
+        opens = [mark - plan.reach.lead for mark in sheet.marks]
+        for w, begin in enumerate(sheet.begins):
             for g, zone in enumerate(plan.groups):
-                if not found.present[w, g] and not self._is_left(plan, zone, begin):
+                if not sheet.present[w][g] and not self._is_left(plan, zone, begin):
                     continue
-                if around.watermarks[g] <= begin + plan.reach.lead and not around.closing[w, g]:
+                if opens[g] <= begin and not sheet.closing[w][g]:
                     continue
-                self._emit_one(
-                    (plan.city.id, plan.rule.id, zone, begin), plan, found, around, w, g, out
-                )
+                self._emit_one((plan.city.id, plan.rule.id, zone, begin), sheet, w, g, out)
 
     def _is_left(self, plan: RulePlan, zone: str, begin: int) -> bool:
         """Whether a window said something by facts alone, of which nothing may be left."""
         return not plan.rule.inputs and (plan.city.id, plan.rule.id, zone, begin) in self._known
 
-    def _emit_one(
-        self,
-        key: Key,
-        plan: RulePlan,
-        found: Derived,
-        around: Circumstances,
-        w: int,
-        g: int,
-        out: Outputs,
-    ) -> None:
+    def _emit_one(self, key: Key, sheet: Sheet, w: int, g: int, out: Outputs) -> None:
         before = self._known.get(key)
-        if before is None and not found.spoken[w]:
+        if before is None and not sheet.spoken[w]:
             return  # nobody has ever said anything for this window
-        closed = bool(around.closing[w, g])
-        row = self._row(key, plan, found, around, w, g, before)
-        content = _compared(row)
+        closed = sheet.closing[w][g]
+        content = sheet.content(w, g, self.facts.used(sheet.plan, key[2], sheet.ends[w]))
         if before is not None and before.content == content and before.closed == closed:
             self._remember(key, before)
             return
+        row = self._row(key, sheet, w, g, content, before)
         self._take_number(row, out)
         newest = self._newest.get(key[:3], NONE)
         since = NONE if before is None else before.saved_us
-        settled = closed or key[3] < newest or around.now_us - since >= self._every_us
+        settled = closed or key[3] < newest or sheet.now_us - since >= self._every_us
         if settled:
             out.kept.append(row)
-            self._remember(key, Known(content, row.revision, around.now_us, closed))
+            self._remember(key, Known(content, row.revision, sheet.now_us, closed))
         else:
             self._remember(key, Known(content, row.revision, since, closed, row))
         if key[3] >= newest:
@@ -167,7 +140,7 @@ class Emitter:
             out.latest[key[:3]] = row
         kind = "correction" if before is not None and before.closed else "value"
         facts = [as_shown(fact) for fact in self.facts.rows(row.facts)]
-        body = msgspec.json.encode(present(plan.body, as_mapping(row), facts)).decode()
+        body = msgspec.json.encode(present(sheet.plan.body, as_mapping(row), facts)).decode()
         out.changes.append(ChangeRow(key[0], row.change_number, row.computed_at, kind, body))
 
     def _pass(self, before: Key, key: Key, out: Outputs) -> None:
@@ -178,50 +151,35 @@ class Emitter:
             known.unsaved = None
 
     def _row(
-        self,
-        key: Key,
-        plan: RulePlan,
-        found: Derived,
-        around: Circumstances,
-        w: int,
-        g: int,
-        before: Known | None,
+        self, key: Key, sheet: Sheet, w: int, g: int, content: Content, before: Known | None
     ) -> IndicatorRow:
-        reason = found.reasons[w][g]
-        closed = bool(around.closing[w, g])
-        mark = int(around.watermarks[g])
+        value, numerator, denominator, coverage, observed, flagged = content[:6]
+        reason, rule_revision, stations, facts = content[6:]
+        closed = sheet.closing[w][g]
         return IndicatorRow(
             city=key[0],
             rule=key[1],
             zone=key[2],
-            window_begin=from_us(key[3]),
+            window_begin=sheet.begin_times[w],
             revision=1 if before is None else before.revision + 1,
-            window_end=from_us(int(found.ends[w])),
-            rule_revision=plan.rule.revision,
+            window_end=sheet.end_times[w],
+            rule_revision=rule_revision,
             state=_state(reason, before, closed=closed),
             closed=closed,
-            value=_number(found.value[w, g]),
-            numerator=_number(found.numerator[w, g]),
-            denominator=_number(found.denominator[w, g]),
-            coverage=float(found.coverage[w, g]),
-            observed=int(found.observed[w, g]),
-            flagged=int(found.flagged[w, g]),
+            value=value,
+            numerator=numerator,
+            denominator=denominator,
+            coverage=coverage,
+            observed=observed,
+            flagged=flagged,
             reason=reason,
-            stations=self._stations(plan, found, w, g),
-            silent=around.silent[g],
-            watermark=None if mark in {NONE, EVERYTHING} else from_us(mark),
-            computed_at=from_us(around.now_us),
+            stations=stations,
+            silent=sheet.silent[g],
+            watermark=sheet.mark_times[g],
+            computed_at=sheet.now,
             change_number=self.numbers.get(key[0], 0) + 1,
-            facts=self.facts.used(plan, key[2], int(found.ends[w])),
+            facts=facts,
         )
-
-    def _stations(self, plan: RulePlan, found: Derived, w: int, g: int) -> list[int]:
-        """Ids of the series that took part, each once, in natural-key order."""
-        ids: list[int] = []
-        for members, valid in zip(plan.members, found.valid, strict=True):
-            low, high = members.offsets[g], members.offsets[g + 1]
-            ids += self._ids[members.rows[low:high][valid[w, low:high]]].tolist()
-        return list(dict.fromkeys(ids))
 
     def _take_number(self, row: IndicatorRow, out: Outputs) -> None:
         self.numbers[row.city] = out.numbers[row.city] = row.change_number
@@ -239,10 +197,19 @@ class Emitter:
             self._known[key] = known
 
 
-_COMPARED = ("value", "numerator", "denominator", "coverage", "observed", "flagged", "reason")
-_compared = attrgetter(*_COMPARED, "rule_revision", "stations", "facts")
-_compared_items = itemgetter(*_COMPARED, "rule_revision", "stations", "facts")
-"""What makes one revision differ from another; not when or after how much it was computed."""
+_compared_items = itemgetter(
+    "value",
+    "numerator",
+    "denominator",
+    "coverage",
+    "observed",
+    "flagged",
+    "reason",
+    "rule_revision",
+    "stations",
+    "facts",
+)
+"""What makes one revision differ from another, as `Sheet.content` has it."""
 
 
 def _state(reason: str, before: Known | None, *, closed: bool) -> str:
@@ -251,7 +218,3 @@ def _state(reason: str, before: Known | None, *, closed: bool) -> str:
     if not closed:
         return State.PROVISIONAL
     return State.CORRECTED if before is not None and before.closed else State.FINAL
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import all_layers, derive, elapsed
-from aggregator.emit import Circumstances, Outputs
+from aggregator.emit import Outputs
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
+from aggregator.sheet import Circumstances
 from aggregator.stations import Source
 from aggregator.touched import Touch, Windows, batches, together, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
@@ -40,21 +41,24 @@ class Judge:
         self._days_us = round(settings.derive_days_every_seconds * US)
         self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
+        self._marks: dict[tuple[str, str, str], int] = {}
+        self._silent: dict[tuple[str, str, str], list[str]] = {}
 
     def watermarks(self, plan: RulePlan) -> Ints:
         """The watermark of each group of a rule's plan."""
-        watchers = self._shard.plan.watchers
-        marks = [
-            self._shard.gateways.watermark(
-                watchers.get((plan.city.id, zone, plan.watched), ()),
-                plan.city,
-                self._lateness_us,
-            )
-            for zone in plan.groups
-        ]
-        if plan.city.clock == Clock.LIVE:  # nobody speaks: time passes all the same
-            marks = [self._now_us - self._quiet_us if one == EVERYTHING else one for one in marks]
-        return np.array(marks, np.int64)
+        return np.array([self._watermark(plan, zone) for zone in plan.groups], np.int64)
+
+    def _watermark(self, plan: RulePlan, zone: str) -> int:
+        """The same for all rules that watch the same gateways, so it is worked out once."""
+        key = (plan.city.id, zone, plan.watched)
+        found = self._marks.get(key)
+        if found is None:
+            watchers = self._shard.plan.watchers.get(key, ())
+            found = self._shard.gateways.watermark(watchers, plan.city, self._lateness_us)
+            if found == EVERYTHING and plan.city.clock == Clock.LIVE:
+                found = self._now_us - self._quiet_us  # nobody speaks: time passes all the same
+            self._marks[key] = found
+        return found
 
     def windows(self, plan: RulePlan, touch: Touch, asked: Ints, most_ripe: int) -> Windows:
         """What to derive of one rule: windows of changed buckets, of asked-for ones, ripe ones."""
@@ -109,17 +113,20 @@ class Judge:
         """Evaluate a piece of windows and add what is new to the outputs."""
         plan = part.plan
         marks = self.watermarks(plan)
-        silent = [
-            self._shard.gateways.silent(
-                self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
-            )
-            for zone in plan.groups
-        ]
+        silent = [self._left_out(plan, zone) for zone in plan.groups]
         closing, judged = self.judged(part)
         derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
         around = Circumstances(closing, marks, silent, self._now_us)
         self._shard.emitter.emit(plan, derived, around, out)
         self._settle(part, closing)
+
+    def _left_out(self, plan: RulePlan, zone: str) -> list[str]:
+        """Names of the gateways that are left out as silent."""
+        key = (plan.city.id, zone, plan.watched)
+        if key not in self._silent:
+            watchers = self._shard.plan.watchers.get(key, ())
+            self._silent[key] = self._shard.gateways.silent(watchers)
+        return self._silent[key]
 
     def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
         """Which windows are final from now on, and what their coverage counts against [w, g]."""

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 
 from aggregator.derive import Derived
-from aggregator.emit import Circumstances, Emitter, Outputs
+from aggregator.emit import Emitter, Outputs
 from aggregator.kernels.fold import NONE
 from aggregator.progress import EVERYTHING
+from aggregator.sheet import Circumstances
 from cityvitals.domain.names import State
 from cityvitals.domain.times import US, from_us
 from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
