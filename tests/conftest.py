@@ -214,6 +214,7 @@ def city() -> str:
     return f"city-{os.getpid()}-{next(_numbers)}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two run at a time: one has what mostly waits for real processes, the other the rest.
 
