@@ -10,6 +10,7 @@ import numpy as np
 
 from cityvitals.domain.arrays import ROLLUP, Records, empty
 from cityvitals.domain.times import EARLIEST_US
+from cityvitals.domain.window import HOUR_US, longest_us
 from cityvitals.store.audit import (
     Audit,
     AuditCity,
@@ -291,12 +292,23 @@ class _Zone:
         indicators.compare_newest(self.place, newest, expected, city_has["spoken"], out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
+        if self._lags:
+            out.tally(indicators.NEWEST).open += int((needed["end"] > watermark_us).sum())
+            needed = needed[needed["end"] <= watermark_us]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)
         indicators.check_history(self.place, stored, out)
         indicators.check_latest(self.place, newest, latest, out)
         if len(latest) and latest["begin"][0] >= self.place.sealed_us:
+            if self._lags and not latest["closed"][0]:
+                out.tally(indicators.LATEST).open += 1
+                return
             right = expected if latest["closed"][0] else self._so_far(latest)
             indicators.compare(indicators.LATEST, self.place, latest, right, out)
+
+    @property
+    def _lags(self) -> bool:
+        """Whether its open windows are derived now and then only (ADR 31)."""
+        return longest_us(str(self.rule.window.length)) > HOUR_US
 
     def _so_far(self, latest: Records) -> Records:
         """What an open window should be at the watermark that its row carries."""
