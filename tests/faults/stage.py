@@ -32,7 +32,7 @@ class Stage:
         self.service.override(
             "ingest",
             DATABASE__DSN=self.dsn.replace(f":{direct.port}/", f":{self.store_link.port}/"),
-            DATABASE__COMMAND_TIMEOUT_SECONDS="1",
+            INGEST__STATEMENT_TIMEOUT_SECONDS="1",
             DATABASE__CONNECT_TIMEOUT_SECONDS="1",
             BROKER__PORT=str(self.broker_link.port),
             BROKER__KEEPALIVE_SECONDS="5",

@@ -25,7 +25,7 @@ PATIENCE: Final = 3600.0
 """Seconds in which the indicators of a year of hourly data settle, even on a busy machine."""
 _LOOK_EVERY: Final = 1.0
 
-_PATIENT: Final = {"DATABASE__COMMAND_TIMEOUT_SECONDS": "900"}
+_PATIENT: Final = {"AGGREGATOR__STATEMENT_TIMEOUT_SECONDS": "900"}
 """A year that arrives in seconds makes long cycles, which leases have to wait for."""
 
 
