@@ -25,7 +25,7 @@ class RuleBook:
             StoreUnavailable: the server is away.
         """
         rows = list(rows)
-        await self._learn_facts(connection, {one for row in rows for one in row["facts"] or ()})
+        await self._learn_facts(connection, {one for row in rows for one in row.get("facts") or ()})
         needed = {(row["rule"], row["rule_revision"]) for row in rows}
         missing = needed - self._bodies.keys()
         if not missing:
@@ -44,7 +44,7 @@ class RuleBook:
 
     def show(self, row: Row) -> dict[str, Any]:
         """An indicator as it is shown; `learn` it before."""
-        facts = [self._facts[one] for one in row["facts"] or ()]
+        facts = [self._facts[one] for one in row.get("facts") or ()]
         return present(self.body_of(row), row, facts)
 
     def body_of(self, row: Row) -> Mapping[str, Any]:

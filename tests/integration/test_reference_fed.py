@@ -22,7 +22,7 @@ from tests.reference.test_cases import CASES, RULES
 _BY_ID: Final = {case["id"]: case for case in CASES}
 _FACT: Final = (
     "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
-    " select $1, zone, $2, '2020-01-01Z', $3, '', 'the case', 'stated'"
+    " select $1, zone, $2, '2020-01-01Z', $3, '', 'the case', 'measured'"
     " from unnest(array['', 'north']) as zone"
 )
 
