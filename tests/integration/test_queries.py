@@ -79,8 +79,7 @@ def _spread(million: Million) -> Records:
 
 def _changes(rows: Records) -> tuple[Any, ...]:
     """As the writer puts new values in the place of current ones."""
-    fields = [rows[name].tolist() for name in ("t", "series", "v", "rev", "flags", "received")]
-    return *fields, int(rows["t"].min()), int(rows["t"].max())
+    return tuple(rows[name].tolist() for name in ("t", "series", "v", "rev", "flags", "received"))
 
 
 _ANY: Final = (None,) * 8
