@@ -29,6 +29,9 @@ _MONTH: Final = datetime(2026, 10, 31, 23, tzinfo=UTC)
 _YEAR: Final = datetime(2024, 12, 31, 23, tzinfo=UTC)
 """Of 2025, which is over."""
 _HOURS_OF_YEAR: Final = 8760
+_KWH_OF_THERM: Final = 29.3071
+"""As the case's source has it."""
+_M2_OF_FT2: Final = 0.09290304
 _STATE: Final = "298.15 K, 101325 Pa"
 
 
@@ -112,6 +115,12 @@ def _degree_days(given: Inputs) -> Mapping[str, Said]:
     """The days of the case, then days on which nobody heats."""
     days = [*given["tmean"], *[18.0] * (30 - len(given["tmean"]))]
     return {"air_temperature": [float(day) for day in days for _ in range(24)]}
+
+
+def _warm_and_cold_hours(given: Inputs) -> Mapping[str, Said]:
+    """A day of the case's extremes, then days on which nobody heats."""
+    day = [float(given["tmin"])] * 12 + [float(given["tmax"])] * 12
+    return {"air_temperature": [*day, *[18.0] * (29 * 24)]}
 
 
 def _pressures(given: Inputs) -> Mapping[str, Said]:
@@ -210,6 +219,23 @@ FED: Final = (
         _YEAR,
         lambda given: {"electricity_energy": [given["kwh"] / _HOURS_OF_YEAR] * _HOURS_OF_YEAR},
         facts=lambda given: {"grid_emission_factor": given["factor"]},
+    ),
+    Fed(
+        "eui_0",
+        _YEAR,
+        lambda given: {"electricity_energy": [given["elec_kwh"] / _HOURS_OF_YEAR] * _HOURS_OF_YEAR},
+        facts=lambda given: {
+            "fuel": given["gas_therm"] * _KWH_OF_THERM,
+            "floor_area": given["area_ft2"] * _M2_OF_FT2,
+        },
+        keys=("kwh_m2",),
+    ),
+    Fed(
+        "hddw_17_11",
+        _MONTH,
+        _warm_and_cold_hours,
+        facts=lambda _: {"heating_base": 15.5},
+        keys=("hdd",),
     ),
     Fed("hdd_1", _MONTH, _degree_days, facts=lambda _: {"heating_base": 18.0}),
     Fed(

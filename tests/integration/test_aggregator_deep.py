@@ -29,7 +29,8 @@ async def people(where: Town) -> None:
     for zone, count in (("north", 3000.0), ("south", 1000.0)):
         await where.pool.execute(
             "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
-            " values ($1, $2, 'population', '2020-01-01Z', $3, '1', 'census', 'surveyed')",
+            " values ($1, $2, 'population', '2020-01-01Z', $3, '{inhabitant}',"
+            " 'census', 'surveyed')",
             CITY,
             zone,
             count,

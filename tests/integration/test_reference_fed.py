@@ -22,7 +22,7 @@ from tests.reference.test_cases import CASES, RULES
 _BY_ID: Final = {case["id"]: case for case in CASES}
 _FACT: Final = (
     "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
-    " select $1, zone, $2, '2020-01-01Z', $3, '', 'the case', 'measured'"
+    " select $1, zone, $2, '2020-01-01Z', $3, $4, 'the case', 'measured'"
     " from unnest(array['', 'north']) as zone"
 )
 
@@ -75,8 +75,9 @@ def test_readings_give_what_the_case_expects(
 
 async def _feed(where: Town, fed: Fed) -> None:
     given = _BY_ID[fed.case]["inputs"]
+    units = {use.name: use.unit for use in _rule_of(fed).facts}
     for name, value in fed.facts(given).items():
-        await where.pool.execute(_FACT, CITY, name, float(value))
+        await where.pool.execute(_FACT, CITY, name, float(value), units[name])
     first, step = to_us(fed.begin or fed.window) - NOON, round(fed.step_s * 1e6)
     rows = [
         Row(quantity, first + number * step, float(value))

@@ -57,7 +57,8 @@ where i.rule = 'air.pm2_5.hour' and window_begin >= '{since}'
 ROWS = (
     (
         "insert into fact (city, zone, name, valid_from, value, unit, source, quality) "
-        "values ('probe', 'north', 'population', '-infinity', 1000, '1', 'made up', 'measured')"
+        "values ('probe', 'north', 'population', '-infinity', 1000, '{inhabitant}', "
+        "'made up', 'measured')"
     ),
     _ROWS.format(table="indicator", since="2026-03-02 10:00Z"),
     _ROWS.format(table="indicator_latest", since="2026-03-02 11:00Z"),
