@@ -14,6 +14,8 @@ from aggregator.program import Evaluated, Floats, Names, SeriesOf
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, rounded
 from cityvitals.domain.coverage import least
+from cityvitals.domain.facts import POPULATION
+from kpi_rules.facts import weights_by_population
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
 
@@ -21,7 +23,6 @@ FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
 Facts = Mapping[FactKey, tuple[list[int], list[float]]]
 """When each value of a fact begins to hold, ascending, and the values."""
-_POPULATION = "population"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,7 @@ def derive(
         one.name: join(plan, index, found[one.name], weights)
         for index, one in enumerate(plan.rule.inputs)
     }
-    given: dict[str, Floats | SeriesOf] = {
-        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
-        for fact in plan.rule.facts
-    }
+    given = _given(plan, ends, facts)
     shown = _clocked(plan, layers)
     if plan.rule.space.order is Order.EVALUATE_FIRST:
         result = _by_station(plan, found, given, shown, weights)
@@ -133,10 +131,7 @@ def derive(
 
 def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived:
     """A rule of facts alone: it says something wherever one of them is in force."""
-    given = {
-        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
-        for fact in plan.rule.facts
-    }
+    given = _given(plan, ends, facts)
     own = [~np.isnan(given[fact.name]) for fact in plan.rule.facts if not fact.of_city]
     known = own or [~np.isnan(one) for one in given.values()]
     present: NDArray[np.bool_] = np.logical_or.reduce(known)
@@ -205,7 +200,7 @@ def _clocked(plan: RulePlan, layers: Sequence[Layers]) -> dict[str, SeriesOf]:
 def _by_group(
     plan: RulePlan,
     found: Mapping[str, Joined],
-    given: Mapping[str, Floats | SeriesOf],
+    given: Mapping[str, Floats],
     shown: Mapping[str, SeriesOf],
 ) -> _Found:
     """Stations first, then the expression."""
@@ -235,7 +230,7 @@ def _is_mean(plan: RulePlan, one: Input | None) -> NDArray[np.bool_]:
 def _by_station(
     plan: RulePlan,
     found: Mapping[str, Said],
-    given: Mapping[str, Floats | SeriesOf],
+    given: Mapping[str, Floats],
     shown: Mapping[str, SeriesOf],
     weights: Floats,
 ) -> _Found:
@@ -247,8 +242,6 @@ def _by_station(
     for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
         names[one.name] = _at_stations(found[one.name], at)
     for name, value in given.items():
-        if isinstance(value, SeriesOf):
-            raise TypeError(f"fact {name} is a series")
         names[name] = value[:, plan.stations.group]
     evaluated: Evaluated = plan.compiled(names)
     value = np.ascontiguousarray(evaluated.unrounded)
@@ -305,11 +298,18 @@ def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts, *, of_city: bool
     return found
 
 
+def _given(plan: RulePlan, ends: Ints, facts: Facts) -> dict[str, Floats]:
+    """The facts that the rule names, by name [w, g]."""
+    return {
+        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
+        for fact in plan.rule.facts
+    }
+
+
 def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
     """Each group's weight in means weighted by zones."""
-    asked = {plan.rule.space.city, *(one.combine for one in plan.rule.inputs)}
-    if Combine.POPULATION_WEIGHTED in asked:
-        return _facts(plan, _POPULATION, ends, facts, of_city=False)
+    if weights_by_population(plan.rule):
+        return _facts(plan, POPULATION, ends, facts, of_city=False)
     return np.full((len(ends), len(plan.groups)), np.nan)
 
 
@@ -317,7 +317,7 @@ def _reasons(
     plan: RulePlan,
     found: Mapping[str, Joined],
     coverage: Floats,
-    given: Mapping[str, Floats | SeriesOf],
+    given: Mapping[str, Floats],
     result: _Found,
 ) -> list[list[str]]:
     """Why each window of each group has no value, or ''."""
@@ -332,7 +332,7 @@ def _reasons(
 def _reason(
     plan: RulePlan,
     found: Mapping[str, Joined],
-    given: Mapping[str, Floats | SeriesOf],
+    given: Mapping[str, Floats],
     coverage: float,
     w: int,
     g: int,
@@ -347,13 +347,11 @@ def _reason(
             return _no_station(one, space.min_stations)
     place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
     for fact in plan.rule.facts:
-        numbers = given[fact.name]
-        if not isinstance(numbers, SeriesOf) and np.isnan(numbers[w, g]) and not fact.optional:
+        if np.isnan(given[fact.name][w, g]) and not fact.optional:
             what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
             return f"no {what} is declared for {'the city' if fact.of_city else place}"
-    asked = {space.city, *(one.combine for one in plan.rule.inputs)}
-    if Combine.POPULATION_WEIGHTED in asked and not plan.groups[g]:
-        return f"no {_POPULATION} is declared for a zone that has a value"
+    if weights_by_population(plan.rule) and not plan.groups[g]:
+        return f"no {POPULATION} is declared for a zone that has a value"
     return "the expression has no finite value"
 
 

@@ -119,4 +119,4 @@ class Sheet:
 def _numbers(values: NDArray[np.float64]) -> list[list[float | None]]:
     """Numbers by window and group; None for nan."""
     rows: list[list[float]] = values.tolist()
-    return [[None if one != one else one for one in row] for row in rows]  # noqa: PLR0124
+    return [[None if one != one else one for one in row] for row in rows]  # noqa: PLR0124 (nan alone differs from itself)
