@@ -143,7 +143,7 @@ class AggregatorSettings(_Section):
     lateness_seconds: float = Field(default=2.0, ge=0)
     final_after_seconds: float = Field(default=60.0, ge=0)
     provisional_every_seconds: float = Field(default=60.0, ge=0)
-    derive_days_every_seconds: float = Field(default=10.0, ge=0)
+    derive_days_every_seconds: float = Field(default=0.0, ge=0)
     derive_years_every_seconds: float = Field(default=3600.0, ge=0)
     silent_after_seconds: Seconds = 900.0
     keep_changes: int = Field(default=100_000, ge=1000)

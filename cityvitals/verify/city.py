@@ -10,7 +10,7 @@ import numpy as np
 
 from cityvitals.domain.arrays import ROLLUP, Records, empty
 from cityvitals.domain.times import EARLIEST_US
-from cityvitals.domain.window import HOUR_US, longest_us
+from cityvitals.domain.window import DAY_US, longest_us
 from cityvitals.store.audit import (
     Audit,
     AuditCity,
@@ -293,8 +293,9 @@ class _Zone:
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
         if self._lags:
-            out.tally(indicators.NEWEST).open += int((needed["end"] > watermark_us).sum())
-            needed = needed[needed["end"] <= watermark_us]
+            behind = ~np.isin(needed["begin"], have) & (needed["end"] > watermark_us)
+            out.tally(indicators.NEWEST).open += int(behind.sum())
+            needed = needed[~behind]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)
         indicators.check_history(self.place, stored, out)
         indicators.check_latest(self.place, newest, latest, out)
@@ -308,7 +309,7 @@ class _Zone:
     @property
     def _lags(self) -> bool:
         """Whether its open windows are derived now and then only (ADR 31)."""
-        return longest_us(str(self.rule.window.length)) > HOUR_US
+        return longest_us(str(self.rule.window.length)) > 2 * DAY_US
 
     def _so_far(self, latest: Records) -> Records:
         """What an open window should be at the watermark that its row carries."""
