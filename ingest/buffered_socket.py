@@ -6,12 +6,14 @@ per message, more than all that decoding it takes. PUBLISH packets do not reach 
 
 import socket
 import ssl
+import time
 from contextlib import suppress
 from typing import Final
 
 from ingest.packets import Published, packet_end, read_publishes
 
 _PIECE: Final = 1 << 17
+_GOODBYE_S: Final = 2.0
 _WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -34,6 +36,7 @@ class BufferedSocket:
         self._granted = memoryview(b"")
         self._behind = bytearray()
         self._is_over = False
+        self._says_goodbye = False
 
     def fill(self) -> bool:
         """Read what has come; whether there was anything.
@@ -119,8 +122,28 @@ class BufferedSocket:
         """As the socket's."""
         self._sock.setblocking(flag)
 
+    def say_goodbye(self) -> None:
+        """Have `close` see to it that the other side reads all that was sent."""
+        self._says_goodbye = True
+
     def close(self) -> None:
         """As the socket's, after a last attempt to send what waits."""
         with suppress(OSError):
-            self.flush()
+            if self._says_goodbye:
+                self._linger()
+            else:
+                self.flush()
         self._sock.close()
+
+    def _linger(self) -> None:
+        """Send all, then read to the other side's end, for so long at most.
+
+        Closed with something unread, a connection is reset, and the last acknowledgements with it.
+        """
+        end = time.monotonic() + _GOODBYE_S
+        self._sock.settimeout(_GOODBYE_S)
+        self._sock.sendall(self._behind)
+        self._behind.clear()
+        self._sock.shutdown(socket.SHUT_WR)
+        while self._sock.recv(_PIECE) and time.monotonic() < end:
+            pass

@@ -25,6 +25,7 @@ from cityvitals.tls import client_context, explain, password_of
 from ingest.buffered_socket import BufferedSocket
 from ingest.dialing import open_socket
 from ingest.packets import Published
+from ingest.socket_client import SocketClient
 
 ANSWER_S: Final = 5.0
 """How long the broker may take to answer."""
@@ -55,19 +56,6 @@ def access_to(broker: BrokerSettings) -> Access:
         SettingsError: naming the setting and its file, never what is in it.
     """
     return Access(client_context(broker), password_of(broker))
-
-
-class _Client(Client):
-    """paho's client on a socket that was connected without blocking the loop."""
-
-    ready: BufferedSocket
-
-    def _create_socket(self) -> Any:
-        return self.ready
-
-    def abandon(self) -> None:
-        """Close the socket, whatever is going on."""
-        self._sock_close()
 
 
 class Link:
@@ -182,7 +170,7 @@ class Link:
         """Send what is still to be sent, then disconnect; the session stays with the broker."""
         if self._ended.done() or self._client.socket() is None:
             return
-        self._client.disconnect()
+        self._client.leave()
         await asyncio.wait([self._ended], timeout=ANSWER_S)
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
@@ -211,7 +199,7 @@ class Link:
             return
         properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0
-        self._client.disconnect(properties=properties)
+        self._client.leave(properties=properties)
         await asyncio.wait([self._ended], timeout=ANSWER_S)
 
     def abandon(self) -> None:
@@ -227,8 +215,8 @@ class Link:
         except ssl.SSLError as error:
             raise ConnectionError(explain(self._broker, error)) from error
 
-    def _make_client(self, client_id: str) -> _Client:
-        client = _Client(
+    def _make_client(self, client_id: str) -> SocketClient:
+        client = SocketClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=None if self._is_mqtt5 else False,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from aggregator.loop import Loop
 from aggregator.metrics import Metrics
+from aggregator.warmup import warm_up
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, Settings
 from cityvitals.telemetry import Health
 from tests.integration.aggregator_town import HOUR, MINUTE, SHARD, Row, Town, samples, town
@@ -43,6 +44,7 @@ async def running(where: Town, name: str, lease_s: float = 30.0) -> AsyncIterato
             final_after_seconds=0, poll_seconds=0.05, lease_seconds=lease_s
         ),
     )
+    await asyncio.to_thread(warm_up)  # as the process does, before it takes any lease
     stop = asyncio.Event()
     loop = Loop(
         where.pool,
