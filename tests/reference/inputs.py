@@ -25,10 +25,14 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     series = rule.series
     known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
-        value = _read(case, source)
+        value, said = _read(case, source), source
+        for key, unit in () if value is not None else found.also.get(source.get("from"), {}).items():
+            other = _read(case, {**source, "from": key})
+            if other is not None:
+                value, said = other, {**source, "unit": unit} if unit else source
         if value is None:
             continue
-        value = _converted(value, source, case, units.get(name, ""))
+        value = _converted(value, said, case, units.get(name, ""))
         if name in series and isinstance(value, float):
             value = [value]
         known[name] = value
@@ -45,7 +49,7 @@ def _by_name(rule: Rule, case: Case, units: Mapping[str, str]) -> Iterator[tuple
         name, unit = key.lower().replace("pm2.5", "pm2_5"), None
         for suffix, token in _SUFFIXES.items():
             if name not in names and name.endswith(suffix):
-                name, unit = name.removesuffix(suffix), token
+                name, unit = name.removesuffix(suffix), token or unit
         if name in names and _is_numeric(value):
             numbers = [_number(one) for one in value] if isinstance(value, list) else _number(value)
             yield name, _converted(numbers, {"unit": unit}, case, units.get(name, ""))
@@ -62,8 +66,11 @@ _SUFFIXES: Final = {
     "_min": "min",
     "_km": "km",
     "_m": "m",
+    "_24h": "",
+    "_8h": "",
+    "_1h": "",
 }
-"""Units that names of inputs end in."""
+"""What names of inputs end in, and the unit it says; what an average is over says none."""
 
 
 def _is_numeric(value: Any) -> bool:

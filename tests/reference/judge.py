@@ -44,6 +44,8 @@ def judge(case: Case, mappings: Mappings, rules: Mapping[str, Rule]) -> Judgemen
     found = mappings.find(case, rules)
     if found is None:
         return Judgement(Verdict.UNCOVERED, "no mapping to a rule fits")
+    if found.entry.uncovered:
+        return Judgement(Verdict.UNCOVERED, found.entry.uncovered)
     lacking = set(case["expected"]) - set(found.expected) - found.entry.ignored
     if lacking:
         return Judgement(Verdict.UNCOVERED, f"nothing gives {', '.join(sorted(lacking))}")
@@ -108,10 +110,11 @@ def _look(results: Results, wanted: Any) -> Any:
 
 def _by_rule(rule: Rule, found: Found, case: Case) -> dict[str, Results]:
     values = values_of(rule, found, case)
-    return {
-        "the interpreter": _results(rule, evaluate_rule(rule, values)),
-        "the compiled expression": _results(rule, _compiled(rule, values)),
+    outcomes = {
+        "the interpreter": evaluate_rule(rule, values),
+        "the compiled expression": _compiled(rule, values),
     }
+    return {how: _results(rule, one, found) for how, one in outcomes.items()}
 
 
 def _compiled(rule: Rule, values: Mapping[str, Value]) -> Outcome:
@@ -131,7 +134,7 @@ def _compiled(rule: Rule, values: Mapping[str, Value]) -> Outcome:
     )
 
 
-def _results(rule: Rule, outcome: Outcome) -> Results:
+def _results(rule: Rule, outcome: Outcome, found: Found) -> Results:
     bands = rule.body()["bands"]
     value = None if math.isnan(outcome.value) else outcome.value
     return outcome.parts | {
@@ -140,6 +143,7 @@ def _results(rule: Rule, outcome: Outcome) -> Results:
         "numerator": outcome.numerator,
         "denominator": outcome.denominator,
         "dominant": outcome.dominant,
+        "pollutant": found.spoken.get(outcome.dominant.removesuffix("_index"), outcome.dominant),
         "band": find_band(bands, value),
     }
 
@@ -199,7 +203,8 @@ def _by_conversion(_rule: Rule | None, found: Found, case: Case) -> dict[str, Re
     if conversion is None:
         raise CannotGive(f"nothing converts {source['gas']}")
     amount = case["inputs"].get(source.get("times"), 1.0)
-    return {"the catalogue": {"value": conversion.scale * amount}}
+    scale = 1.0 / conversion.scale if source.get("inverse") else conversion.scale
+    return {"the catalogue": {"value": scale * amount}}
 
 
 def _of_rule(check: Callable[[Rule, Found, Case], dict[str, Results]]) -> _Check:
