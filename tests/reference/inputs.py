@@ -25,11 +25,7 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     series = rule.series
     known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
-        value, said = _read(case, source), source
-        for key, unit in () if value is not None else found.also.get(source.get("from"), {}).items():
-            other = _read(case, {**source, "from": key})
-            if other is not None:
-                value, said = other, {**source, "unit": unit} if unit else source
+        value, said = _read_any(case, source, found.also.get(source.get("from", ""), {}))
         if value is None:
             continue
         value = _converted(value, said, case, units.get(name, ""))
@@ -65,6 +61,9 @@ _SUFFIXES: Final = {
     "_kmh": "km/h",
     "_min": "min",
     "_km": "km",
+    "_tj": "TJ",
+    "_usd": "{USD}",
+    "_m3": "m3",
     "_m": "m",
     "_24h": "",
     "_8h": "",
@@ -95,6 +94,20 @@ def _read(case: Case, source: Mapping[str, Any]) -> Value | None:
         numbers = [_number(each) for each in value]
         return numbers[::-1] if source.get("newest_first") else numbers
     return _number(value)
+
+
+def _read_any(
+    case: Case, source: Mapping[str, Any], also: Mapping[str, str]
+) -> tuple[Value | None, Mapping[str, Any]]:
+    """What a source names, or what stands under another name of its key, and the source with the
+    unit that the name says."""
+    value = _read(case, source)
+    for key, unit in also.items():
+        if value is not None:
+            break
+        value = _read(case, {**source, "from": key})
+        source = {**source, "unit": unit} if unit and value is not None else source
+    return value, source
 
 
 def _number(value: Any) -> float:

@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from aggregator.compiler import compile_rule
 from cityvitals.catalogue.gases import GAS_CONSTANT, conversion_at, parse_reference
 from cityvitals.catalogue.load import convert, load_catalogue
+from cityvitals.verify.groups import by_population
 from kpi_rules.evaluate import Outcome, candidates, evaluate_rule
 from kpi_rules.interpret import Value
 from kpi_rules.levels import fold_values, is_enough
 from kpi_rules.model import Level, Rule
 from kpi_rules.present import find_band
-from kpi_rules.words import SIZE_H, BelongsTo
+from kpi_rules.words import SIZE_H, BelongsTo, Combine
 from tests.reference.inputs import CannotGive, as_arrays, values_of
 from tests.reference.mapping import Case, Found, Mappings
 
@@ -191,6 +192,21 @@ def _span(day: str, begin: int, end: int) -> str:
     return f"{before} {begin % 24:02d}:00 to {day} {end:02d}:00"
 
 
+def _by_population(rule: Rule, found: Found, case: Case) -> dict[str, Results]:
+    """What a city that weights its zones by population makes of their numbers."""
+    if rule.space.city is not Combine.POPULATION_WEIGHTED:
+        raise CannotGive("not weighted by population")
+    numbers, people = (case["inputs"][found.given[key]["from"]] for key in ("values", "weights"))
+    zones = {
+        str(i): evaluate_rule(rule, {rule.inputs[0].name: one}) for i, one in enumerate(numbers)
+    }
+    value = by_population(
+        {zone: one.value for zone, one in zones.items()},
+        {str(i): float(one) for i, one in enumerate(people)},
+    )
+    return {"the zones": {"value": value}}
+
+
 def _by_conversion(_rule: Rule | None, found: Found, case: Case) -> dict[str, Results]:
     """ug/m3 in a ppb of a gas, or litres in a mole of any, at a state."""
     source = found.given["factor"]
@@ -221,5 +237,6 @@ _CHECKS: Final[dict[str, _Check]] = {
     "level": _of_rule(_by_level),
     "mean": _of_rule(_by_mean),
     "window": _of_rule(_by_window),
+    "weighted": _of_rule(_by_population),
     "conversion": _by_conversion,
 }

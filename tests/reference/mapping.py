@@ -18,7 +18,7 @@ class Entry:
     """How cases of one form are judged.
 
     Attributes:
-        check: the kind of check: rule, level, mean, window, conversion.
+        check: the kind of check: rule, level, mean, window, weighted, conversion.
         standard, quantity: patterns of the whole text.
         when: patterns of inputs, by their names.
         rule: id; names in braces stand for what the patterns caught.
@@ -83,7 +83,10 @@ class Mappings:
                     _filled(key, names): _filled_in(each, names)
                     for key, each in entry.given.items()
                 }
-                expected = {_filled(key, names): each for key, each in entry.expected.items()}
+                expected = {
+                    _filled(key, names): _filled_any(each, names)
+                    for key, each in entry.expected.items()
+                }
                 spoken = {each: key for key, each in self._names.items()}
                 return Found(entry, rule, given, expected, self._also, spoken)
         return None
@@ -136,6 +139,10 @@ def _filled_in(source: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[s
     return {
         key: _filled(each, names) if isinstance(each, str) else each for key, each in source.items()
     }
+
+
+def _filled_any(wanted: Any, names: Mapping[str, str]) -> Any:
+    return _filled_in(wanted, names) if isinstance(wanted, dict) else wanted
 
 
 def values_at(inputs: Any, path: str) -> Iterator[Any]:

@@ -124,7 +124,7 @@ def cases() -> Iterator[Case]:
 
 def _indices() -> Iterator[Case]:
     """Each edge of each row, just inside and outside it, between rows, and far above."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 (no secret)
     for standard, quantity, unit, digits, rows in _TABLES:
         step = Fraction(1, 10**digits)
         near = (f"{float(step / 2)}", f"{float(step / 10)}", f"{float(step)}")
@@ -172,7 +172,7 @@ def _other_units() -> Iterator[Case]:
 
 
 def _nowcasts() -> Iterator[Case]:
-    chance = random.Random(11)
+    chance = random.Random(11)  # noqa: S311 (no secret)
     for gas, digits in (("PM2.5", 1), ("PM10", 0)):
         for number in range(60):
             level = chance.choice((3.0, 30.0, 300.0))
@@ -189,7 +189,9 @@ def _nowcasts() -> Iterator[Case]:
 
 
 def _nowcast(gas: str, digits: int, hours: list[float | None]) -> Case:
-    known = {i: max(Fraction(str(one)), Fraction(0)) for i, one in enumerate(hours) if one is not None}
+    known = {
+        i: max(Fraction(str(one)), Fraction(0)) for i, one in enumerate(hours) if one is not None
+    }
     expected: dict[str, float | None] = {"weight": None, "nowcast": None, "truncated": None}
     if sum(1 for i in known if i < 3) >= 2:
         low, high = min(known.values()), max(known.values())
@@ -206,7 +208,7 @@ def _nowcast(gas: str, digits: int, hours: list[float | None]) -> Case:
         {"hours_recent_first": hours},
         expected,
     )
-    found_case["tolerance"] = {key: 1e-9 for key in expected}
+    found_case["tolerance"] = dict.fromkeys(expected, 1e-09)
     return found_case
 
 
@@ -223,11 +225,13 @@ def _surrogates() -> Iterator[Case]:
 
 
 def _health_indices() -> Iterator[Case]:
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 (no secret)
     for _ in range(20):
         no2, o3, pm = (round(chance.uniform(0, top), 1) for top in (120, 120, 200))
-        risk = 1000 / 10.4 * (
-            math.expm1(0.000871 * no2) + math.expm1(0.000537 * o3) + math.expm1(0.000487 * pm)
+        risk = (
+            1000
+            / 10.4
+            * (math.expm1(0.000871 * no2) + math.expm1(0.000537 * o3) + math.expm1(0.000487 * pm))
         )
         said = {"NO2_ppb": no2, "O3_ppb": o3, "PM2.5_ugm3": pm}
         expected = {"unrounded": risk, "reported": max(1, math.floor(risk + 0.5))}

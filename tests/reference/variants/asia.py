@@ -75,18 +75,17 @@ def _chinese(standard: str, quantity: str, edges: Edges, key: str) -> Iterator[C
     top = points[-1][1]
     for value in {"0", *around(edges, ("1", "0.5", "0.1"))}:
         index = on_points(points, Fraction(value))
-        if index is None:
-            expected = _beyond(standard, quantity, top)
-        else:
-            expected = math.ceil(index)
-        if expected != "":
-            yield case(standard, quantity, _said(quantity, key, value), {"iaqi": expected})
+        said = _said(quantity, key, value)
+        if index is not None:
+            yield case(standard, quantity, said, {"iaqi": math.ceil(index)})
+        elif (standard, quantity) != (_SAME, "SO2_1h"):  # there the two editions differ
+            yield case(standard, quantity, said, {"iaqi": _beyond(standard, quantity, top)})
 
 
-def _beyond(standard: str, quantity: str, top: int) -> int | None | str:
-    """What stands above the last point; "" where the reference leaves it open."""
+def _beyond(standard: str, quantity: str, top: int) -> int | None:
+    """What stands above the last point."""
     if quantity == "SO2_1h":
-        return {_2012: None, _2026: 200}.get(standard, "")
+        return 200 if standard == _2026 else None
     return top if top == 500 else None
 
 
@@ -95,5 +94,3 @@ def _said(quantity: str, key: str, value: str) -> dict[str, float | str]:
     if quantity.startswith("CO") and key == "conc_ugm3":
         return {key: float(Fraction(value) * 1000)}
     return {key: float(value)}
-
-

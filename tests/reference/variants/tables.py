@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 Case: TypeAlias = dict[str, Any]
@@ -57,7 +58,7 @@ def on_points(points: Sequence[tuple[str, int]], value: Fraction) -> Fraction | 
     """The index by lines between points; None above the last."""
     if value > Fraction(points[-1][0]):
         return None
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         if value <= Fraction(x1):
             width = Fraction(x1) - Fraction(x0)
             return Fraction(y1 - y0) / width * (value - Fraction(x0)) + y0

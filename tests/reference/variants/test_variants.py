@@ -1,17 +1,25 @@
 """Hundreds of cases of our own, by the rules and by plain Python: no failure, none uncovered."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
 from kpi_rules.load import load_rules
 from tests.reference.judge import Verdict, judge
 from tests.reference.mapping import load
-from tests.reference.variants import america, asia, europe
+from tests.reference.variants import america, asia, city, europe
 from tests.reference.variants.tables import Case
 
+MAKERS: Final[dict[str, Callable[[], Iterator[Case]]]] = {
+    "america": america.cases,
+    "europe": europe.cases,
+    "asia": asia.cases,
+    "city": city.cases,
+}
 
-@pytest.mark.parametrize("make", [america.cases, europe.cases, asia.cases], ids=["america", "europe", "asia"])
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 def test_other_numbers_come_out_as_well(make: Callable[[], Iterator[Case]]) -> None:
     mappings, rules = load(), {rule.id: rule for rule in load_rules()}
     found, wrong = 0, []
