@@ -62,13 +62,13 @@ def instants_of(rule: Rule) -> str:
 
 def _check_header(path: Path, header: Sequence[str], rule: Rule) -> None:
     columns, instants = set(header), instants_of(rule)
+    wanted = ", ".join(one.name for one in rule.inputs)
     lacking = [one.name for one in rule.inputs if one.name not in columns and not one.optional]
     if instants not in columns:
         lacking.insert(0, instants)
     if lacking:
         raise BadTrial(
-            f"{path}:1: expected the columns {instants} and {', '.join(o.name for o in rule.inputs)}; "
-            f"lacking: {', '.join(lacking)}"
+            f"{path}:1: expected the columns {instants} and {wanted}; lacking: {', '.join(lacking)}"
         )
 
 
@@ -76,9 +76,7 @@ def _time(text: str | None, time_zone: str, where: str) -> int:
     try:
         moment = datetime.fromisoformat((text or "").strip())
     except ValueError:
-        raise BadTrial(
-            f"{where}: expected such as 2026-11-23T12:00Z, got {text!r}"
-        ) from None
+        raise BadTrial(f"{where}: expected such as 2026-11-23T12:00Z, got {text!r}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(time_zone))
     return to_us(moment.astimezone(UTC))

@@ -178,7 +178,7 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, text: str, message:
 
 def test_instants_stand_under_another_name_where_an_input_is_called_time(tmp_path: Path) -> None:
     path = tmp_path / "trips.csv"
-    rows = [f"2026-01-05T{n // 4:02d}:{n % 4 * 15:02d}Z,{90.0 if n % 2 else 60.0}" for n in range(96)]
+    rows = [f"2026-01-05T{n // 4:02d}:{n % 4 * 15:02d}Z,{60 + n % 2 * 30}" for n in range(96)]
     path.write_text("\n".join(["instant,time", *rows]) + "\n")
     found = tried("traffic.travel_time_index.day", path, free_flow_time=50.0)
     assert found["2026-01-05T00:00Z"].outcome.value == pytest.approx(1.5)
