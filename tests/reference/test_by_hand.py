@@ -20,9 +20,8 @@ NAN: Final = math.nan
 def came(rule_id: str, given: Mapping[str, Value]) -> tuple[float, str | None]:
     """The value and band of a rule, by interpreter and compiled expression, which must agree."""
     rule = RULES[rule_id]
-    values: dict[str, Value] = {
-        one.name: [] if one.name in rule.series else NAN for one in (*rule.inputs, *rule.facts)
-    }
+    names = [one.name for one in rule.inputs] + [fact.name for fact in rule.facts]
+    values: dict[str, Value] = {name: [] if name in rule.series else NAN for name in names}
     values |= given
     for one in rule.inputs:
         said = values[one.name]
