@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from cityvitals.catalogue.gases import MOLAR_MASS
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Clock, Domain, Kind, Stamp
 from cityvitals.domain.times import US
@@ -23,6 +24,8 @@ TICK_US: Final = US
 SPAN_US: Final = 30 * MINUTE_US
 
 _REPORTING_S: Final = 60.0
+_STATE: Final = "293.15 K, 101.3 kPa"
+"""What European stations state gases at; rules that judge shares of moles need it."""
 _MINUTES_PER_HOUR: Final = 60
 
 _FLAT: Final = Profile((1.0,) * 24, (1.0,) * 24)
@@ -187,6 +190,9 @@ def _declared(quantities: Sequence[str]) -> tuple[SeriesMeta, ...]:
             reporting_s=_REPORTING_S, unit=known[name].unit,
         )
         if known[name].kind is Kind.INTERVAL_TOTAL
-        else SeriesMeta(name, kind=Kind.GAUGE, reporting_s=_REPORTING_S, unit=known[name].unit)
+        else SeriesMeta(
+            name, kind=Kind.GAUGE, reporting_s=_REPORTING_S, unit=known[name].unit,
+            reference_state=_STATE if name in MOLAR_MASS else "",
+        )
         for name in quantities
     )  # fmt: skip

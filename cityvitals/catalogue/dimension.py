@@ -12,6 +12,7 @@ DEFINITIONS: Final = (
     # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
     "inhabitant = [inhabitant]",
     "vehicle = [vehicle]",
+    "dollar = [money]",
     # A level is no plain power of ten here: means of levels are a matter for rules.
     "sound_decibel = [sound_level]",
     # What pint itself lacks.

@@ -123,9 +123,9 @@ def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> F
         valid &= _share(sums, layer) >= least(layer.min_coverage)
     seconds = np.maximum(sums.covered, 1) * 1e-6
     values = sums.integral / (seconds if layer.statistic is Statistic.MEAN else 1.0)
+    values = values * station.scale
     if one.floor is not None:
         values = np.maximum(values, one.floor)
-    values = values * station.scale
     found = [_rounded(each, layer.rounding) for each in np.where(valid, values, np.nan).tolist()]
     return np.array(found, float)
 
