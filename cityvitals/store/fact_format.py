@@ -68,6 +68,7 @@ def read_fact(entry: RegistryEntry, place: Place) -> Fact:
         BadRegistry: naming file, line and key or column, and what was expected.
     """
     name, zone = entry.text("name", ID), read_zone(entry, place)
+    _refuse_unknown(entry, name, place.wanted)
     since = read_moment(entry, "valid_from", place.time_zone)
     since = EARLIEST_US if since is None else max(since, EARLIEST_US)
     if entry.says("value", WITHDRAWN):
@@ -81,6 +82,16 @@ def read_fact(entry: RegistryEntry, place: Place) -> Fact:
         fact = Fact(name, zone, since, value, unit.token, source, quality)
     entry.finish()
     return fact
+
+
+def _refuse_unknown(entry: RegistryEntry, name: str, wanted: Wanted) -> None:
+    """Names with a dot are of scorecards, which have no others: a misspelt one would be lost."""
+    head, dot, _ = name.partition(".")
+    if not dot or name in wanted:
+        return
+    known = sorted(each for each in wanted if each.startswith(f"{head}."))
+    if known:
+        raise entry.fail("name", f"{head} has no {name!r}; expected one such as {known[0]}")
 
 
 def read_zone(entry: RegistryEntry, place: Place) -> str:
@@ -111,7 +122,8 @@ def _unit(entry: RegistryEntry, name: str, wanted: Wanted) -> UnitToken:
     for used, rule in wanted.get(name, {}).items():
         if load_catalogue().units[used].family != unit.family:
             raise entry.fail(
-                "unit", f"{token!r} does not fit {name}, which rule {rule} uses in {used!r}"
+                "unit",
+                f"{token!r} does not fit {name}, which rule or data point {rule} uses in {used!r}",
             )
     return unit
 
