@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -84,11 +85,11 @@ def _to_fill_in(found: "Scores") -> str:
 def _told(
     city: str, found: "Scores", findings: "tuple[Finding, ...]", *, kpis: bool
 ) -> Iterator[str]:
-    card = found.card
+    card, zone = found.card, ZoneInfo(found.given.time_zone)
     yield f"{city} by {card.body}, as of {found.given.at:%Y-%m-%d %H:%M} UTC"
     yield f"{'':44}  points  percent  {'band':14} scored  no data  no target"
     for dimension in found.dimensions:
-        yield from _node(dimension, 0, 3 if kpis else 2)
+        yield from _node(dimension, 0, 3 if kpis else 2, zone)
     yield _line("all data points", found.tally)
     live = sum(1 for kpi in card.kpis if kpi.is_live)
     provisional = sum(1 for kpi in card.kpis if kpi.is_provisional)
@@ -102,18 +103,18 @@ def _told(
         yield f"asked: {each.check.says}: {each.found} ({each.check.id}, {each.check.source})"
 
 
-def _node(node: "Node", depth: int, deepest: int) -> Iterator[str]:
+def _node(node: "Node", depth: int, deepest: int, zone: ZoneInfo) -> Iterator[str]:
     if depth == deepest:
         kpi = node.scores[0].kpi
         mark = " (provisional)" if kpi.is_provisional else ""
         yield f"{'  ' * depth}{kpi.code} {kpi.title}{mark}"
         for one in node.scores:
-            yield f"{'  ' * (depth + 1)}{_point(one)}"
+            yield f"{'  ' * (depth + 1)}{_point(one, zone)}"
         return
     yield _line("  " * depth + node.name, node.tally)
     if node.children and depth + 1 <= deepest:
         for child in node.children:
-            yield from _node(child, depth + 1, deepest)
+            yield from _node(child, depth + 1, deepest, zone)
 
 
 def _line(name: str, tally: "Tally") -> str:
@@ -126,12 +127,12 @@ def _line(name: str, tally: "Tally") -> str:
     )
 
 
-def _point(one: "PointScore") -> str:
+def _point(one: "PointScore", zone: ZoneInfo) -> str:
     name = one.point.id + (f" {one.point.title}" if one.point.title else "")
     chosen = one.results.chosen
     if chosen is None:
         return f"{name}: no data: {'; '.join(one.results.missing)}"
-    said = f"{name}: {_value(chosen)} {one.point.unit} ({_basis(chosen)})"
+    said = f"{name}: {_value(chosen)} {one.point.unit} ({_basis(chosen, zone)})"
     if one.band is None:
         return f"{said}: no target{f': {one.problem}' if one.problem else ''}"
     return f"{said}: {float(one.percent or 0):.1f} % of the target, {one.band.points} points"
@@ -141,8 +142,8 @@ def _value(result: "Result") -> str:
     return f"{float(result.value):.6g}"
 
 
-def _basis(result: "Result") -> str:
+def _basis(result: "Result", zone: ZoneInfo) -> str:
     words = [str(result.basis), str(result.period).replace("_", " ")]
     if result.begin is not None:
-        words.append(f"from {result.begin:%Y-%m-%d}")
+        words.append(f"from {result.begin.astimezone(zone):%Y-%m-%d}")
     return ", ".join([*words, "an estimate"] if result.is_estimate else words)

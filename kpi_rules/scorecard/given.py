@@ -31,7 +31,7 @@ class Aim:
     """A target of the city.
 
     Attributes:
-        point: id of a data point.
+        point: id of a data point, such as `u4ssc.en.en.aq.1c.pm10`.
         value: in `unit`.
         start: the value that counts as 0 %; None where that goes without saying.
         since: from when on it holds; None for ever.

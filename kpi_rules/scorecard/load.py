@@ -122,7 +122,7 @@ def _kpi(entry: Entry, dimension_: str, sub_dimension: str) -> Kpi:
         **{key: _figure(entry, key) for key in ("numerator", "less", "denominator")},
         "live": _live(entry),
     }
-    base = code.replace(": ", ".").lower()
+    base = f"{U4SSC}.{code.replace(': ', '.').lower()}"
     points = tuple(_point(each, base, shared) for each in entry.tables("point"))
     kpi = Kpi(
         code=code,

@@ -79,7 +79,8 @@ class Point:
     """A data point: one number of a KPI.
 
     Attributes:
-        id: dotted, lower case, such as `en.en.aq.1c.pm10`.
+        id: dotted, lower case, such as `u4ssc.en.en.aq.1c.pm10`; also the name of the fact by
+            which a city states its final value, and of its targets.
         title: what it is called beside the others of its KPI; "" where it is the only one.
         numerator: None where nothing but rules, or the city's final value, gives it.
         less: taken from the numerator before anything else.
@@ -98,6 +99,11 @@ class Point:
     factor: Fraction
     truth: bool
     live: Live | None
+
+    @property
+    def own_denominator(self) -> str:
+        """The name of the fact that is its denominator instead of the common one."""
+        return f"{self.id}.denominator"
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -211,7 +217,7 @@ class Scorecard:
     """A standard's KPIs in its order, how points are given, and what is checked.
 
     Attributes:
-        id: what begins the names of its facts and targets.
+        id: what begins the ids of its data points.
         bands: ascending.
     """
 
@@ -229,25 +235,16 @@ class Scorecard:
         """All data points in order."""
         return (point for kpi in self.kpis for point in kpi.points)
 
-    def final_name(self, point: Point) -> str:
-        """The name of the fact by which a city states a data point's final value."""
-        return f"{self.id}.{point.id}"
-
-    def own_denominator(self, point: Point) -> str:
-        """The name of the fact that is a data point's denominator instead of the common one."""
-        return f"{self.id}.{point.id}.denominator"
-
     @property
     def wanted(self) -> dict[str, dict[str, str]]:
         """By a fact's name: in which units it is used, each with a data point that does."""
         found: dict[str, dict[str, str]] = {}
         for point in self.points:
             for figure in point.figures:
-                found.setdefault(figure.name, {}).setdefault(figure.unit, self.final_name(point))
-            name = self.final_name(point)
-            found[name] = {point.unit: name}
+                found.setdefault(figure.name, {}).setdefault(figure.unit, point.id)
+            found[point.id] = {point.unit: point.id}
             if point.denominator is not None:
-                found[self.own_denominator(point)] = {point.denominator.unit: name}
+                found[point.own_denominator] = {point.denominator.unit: point.id}
         return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kpi_rules.scorecard.checks import Finding
 from kpi_rules.scorecard.given import Aim, Stated
-from kpi_rules.scorecard.model import Kpi, Point, Scorecard
+from kpi_rules.scorecard.model import Kpi, Point
 from kpi_rules.scorecard.results import Result
 from kpi_rules.scorecard.tree import Node, PointScore, Scores, Tally
 
@@ -39,18 +39,18 @@ def present_scores(city: str, scores: Scores, findings: Sequence[Finding]) -> di
             for band in card.bands
         ],
         "score": _tally(scores.tally),
-        "dimensions": [_node(card, node, _LEVELS) for node in scores.dimensions],
-        "findings": [present_finding(card, each) for each in findings],
+        "dimensions": [_node(node, _LEVELS) for node in scores.dimensions],
+        "findings": [present_finding(each) for each in findings],
     }
 
 
-def _node(card: Scorecard, node: Node, levels: tuple[str, ...]) -> dict[str, Any]:
+def _node(node: Node, levels: tuple[str, ...]) -> dict[str, Any]:
     if not levels:
-        return _kpi(card, node)
+        return _kpi(node)
     return {
         "name": node.name,
         "score": _tally(node.tally),
-        levels[0]: [_node(card, each, levels[1:]) for each in node.children],
+        levels[0]: [_node(each, levels[1:]) for each in node.children],
     }
 
 
@@ -68,12 +68,12 @@ def _tally(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _kpi(card: Scorecard, node: Node) -> dict[str, Any]:
+def _kpi(node: Node) -> dict[str, Any]:
     kpi = node.scores[0].kpi
     return {
         **_described(kpi),
         "score": _tally(node.tally),
-        "data_points": [_point(card, one) for one in node.scores],
+        "data_points": [_point(one) for one in node.scores],
     }
 
 
@@ -95,10 +95,10 @@ def _described(kpi: Kpi) -> dict[str, Any]:
     }
 
 
-def _point(card: Scorecard, one: PointScore) -> dict[str, Any]:
+def _point(one: PointScore) -> dict[str, Any]:
     point, chosen = one.point, one.results.chosen
     return {
-        "id": card.final_name(point),
+        "id": point.id,
         "title": point.title or one.kpi.title,
         "unit": point.unit,
         "better": str(point.better),
@@ -180,13 +180,13 @@ def present_aim(aim: Aim) -> dict[str, Any]:
     }
 
 
-def present_finding(card: Scorecard, finding: Finding) -> dict[str, Any]:
+def present_finding(finding: Finding) -> dict[str, Any]:
     """The JSON object of a check that is not met."""
     return {
         "check": finding.check.id,
         "says": finding.check.says,
         "found": finding.found,
-        "points": [f"{card.id}.{each}" for each in finding.points],
+        "points": list(finding.points),
         "source": finding.check.source,
     }
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.facts import Quality
 from kpi_rules.scorecard.given import Given, Stated, Told
-from kpi_rules.scorecard.model import Feed, Figure, Kpi, Point, Scorecard, exact
+from kpi_rules.scorecard.model import Feed, Figure, Kpi, Point, exact
 
 _WORST: Final = {quality.value: place for place, quality in enumerate(Quality)}
 _UNDATED: Final = math.inf
@@ -140,15 +140,15 @@ class Lookup:
         return None
 
 
-def results_of(card: Scorecard, kpi: Kpi, point: Point, known: Lookup) -> Results:
+def results_of(kpi: Kpi, point: Point, known: Lookup) -> Results:
     """The values of a data point, and which counts."""
     found = Results()
     whole: list[Result] = []
     estimates: list[Result] = []
-    for each in (*_by_rules(point, known, found), *_by_figures(card, kpi, point, known, found)):
+    for each in (*_by_rules(point, known, found), *_by_figures(kpi, point, known, found)):
         (estimates if each.is_estimate else whole).append(each)
     whole.sort(key=lambda one: -one.year)  # stable: of one year, what readings say comes first
-    final = _final(card, point, known)
+    final = _final(point, known)
     if final is not None:
         place = next((i for i, one in enumerate(whole) if one.year <= final.year), len(whole))
         whole.insert(place, final)
@@ -158,8 +158,8 @@ def results_of(card: Scorecard, kpi: Kpi, point: Point, known: Lookup) -> Result
     return found
 
 
-def _final(card: Scorecard, point: Point, known: Lookup) -> Result | None:
-    stated = known.stated(card.final_name(point), known.at)
+def _final(point: Point, known: Lookup) -> Result | None:
+    stated = known.stated(point.id, known.at)
     if stated is None:
         return None
     year = _UNDATED if stated.since is None else known.year_of(stated.since)
@@ -218,15 +218,13 @@ def _result(
     )
 
 
-def _by_figures(
-    card: Scorecard, kpi: Kpi, point: Point, known: Lookup, found: Results
-) -> Iterator[Result]:
+def _by_figures(kpi: Kpi, point: Point, known: Lookup, found: Results) -> Iterator[Result]:
     """By the figures in force; what a registry keeps, also by those at the end of last year."""
     if point.numerator is None:
         if point.live is None:
-            found.missing.append(f"no {card.final_name(point)} is stated")
+            found.missing.append(f"no {point.id} is stated")
         return
-    now = _quotient(card, point, known, known.at)
+    now = _quotient(point, known, known.at)
     if isinstance(now, str):
         found.missing.append(now)
         return
@@ -234,7 +232,7 @@ def _by_figures(
         yield now
         return
     before = known.years_begin - timedelta(microseconds=1)
-    then = _quotient(card, point, known, before)
+    then = _quotient(point, known, before)
     if isinstance(then, Result):
         yield _of_period(then, Period.CALENDAR_YEAR)
         if then.used == now.used:
@@ -257,12 +255,12 @@ def _of_period(one: Result, period: Period) -> Result:
     )
 
 
-def _quotient(card: Scorecard, point: Point, known: Lookup, at: datetime) -> Result | str:
+def _quotient(point: Point, known: Lookup, at: datetime) -> Result | str:
     """Numerator over denominator, or what is missing."""
     used: dict[str, Stated] = {}
     missing = []
     for role, figure in _roles(point):
-        own = known.stated(card.own_denominator(point), at) if role == "denominator" else None
+        own = known.stated(point.own_denominator, at) if role == "denominator" else None
         stated = own or known.stated(figure.name, at)
         if stated is None:
             missing.append(f"no {figure.name} is stated ({figure.says})")

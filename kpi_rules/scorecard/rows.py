@@ -44,7 +44,7 @@ def given_of(
         at,
         time_zone,
         tuple(_stated(row) for row in facts),
-        tuple(_aim(row, prefix) for row in targets if row["point"].startswith(prefix)),
+        tuple(_aim(row) for row in targets if row["point"].startswith(prefix)),
         tuple(_told(row) for row in windows),
     )
 
@@ -64,10 +64,10 @@ def _stated(row: Row) -> Stated:
     )
 
 
-def _aim(row: Row, prefix: str) -> Aim:
+def _aim(row: Row) -> Aim:
     return Aim(
         id=row["id"],
-        point=row["point"].removeprefix(prefix),
+        point=row["point"],
         value=row["value"],
         start=row["start"],
         unit=row["unit"],

@@ -47,7 +47,7 @@ def merged(
 
 def judge_of(card: Scorecard) -> Callable[[Aimed], tuple[str, str] | None]:
     """What says which key of a target is wrong, and how; None where it is in order."""
-    points = {card.final_name(point): point for point in card.points}
+    points = {point.id: point for point in card.points}
 
     def judge(target: Aimed) -> tuple[str, str] | None:
         point = points.get(target.point)
@@ -89,8 +89,8 @@ def missing_figures(scores: Scores) -> Iterator[tuple[str, str, str]]:
     for one in scores.scores:
         if one.results.chosen is not None:
             continue
-        final = scores.card.final_name(one.point)
-        wanted = one.point.figures or (Figure(final, one.point.unit, one.kpi.title),)
+        final = Figure(one.point.id, one.point.unit, one.kpi.title)
+        wanted = one.point.figures or (final,)
         for figure in wanted:
             if figure.name not in seen and known.stated(figure.name, scores.given.at) is None:
                 seen.add(figure.name)

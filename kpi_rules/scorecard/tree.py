@@ -103,7 +103,7 @@ def score(card: Scorecard, given: Given) -> Scores:
     known = Lookup(given)
     aims = _in_force(given)
     found = tuple(
-        _scored(card, point, results_of(card, kpi, point, known), aims.get(point.id), kpi)
+        _scored(card, point, results_of(kpi, point, known), aims.get(point.id), kpi)
         for kpi in card.kpis
         for point in kpi.points
     )

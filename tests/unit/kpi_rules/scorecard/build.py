@@ -18,7 +18,7 @@ def moment(text: str) -> datetime:
 
 
 def point(name: str) -> Point:
-    return next(each for each in CARD.points if each.id == name)
+    return next(each for each in CARD.points if each.id == f"u4ssc.{name}")
 
 
 def kpi(code: str) -> Kpi:
@@ -61,7 +61,7 @@ class Facts:
 def aim(name: str, value: float, start: float | None = None, since: str = "2020-01-01") -> Aim:
     return Aim(
         id=hash(name) % 1000,
-        point=name,
+        point=f"u4ssc.{name}",
         value=value,
         start=start,
         unit=point(name).unit,
@@ -100,4 +100,4 @@ def given(
 
 
 def of(scores: Scores, name: str) -> PointScore:
-    return next(one for one in scores.scores if one.point.id == name)
+    return next(one for one in scores.scores if one.point.id == f"u4ssc.{name}")

@@ -54,8 +54,8 @@ def test_trap_7_waste_treatment_adds_to_about_100() -> None:
     [
         ((90, 80, 70), []),
         ((80, 80, 80), []),
-        ((80, 90, 70), ["en.en.ws.4c.primary is 80, en.en.ws.4c.secondary is 90"]),
-        ((90, 70, 80), ["en.en.ws.4c.secondary is 70, en.en.ws.4c.tertiary is 80"]),
+        ((80, 90, 70), ["u4ssc.en.en.ws.4c.primary is 80, u4ssc.en.en.ws.4c.secondary is 90"]),
+        ((90, 70, 80), ["u4ssc.en.en.ws.4c.secondary is 70, u4ssc.en.en.ws.4c.tertiary is 80"]),
     ],
 )
 def test_trap_6_levels_of_treatment_are_cumulative(
@@ -70,13 +70,13 @@ def test_trap_6_levels_of_treatment_are_cumulative(
 def test_basic_water_supply_is_at_least_potable() -> None:
     facts = Facts().add("households", 1000).add("households_with_basic_water", 900)
     facts.add("households_with_safe_water", 950)
-    assert found(facts, "water_supply") == ["ec.i.ws.1c is 90, ec.i.ws.2c is 95"]
+    assert found(facts, "water_supply") == ["u4ssc.ec.i.ws.1c is 90, u4ssc.ec.i.ws.2c is 95"]
 
 
 def test_smart_electricity_meters_exceed_smart_water_meters() -> None:
     facts = Facts().add("water_meters", 10).add("water_meters_smart", 8)
     facts.add("electricity_meters", 10).add("electricity_meters_smart", 3)
-    assert found(facts, "smart_meters") == ["ec.ict.es.1c is 30, ec.ict.ws.1c is 80"]
+    assert found(facts, "smart_meters") == ["u4ssc.ec.ict.es.1c is 30, u4ssc.ec.ict.ws.1c is 80"]
 
 
 def test_sanitation_below_90_percent_is_asked_about() -> None:
@@ -96,7 +96,9 @@ def test_trap_10_populations_differ_by_more_than_five_percent() -> None:
     facts.add("u4ssc.ec.p.in.2c.denominator", 105_000)
     assert found(facts, "population") == []
     facts.add("physicians", 4).add("u4ssc.sc.eh.h.3c.denominator", 105_001)
-    assert found(facts, "population") == ["population is 100000 of the city, 105001 of sc.eh.h.3c"]
+    assert found(facts, "population") == [
+        "population is 100000 of the city, 105001 of u4ssc.sc.eh.h.3c"
+    ]
 
 
 def test_zones_together_agree_with_the_city() -> None:
@@ -164,6 +166,6 @@ def test_a_finding_names_its_points_and_where_it_comes_from() -> None:
     findings = findings_of(score(CARD, given(facts.made)))
     (one,) = [each for each in findings if each.check.id == "mode_share"]
     assert one.points == tuple(
-        f"ec.i.t.4a.{name}" for name in ("public", "private", "cycling", "walking", "para")
+        f"u4ssc.ec.i.t.4a.{name}" for name in ("public", "private", "cycling", "walking", "para")
     )
     assert one.check.source == "VM p32"

@@ -79,7 +79,7 @@ def sums(nodes: tuple[Node, ...], depth: int) -> dict[tuple[str, ...], tuple[int
 
 
 def test_the_sample_has_an_entry_for_each_data_point() -> None:
-    assert [row["point"] for row in rows()] == [point.id for point in CARD.points]
+    assert [f"u4ssc.{row['point']}" for row in rows()] == [point.id for point in CARD.points]
     assert {row["how"] for row in rows()} == {"figures", "final", "year", "running", "none"}
 
 

@@ -151,7 +151,7 @@ def test_aggregates_are_sums_over_data_points_not_means_of_means() -> None:
         told(f"u4ssc.{gas}.year", "2025-01-01", "2026-01-01", 5.0)
         for gas in ("pm10", "pm2_5", "no2", "so2", "o3")
     ]
-    aims = [aim(each.id, 10, 50) for each in kpi("EN: EN: AQ: 1C").points]
+    aims = [aim(each.id.removeprefix("u4ssc."), 10, 50) for each in kpi("EN: EN: AQ: 1C").points]
     scores = score(CARD, given(facts.made, [*aims, aim("en.en.aq.2c", 1, 10)], windows))
     environment = scores.dimensions[1]
     (air, *_) = environment.children[0].children
