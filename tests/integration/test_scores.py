@@ -24,6 +24,7 @@ from tests.api_server import running_api, with_pool
 from tests.integration.aggregator_town import CITY, DAY, HOUR, NOON, Row, town
 from tests.unit.kpi_rules.scorecard.sample import rows
 
+DOC: Final = Path(__file__).parents[2] / "docs" / "u4ssc.md"
 TOWN: Final = """
 [city]
 id = "town"
@@ -94,6 +95,17 @@ def asked(client: httpx.Client, **query: str) -> dict[str, Any]:
     found: dict[str, Any] = answer.json()
     Scores.model_validate(found)
     return found
+
+
+def test_what_the_documentation_says(folder: Path) -> None:
+    for number, block in enumerate(DOC.read_text("utf-8").split("```csv\n")[1:]):
+        path = folder / f"doc{number}.csv"
+        path.write_text(block.partition("```")[0], "utf-8")
+        said = cityvitals("registry", "apply", str(path), "--city", "town")
+        assert ("4 facts" if number == 0 else "2 targets") in said
+    found = points(json.loads(cityvitals("scores", "town", "--json")))
+    assert found["u4ssc.sc.sh.sa.5a"]["result"]["value"] == 8.5
+    assert found[PM2_5]["target"]["source"] == "Clean air plan 2025"
 
 
 def test_the_route_gives_the_whole_tree_with_what_is_missing_and_why(client: httpx.Client) -> None:
