@@ -26,13 +26,16 @@ from api.parameters import Parameter
 from api.problems import install_problems
 from api.routes import FACT_PARAMETERS, LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
+from api.schema_scores import Scores
 from api.schemas import Cities, City, Facts, Indicators, Ledger, SeriesHistory, Zones
+from api.scores_route import SCORE_PARAMETERS, ScoresRoute
 from api.series_route import SeriesRoute, series_parameters
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.settings import Settings
 from cityvitals.telemetry import Health
+from kpi_rules.scorecard.load import load_scorecard
 
 STOPPING: Final = "the API is stopping"
 
@@ -93,6 +96,7 @@ def create_app(
     routes = Routes(database, rules, latest, settings.api.history_limit)
     series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
     _add_rest(app, routes, LedgerRoute(database), series, settings.api.history_limit)
+    _add_scores(app, ScoresRoute(database, load_scorecard()))
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -129,6 +133,17 @@ def _add_rest(
     add(history, routes.history, Indicators, *history_parameters(history_limit))
     sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
     add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
+
+
+def _add_scores(app: FastAPI, route: ScoresRoute) -> None:
+    path = "/v1/cities/{city}/scores"
+    app.add_api_route(
+        path,
+        route.scores,
+        response_model=Scores,
+        responses=documentation.problems(404, 422, 503, 504),
+        openapi_extra=documentation.parameters(path, SCORE_PARAMETERS),
+    )
 
 
 def _add_stream(app: FastAPI, route: StreamRoute) -> None:

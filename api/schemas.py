@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schema_scores import SCORES_EXAMPLE
+
 
 class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -305,6 +307,7 @@ EXAMPLES: Final[dict[str, Any]] = {
             }
         ],
     },
+    "Scores": SCORES_EXAMPLE,
     "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
 }
 """Of each good answer, by its model."""
