@@ -15,6 +15,7 @@ from api import documentation
 from api.database import Database
 from api.direct import DirectRoute
 from api.event_stream import EventStream
+from api.explain_route import EXPLAIN_PARAMETERS, ExplainRoute
 from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
@@ -26,6 +27,7 @@ from api.parameters import Parameter
 from api.problems import install_problems
 from api.routes import FACT_PARAMETERS, LATEST_PARAMETERS, Routes, history_parameters
 from api.rulebook import RuleBook
+from api.schema_explain import Explanation
 from api.schemas import Cities, City, Facts, Indicators, Ledger, SeriesHistory, Zones
 from api.series_route import SeriesRoute, series_parameters
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
@@ -93,6 +95,7 @@ def create_app(
     routes = Routes(database, rules, latest, settings.api.history_limit)
     series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
     _add_rest(app, routes, LedgerRoute(database), series, settings.api.history_limit)
+    _add_explain(app, ExplainRoute(database, rules))
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -129,6 +132,17 @@ def _add_rest(
     add(history, routes.history, Indicators, *history_parameters(history_limit))
     sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
     add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
+
+
+def _add_explain(app: FastAPI, route: ExplainRoute) -> None:
+    path = "/v1/cities/{city}/indicators/{rule}/explain"
+    app.add_api_route(
+        path,
+        route.explain,
+        response_model=Explanation,
+        responses=documentation.problems(404, 409, 422, 503, 504),
+        openapi_extra=documentation.parameters(path, EXPLAIN_PARAMETERS),
+    )
 
 
 def _add_stream(app: FastAPI, route: StreamRoute) -> None:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from api.parameters import Parameter
 from api.problems import MEDIA_TYPE
+from api.schema_explain import EXPLANATION_EXAMPLE
 from api.schemas import EXAMPLES, PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
 
 DESCRIPTION: Final = (
@@ -15,8 +16,11 @@ DESCRIPTION: Final = (
     "are RFC 3339."
 )
 
+_EXAMPLES: Final[dict[str, Any]] = {**EXAMPLES, "Explanation": EXPLANATION_EXAMPLE}
+
 _MEANINGS: Final = {
     404: "No such city, zone, rule or series; `detail` says which.",
+    409: "How this came about cannot be told; `detail` says what is in the way.",
     422: "A query parameter is unknown or unreadable; `errors` says which, and what was expected.",
     503: "The database is away, and why; come again.",
     504: "The question took longer than one may; `detail` says what to do.",
@@ -100,4 +104,4 @@ def _complete(found: dict[str, Any]) -> None:
                 content[MEDIA_TYPE] = {"schema": schema, "example": PROBLEM_EXAMPLES[int(status)]}
             elif "application/json" in content:
                 name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
-                content["application/json"]["example"] = EXAMPLES[name]
+                content["application/json"]["example"] = _EXAMPLES[name]

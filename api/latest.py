@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from api.answers import etag_of
 from api.coalesce import Coalesced
 from api.database import Database
 from api.rulebook import RuleBook
@@ -35,6 +36,7 @@ class Snapshot(NamedTuple):
     number: int
     items: Sequence[Item]
     body: bytes
+    etag: str
 
 
 def encode_list(bodies: Iterable[bytes], following: str | None = None) -> bytes:
@@ -89,7 +91,8 @@ class LatestCache:
             key = _version(row)
             after[key] = before.get(key) or self._item(row)
         items = tuple(after.values())
-        snapshot = Snapshot(latest.number, items, encode_list(item.body for item in items))
+        body = encode_list(item.body for item in items)
+        snapshot = Snapshot(latest.number, items, body, etag_of(body))
         self._encoded[city] = after
         self._snapshots[city] = snapshot
         self._snapshots.move_to_end(city)

@@ -6,8 +6,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import answer
+from api.asking import take_city, take_query
 from api.database import Database
-from api.routes import json_answer, take_city, take_query
 from cityvitals.store.ledger_view import Line, read_ledger
 
 
@@ -27,14 +28,14 @@ class LedgerRoute:
         async with self._database.connection() as connection:
             city = await take_city(connection, request)
             view = await read_ledger(connection, city["id"])
-        answer = {
+        ledger = {
             "city": city["id"],
             "gateways": [{"gateway": line.gateway, **_shown(line)} for line in view.lines],
             "total": _shown(view.total),
             "closes": view.closes,
             "in_flight": {"messages": view.in_flight, "workers": view.workers},
         }
-        return json_answer(msgspec.json.encode(answer))
+        return answer(request, msgspec.json.encode(ledger))
 
 
 def _shown(line: Line) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The REST routes: read, encode, answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -9,6 +9,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import answer
+from api.asking import city_id, require_zone, take_city, take_query
 from api.database import Database
 from api.latest import Item, LatestCache, encode_list
 from api.parameters import (
@@ -20,11 +22,10 @@ from api.parameters import (
     parse_moment,
     parse_zone,
     read_cursor,
-    read_parameters,
     whole_number,
 )
 from api.rulebook import RuleBook
-from cityvitals.domain.names import Domain, is_identifier
+from cityvitals.domain.names import Domain
 from cityvitals.domain.times import iso, to_us
 from cityvitals.errors import NotFound
 from cityvitals.store.history import read_extremes
@@ -32,7 +33,6 @@ from cityvitals.store.pool import Connection
 from cityvitals.store.views import (
     HistoryQuery,
     Row,
-    find_city,
     list_cities,
     list_facts,
     list_zones,
@@ -86,11 +86,6 @@ def history_parameters(most: int) -> tuple[Parameter, ...]:
     )
 
 
-def json_answer(body: bytes) -> Response:
-    """A good answer; it is of this moment, so nobody may keep it."""
-    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
-
-
 class Routes:
     """Handlers of the REST routes.
 
@@ -115,14 +110,14 @@ class Routes:
         take_query(request, ())
         async with self._database.connection() as connection:
             rows = await list_cities(connection)
-        return json_answer(encode_list(_encode(_city(row)) for row in rows))
+        return answer(request, encode_list(_encode(_city(row)) for row in rows))
 
     async def city(self, request: Request) -> Response:
         """One city."""
         take_query(request, ())
         async with self._database.connection() as connection:
             row = await take_city(connection, request)
-        return json_answer(_encode(_city(row)))
+        return answer(request, _encode(_city(row)))
 
     async def zones(self, request: Request) -> Response:
         """The zones of a city."""
@@ -130,7 +125,7 @@ class Routes:
         async with self._database.connection() as connection:
             city = await take_city(connection, request)
             rows = await list_zones(connection, city["id"])
-        return json_answer(encode_list(_encode(_zone(row)) for row in rows))
+        return answer(request, encode_list(_encode(_zone(row)) for row in rows))
 
     async def facts(self, request: Request) -> Response:
         """The dated figures of a city and its zones as they are stated now, oldest first."""
@@ -141,18 +136,18 @@ class Routes:
             rows = await list_facts(
                 connection, city["id"], wanted.get("at"), wanted.get("zone"), wanted.get("name")
             )
-        return json_answer(encode_list(_encode(present_fact(row)) for row in rows))
+        return answer(request, encode_list(_encode(present_fact(row)) for row in rows))
 
     async def indicators(self, request: Request) -> Response:
         """The newest window of every indicator of a city, or of some of them."""
         wanted = take_query(request, LATEST_PARAMETERS)
-        city = _city_id(request)
+        city = city_id(request)
         snapshot = await self._latest.get(city)
         if not wanted:
-            return json_answer(snapshot.body)
+            return answer(request, snapshot.body, etag=snapshot.etag)
         async with self._database.connection() as connection:
             await self._require_named(connection, city, wanted.get("zone"), wanted.get("rule"))
-        return json_answer(encode_list(item.body for item in _select(snapshot.items, wanted)))
+        return answer(request, encode_list(item.body for item in _select(snapshot.items, wanted)))
 
     async def history(self, request: Request) -> Response:
         """Windows of one indicator, ascending, each in its newest revision."""
@@ -173,7 +168,7 @@ class Routes:
             else None
         )
         bodies = (_encode(self._rules.show(row)) for row in shown)
-        return json_answer(encode_list(bodies, following))
+        return answer(request, encode_list(bodies, following))
 
     def _history_query(self, request: Request, wanted: dict[str, Any]) -> HistoryQuery:
         if "points" in wanted and wanted.keys() & {"limit", "cursor"}:
@@ -193,39 +188,9 @@ class Routes:
     async def _require_named(
         self, connection: Connection, city: str, zone: str | None, rule: str | None
     ) -> None:
-        if zone and all(row["id"] != zone for row in await list_zones(connection, city)):
-            raise NotFound(f"city {city!r} has no zone {zone!r}")
+        await require_zone(connection, city, zone)
         if rule and not await self._rules.knows(connection, rule):
             raise NotFound(f"there is no rule {rule!r}")
-
-
-def take_query(request: Request, expected: Sequence[Parameter]) -> dict[str, Any]:
-    """The query parameters of a request.
-
-    Raises:
-        BadParameters: naming each that cannot be taken.
-    """
-    return read_parameters(request.query_params.multi_items(), expected)
-
-
-def _city_id(request: Request) -> str:
-    city: str = request.path_params["city"]
-    if not is_identifier(city):  # no such city can be, and PostgreSQL takes no text with NUL in it
-        raise NotFound(f"there is no city {city!r}")
-    return city
-
-
-async def take_city(connection: Connection, request: Request) -> Row:
-    """The city of a request.
-
-    Raises:
-        NotFound: there is none of that name.
-    """
-    city = _city_id(request)
-    row = await find_city(connection, city)
-    if row is None:
-        raise NotFound(f"there is no city {city!r}")
-    return row
 
 
 def _question(asked: HistoryQuery) -> str:

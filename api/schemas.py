@@ -317,6 +317,14 @@ PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
         "detail": "there is no city 'bejing'",
         "instance": "/v1/cities/bejing/indicators",
     },
+    409: {
+        "type": "urn:cityvitals:problem:conflict",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "rule air.pm2_5.hour revision 1 was stored by a build that kept no definition "
+        "of it",
+        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/explain",
+    },
     422: {
         "type": "urn:cityvitals:problem:unprocessable-entity",
         "title": "Unprocessable Entity",

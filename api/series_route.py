@@ -7,9 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import answer
+from api.asking import take_city, take_query
 from api.database import Database
 from api.parameters import BadParameters, Parameter, parse_moment, whole_number
-from api.routes import json_answer, take_city, take_query
 from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.names import is_identifier
 from cityvitals.domain.series import SeriesKey
@@ -67,7 +68,7 @@ class SeriesRoute:
                 found = await read_series_history(connection, series, *span, points)
             except ValueError as error:
                 raise BadParameters([("to", str(error))]) from None
-        return json_answer(msgspec.json.encode(self._shown(key, series, found)))
+        return answer(request, msgspec.json.encode(self._shown(key, series, found)))
 
     def _shown(self, key: SeriesKey, series: SeriesFound, found: SeriesHistory) -> dict[str, Any]:
         quantity = self._catalogue.quantities.get(key.quantity)

@@ -6,12 +6,23 @@ import pytest
 from pydantic import BaseModel
 
 from api.app import create_app
+from api.schema_explain import Explanation
 from api.schemas import Cities, City, Facts, Indicators, Ledger, Problem, SeriesHistory, Zones
 from cityvitals.settings import Settings
 
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
-    for model in (Cities, City, Zones, Facts, Ledger, Indicators, SeriesHistory, Problem)
+    for model in (
+        Cities,
+        City,
+        Zones,
+        Facts,
+        Ledger,
+        Indicators,
+        SeriesHistory,
+        Problem,
+        Explanation,
+    )
 }
 
 
@@ -39,6 +50,7 @@ def test_every_route_of_the_contract_is_documented(document: dict[str, Any]) -> 
         f"{city}/ledger",
         f"{city}/indicators",
         f"{city}/indicators/{{rule}}/history",
+        f"{city}/indicators/{{rule}}/explain",
         f"{city}/series/{{sensor}}/{{quantity}}/history",
         "/v1/stream",
     }
