@@ -14,8 +14,10 @@ from starlette.responses import Response
 from api.answers import answer
 from api.asking import require_zone, take_city, take_query
 from api.database import Database
-from api.parameters import Parameter, parse_identifier, parse_moment, parse_zone
+from api.endpoint import Endpoint
+from api.parameters import MOMENT, Parameter, parse_identifier, parse_moment, parse_zone
 from api.rulebook import RuleBook
+from api.schema_explain import EXPLANATION_EXAMPLE, Explanation
 from cityvitals.domain.names import EXCLUDING_FLAGS, Flag, is_identifier
 from cityvitals.domain.times import EARLIEST_US, from_us, iso, to_us
 from cityvitals.errors import CannotExplain, NotFound
@@ -38,7 +40,7 @@ EXPLAIN_PARAMETERS: Final = (
         parse_moment,
         "The window that holds this time: of those that overlap the one that begins last. Left "
         "out: the newest window.",
-        {"type": "string", "format": "date-time"},
+        MOMENT,
     ),
     Parameter(
         "sensor",
@@ -60,6 +62,19 @@ class ExplainRoute:
         self._database = database
         self._rules = rules
         self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    def endpoints(self) -> list[Endpoint]:
+        """What is served."""
+        return [
+            Endpoint(
+                "/v1/cities/{city}/indicators/{rule}/explain",
+                self.explain,
+                Explanation,
+                EXPLANATION_EXAMPLE,
+                EXPLAIN_PARAMETERS,
+                (404, 409, 422, 503, 504),
+            )
+        ]
 
     async def explain(self, request: Request) -> Response:
         """The derivation of one window's newest revision, as a tree down to the readings."""

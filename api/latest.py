@@ -5,7 +5,7 @@ rows are read when the number moved, and of those only changed ones are encoded 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from api.answers import etag_of
 from api.coalesce import Coalesced
 from api.database import Database
+from api.listing import encode_list
 from api.rulebook import RuleBook
 from cityvitals.errors import NotFound
 from cityvitals.store.views import Latest, Row, find_change_number, find_latest
@@ -37,11 +38,7 @@ class Snapshot(NamedTuple):
     items: Sequence[Item]
     body: bytes
     etag: str
-
-
-def encode_list(bodies: Iterable[bytes], following: str | None = None) -> bytes:
-    """`{"items": […], "next": …}` of encoded items."""
-    return b'{"items":[' + b",".join(bodies) + b'],"next":' + _encode(following) + b"}"
+    head: Mapping[str, str]
 
 
 class LatestCache:
@@ -91,8 +88,9 @@ class LatestCache:
             key = _version(row)
             after[key] = before.get(key) or self._item(row)
         items = tuple(after.values())
-        body = encode_list(item.body for item in items)
-        snapshot = Snapshot(latest.number, items, body, etag_of(body))
+        head = {"city": city, "time_zone": latest.time_zone}
+        body = encode_list((item.body for item in items), head=head)
+        snapshot = Snapshot(latest.number, items, body, etag_of(body), head)
         self._encoded[city] = after
         self._snapshots[city] = snapshot
         self._snapshots.move_to_end(city)

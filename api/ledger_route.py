@@ -9,6 +9,9 @@ from starlette.responses import Response
 from api.answers import answer
 from api.asking import take_city, take_query
 from api.database import Database
+from api.endpoint import Endpoint
+from api.listing import head_of
+from api.schemas import EXAMPLES, Ledger
 from cityvitals.store.ledger_view import Line, read_ledger
 
 
@@ -22,6 +25,10 @@ class LedgerRoute:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def endpoints(self) -> list[Endpoint]:
+        """What is served."""
+        return [Endpoint("/v1/cities/{city}/ledger", self.ledger, Ledger, EXAMPLES["Ledger"])]
+
     async def ledger(self, request: Request) -> Response:
         """What became of everything received, by gateway and in total."""
         take_query(request, ())
@@ -29,7 +36,7 @@ class LedgerRoute:
             city = await take_city(connection, request)
             view = await read_ledger(connection, city["id"])
         ledger = {
-            "city": city["id"],
+            **head_of(city),
             "gateways": [{"gateway": line.gateway, **_shown(line)} for line in view.lines],
             "total": _shown(view.total),
             "closes": view.closes,

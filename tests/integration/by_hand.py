@@ -32,10 +32,11 @@ def series(shown: Any) -> Any:
 
 def _known(values: Any) -> Floats:
     array = np.atleast_1d(np.asarray(values, float))
-    return array[~np.isnan(array)]
+    known: Floats = array[~np.isnan(array)]
+    return known
 
 
-def _fold(function: Callable[[Floats], float]) -> Callable[..., float]:
+def _fold(function: Callable[[Floats], Any]) -> Callable[..., float]:
     def fold(values: Any) -> float:
         known = _known(values)
         return float(function(known)) if len(known) else math.nan

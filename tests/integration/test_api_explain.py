@@ -1,6 +1,5 @@
 """Explanations of what the aggregator derived: worked out by hand, they give the value."""
 
-import asyncio
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -10,36 +9,22 @@ import pytest
 
 from api.schema_explain import Explanation
 from api.schemas import Problem
-from cityvitals.domain.names import Flag
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
 from kpi_rules.words import Order
-from tests.api_server import running_api, with_pool
-from tests.integration.aggregator_town import CITY, DAY, HOUR, MINUTE, NOON, Row, samples, town
+from tests.api_server import with_pool
+from tests.integration.aggregator_town import CITY, NOON
 from tests.integration.by_hand import check, check_station, stations
 from tests.integration.deep_rules import deep_rules
-from tests.integration.test_aggregator_deep import month, people
+from tests.integration.derived_town import derived_town
 
 RULES = {rule.id: rule for rule in deep_rules()}
 
 
 @pytest.fixture(scope="module")
 def client(module_database: DatabaseSettings) -> Iterator[httpx.Client]:
-    asyncio.run(derive(module_database))
-    with running_api(module_database) as base, httpx.Client(base_url=base, timeout=30) as client:
+    with derived_town(module_database) as client:
         yield client
-
-
-async def derive(database: DatabaseSettings) -> None:
-    async with town(database, more=deep_rules()) as where:
-        await where.remember()
-        await people(where)
-        fault = [Row("a", 4 * HOUR + 5 * MINUTE, 999.0, flags=int(Flag.FAULT_CODE))]
-        said = [row for row in month() if row.after > -8 * DAY]
-        await where.write([*said, *fault])
-        await where.write(samples("e", 0, 24 * HOUR, 30 * MINUTE))
-        await where.write(samples("w", 0, 24 * HOUR, 20 * MINUTE))
-        await where.settle(400)
 
 
 def explain(client: httpx.Client, rule: str, **query: str) -> dict[str, Any]:

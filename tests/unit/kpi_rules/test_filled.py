@@ -35,7 +35,7 @@ def test_the_text_comes_to_the_same(tree: Node, numbers: list[float], data: st.D
         ("x ** 2", "(-2) ** 2"),
         ("1 - x", "1 - (-2)"),
         ("sum(s) / y", "sum(s) / missing"),
-        ("x * unit(\"km\") if y > 1 else 0", "((-2) * unit(\"km\")) if (missing > 1) else 0"),
+        ('x * unit("km") if y > 1 else 0', '((-2) * unit("km")) if (missing > 1) else 0'),
     ],
 )  # fmt: skip
 def test_numbers_stand_where_names_stood(text: str, expected: str) -> None:
