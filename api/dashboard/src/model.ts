@@ -67,10 +67,10 @@ export interface Indicator {
 export interface Band {
   name: string;
   to: number | null;
-  colour?: string;
+  colour?: string | null;
 }
 
-/** What a rule says of itself. */
+/** What a rule says of itself, in short. */
 export interface Rule {
   id: string;
   revision: number;
@@ -78,14 +78,11 @@ export interface Rule {
   domain: string;
   unit: string;
   digits: number;
-  direction?: "lower" | "higher" | "neither";
-  expression: string;
+  length: string;
+  standard: string | null;
+  verified: string;
+  direction: "lower" | "higher" | "neither" | null;
   bands: Band[];
-  category?: string;
-  source?: string;
-  verified?: string;
-  standard: { body: string; document: string; clause: string; edition: string } | null;
-  target?: { value: number; source?: string } | null;
 }
 
 export interface Counts {

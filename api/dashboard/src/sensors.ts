@@ -14,9 +14,14 @@ export interface SensorItem {
   domain: string;
   gateway: string;
   zone: string | null;
-  geometry: { type: "Point"; coordinates: Position } | null;
+  latitude: number | null;
+  longitude: number | null;
   last_seen: string | null;
   status: string;
+  coverage: number;
+  quality: number | null;
+  flagged: number;
+  quantities: string[];
 }
 
 export interface Sensor {
@@ -28,11 +33,14 @@ export interface Sensor {
   lastSeen: number | null;
   status: string;
   isSilent: boolean;
+  coverage: number;
+  flagged: number;
+  quantities: string[];
 }
 
 /** How the list of sensors stands. */
 export function useSensorList(): Loaded<Page<SensorItem>> {
-  return useJson<Page<SensorItem>>(apiUrl(["cities", city.value?.id ?? "", "sensors"], { limit: "1000" }), EVERY_MS);
+  return useJson<Page<SensorItem>>(apiUrl(["cities", city.value?.id ?? "", "sensors"], { limit: "500" }), EVERY_MS);
 }
 
 /** The sensors known; none while they are not. */
@@ -45,8 +53,9 @@ export function useSensors(): Sensor[] {
 export function readSensor(item: SensorItem): Sensor {
   return {
     id: item.id, domain: item.domain, gateway: item.gateway, zone: item.zone,
-    position: item.geometry?.coordinates ?? null,
+    position: item.latitude === null || item.longitude === null ? null : [item.longitude, item.latitude],
     lastSeen: item.last_seen === null ? null : Date.parse(item.last_seen),
     status: item.status, isSilent: item.status === "silent",
+    coverage: item.coverage, flagged: item.flagged, quantities: item.quantities,
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gapsOf, lineOf, nearest, pointsOf } from "../src/chart/series.ts";
+import { extentOf } from "../src/chart/option.ts";
 import { classesOf, classOf } from "../src/classes.ts";
 import { middleOf, pathOf, positionsOf, project } from "../src/geo.ts";
 import type { Geometry, Indicator, Rule } from "../src/model.ts";
@@ -16,8 +17,8 @@ const hour = (n: number, value: number | null, more: Partial<Indicator> = {}): I
 });
 
 const rule = (bands: Rule["bands"], direction?: "lower" | "higher"): Rule => ({
-  id: "r", revision: 1, title: "", domain: "air", unit: "1", digits: 0, expression: "", standard: null, bands,
-  ...(direction ? { direction } : {}),
+  id: "r", revision: 1, title: "", domain: "air", unit: "1", digits: 0, length: "hour", standard: null, verified: "own",
+  direction: direction ?? null, bands,
 });
 
 const BANDS = [{ name: "Good", to: 10, colour: "#0f0" }, { name: "Fair", to: 20, colour: "#ff0" }, { name: "Poor", to: null, colour: "#f00" }];
@@ -76,4 +77,12 @@ test("a city's shape keeps its proportions and its north up", () => {
   const [x, y] = middleOf(square, projection);
   assert.ok(Math.abs(x - (west + east) / 2) < 0.1 && Math.abs(y - (north + south) / 2) < 0.1);
   assert.equal(project([], 1000), null);
+});
+
+test("an axis reaches to the end of the band that holds the greatest value", () => {
+  const lines = (value: number) => [{ name: "", points: pointsOf([hour(0, value)]) }];
+  assert.deepEqual(extentOf(lines(12), rule(BANDS)), { min: 0, max: 20 });
+  assert.deepEqual(extentOf(lines(20), rule(BANDS)), { min: 0, max: 20 });
+  assert.deepEqual(extentOf(lines(100), rule(BANDS)), { min: 0, max: 100 * 1.1 });
+  assert.equal(extentOf(lines(12), rule([])), null);
 });

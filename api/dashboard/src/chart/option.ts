@@ -45,7 +45,7 @@ export function optionOf(lines: Line[], rule: Rule | undefined, range: Range, ti
     yAxis: [yAxis(lines, rule, digits, sample?.unit ?? "", colours), { gridIndex: 1, min: 0, max: 1, show: false }],
     dataZoom: [{ type: "inside", xAxisIndex: [0, 1], disabled: true, filterMode: "none" }],
     tooltip: tooltip(colours, lines, time, digits),
-    series: [...lines.map((line, n) => lineSeries(line, n, colours, n === 0 ? rule : undefined, range)), ...corrections(lines, colours),
+    series: [...lines.map((line, n) => lineSeries(line, n, colours, n === 0 ? rule : undefined, extentOf(lines, rule))), ...corrections(lines, colours),
       coverage(first, colours)],
   };
 }
@@ -64,31 +64,46 @@ function xAxis(gridIndex: number, range: Range, time: ZoneTime, colours: Colours
   };
 }
 
-function yAxis(lines: Line[], rule: Rule | undefined, digits: number, unit: string, colours: Colours): Record<string, unknown> {
+/** From the band that holds the least value to the one that holds the greatest; null without bands. */
+export function extentOf(lines: Line[], rule: Rule | undefined): { min: number; max: number } | null {
   const values = lines.flatMap((line) => line.points.flatMap((point) => (point.value === null ? [] : [point.value])));
+  if (!rule?.bands.length || !values.length) return null;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const top = rule.bands.find((band) => band.to !== null && band.to >= high)?.to ?? high * 1.1;
+  return { min: Math.min(0, low), max: top };
+}
+
+function yAxis(lines: Line[], rule: Rule | undefined, digits: number, unit: string, colours: Colours): Record<string, unknown> {
   return {
     type: "value", gridIndex: 0, scale: true, name: unitText(unit), nameTextStyle: { color: colours.quiet, align: "left" },
-    ...(rule && rule.bands.length && values.length ? { min: Math.min(0, ...values) } : {}),
+    ...extentOf(lines, rule),
     axisLabel: { color: colours.quiet, formatter: (value: number) => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits)) },
     splitLine: { lineStyle: { color: colours.line } },
   };
 }
 
-function lineSeries(line: Line, n: number, colours: Colours, rule: Rule | undefined, range: Range): Record<string, unknown> {
+type Extent = ReturnType<typeof extentOf>;
+
+function lineSeries(line: Line, n: number, colours: Colours, rule: Rule | undefined, extent: Extent): Record<string, unknown> {
   const colour = n ? colours.others[(n - 1) % colours.others.length] : colours.accent;
   const alone = line.points.filter((point) => point.value !== null).length < 3;
   return {
+    // An index of classes goes by steps: between two classes there is nothing.
+    ...(rule?.bands.length && line.points.every((point) => Number.isInteger(point.value ?? 0)) ? { step: "middle" } : {}),
     type: "line", name: line.name, xAxisIndex: 0, yAxisIndex: 0, data: lineOf(line.points), connectNulls: false,
     showSymbol: alone, symbol: "circle", symbolSize: 5, lineStyle: { color: colour, width: 2 }, itemStyle: { color: colour },
     emphasis: { disabled: true }, z: 3,
-    markArea: n ? undefined : { silent: true, z: 0, data: [...bandAreas(rule), ...gapAreas(line.points, colours)] },
-    markLine: n ? undefined : limits(rule, range, colours),
+    markArea: n ? undefined : { silent: true, z: 0, data: [...bandAreas(rule, extent), ...gapAreas(line.points, colours)] },
+    markLine: n ? undefined : limits(rule, extent, colours),
   };
 }
 
-function bandAreas(rule: Rule | undefined): object[] {
-  return stretches(rule?.bands ?? []).flatMap((band) => (band.colour
-    ? [[{ yAxis: band.from ?? "min", itemStyle: { color: band.colour, opacity: 0.14 } }, { yAxis: band.to ?? "max" }]] : []));
+function bandAreas(rule: Rule | undefined, extent: Extent): object[] {
+  return stretches(rule?.bands ?? []).flatMap((band) => {
+    if (!extent || !band.colour) return [];
+    const [from, to] = [Math.max(band.from ?? extent.min, extent.min), Math.min(band.to ?? extent.max, extent.max)];
+    return from < to ? [[{ yAxis: from, itemStyle: { color: band.colour, opacity: 0.14 } }, { yAxis: to }]] : [];
+  });
 }
 
 function gapAreas(points: Point[], colours: Colours): object[] {
@@ -98,8 +113,8 @@ function gapAreas(points: Point[], colours: Colours): object[] {
 }
 
 /** Where bands begin, as labelled lines at the right edge. */
-function limits(rule: Rule | undefined, _range: Range, colours: Colours): Record<string, unknown> | undefined {
-  const found = stretches(rule?.bands ?? []).filter((band) => band.from !== null);
+function limits(rule: Rule | undefined, extent: Extent, colours: Colours): Record<string, unknown> | undefined {
+  const found = stretches(rule?.bands ?? []).filter((band) => band.from !== null && extent && band.from < extent.max);
   if (!found.length) return undefined;
   return {
     silent: true, symbol: "none", z: 1,

@@ -54,7 +54,7 @@ function Shown({ indicator }: { indicator: Indicator }): JSX.Element {
       <History indicator={indicator} places={places} range={range} />
       <div class="columns">
         <Warrant indicator={indicator} />
-        <Explain indicator={indicator} rule={definition} />
+        <Explain indicator={indicator} />
       </div>
     </article>
   );

@@ -1,9 +1,9 @@
 // Which sensors say so, and which are silent: by gateway, the silent ones first.
 
 import type { JSX } from "preact";
-import { ageText } from "../format.ts";
+import { ageText, numberText, wordsOf } from "../format.ts";
 import { texts } from "../messages.ts";
-import { Message, Skeleton, Trouble } from "../parts.tsx";
+import { Coverage, Message, Skeleton, Trouble } from "../parts.tsx";
 import { choose, route } from "../route.ts";
 import { readSensor, useSensorList, type Sensor } from "../sensors.ts";
 import { now, placeName, slowly, time } from "../state.ts";
@@ -53,7 +53,7 @@ function fits(one: Sensor, query: URLSearchParams): boolean {
 }
 
 const inOrder = (a: Sensor, b: Sensor): number =>
-  Number(b.isSilent) - Number(a.isSilent) || (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0) || (a.id < b.id ? -1 : 1);
+  Number(b.isSilent) - Number(a.isSilent) || Number(b.flagged > 0) - Number(a.flagged > 0) || (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0) || (a.id < b.id ? -1 : 1);
 
 function Table({ found }: { found: Sensor[] }): JSX.Element {
   return (
@@ -62,7 +62,8 @@ function Table({ found }: { found: Sensor[] }): JSX.Element {
         <thead>
           <tr>
             <th scope="col">{texts.sensor}</th><th scope="col">{texts.status}</th><th scope="col">{texts.lastSeen}</th>
-            <th scope="col">{texts.gateway}</th><th scope="col">{texts.domain}</th><th scope="col">{texts.zone}</th>
+            <th scope="col">{texts.lastDay}</th><th scope="col">{texts.flaggedName}</th><th scope="col">{texts.gateway}</th>
+            <th scope="col">{texts.zone}</th><th scope="col">{texts.domain}</th><th scope="col">{texts.quantities}</th>
           </tr>
         </thead>
         <tbody>{found.slice(0, MOST).map((one) => <Line key={one.id} sensor={one} />)}</tbody>
@@ -80,9 +81,12 @@ function Line({ sensor }: { sensor: Sensor }): JSX.Element {
       <th scope="row">{sensor.id}</th>
       <td><span class="status" data-status={sensor.status}>{sensor.status}</span></td>
       <td title={seen === null ? "" : time.value.full(seen)}>{seen === null ? texts.never : ageText((now.peek() - seen) / 1000)}</td>
+      <td><Coverage share={sensor.coverage} title={texts.lastDay} /></td>
+      <td class={sensor.flagged ? "is-noted" : ""}>{numberText(sensor.flagged, 0)}</td>
       <td>{sensor.gateway}</td>
-      <td>{texts.domains[sensor.domain] ?? sensor.domain}</td>
       <td>{sensor.zone === null ? texts.none : placeName(sensor.zone)}</td>
+      <td>{texts.domains[sensor.domain] ?? sensor.domain}</td>
+      <td>{sensor.quantities.map(wordsOf).join(", ")}</td>
     </tr>
   );
 }
