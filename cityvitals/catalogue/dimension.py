@@ -12,7 +12,6 @@ DEFINITIONS: Final = (
     # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
     "inhabitant = [inhabitant]",
     "vehicle = [vehicle]",
-    "dollar = [money]",
     # A level is no plain power of ten here: means of levels are a matter for rules.
     "sound_decibel = [sound_level]",
     # What pint itself lacks.
@@ -22,6 +21,8 @@ DEFINITIONS: Final = (
     "acidity_unit = [acidity]",
     "turbidity_unit = [turbidity]",
     "colony = [colony]",
+    # Which dollars (of which year, at which parity) a figure's source says.
+    "dollar = [dollar]",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]
