@@ -16,6 +16,7 @@ from api.schema_scores import Scores
 from cityvitals.cli import app
 from cityvitals.errors import CityVitalsError, NotFound
 from cityvitals.settings import DatabaseSettings
+from cityvitals.store.derived import remember_rules
 from cityvitals.store.pool import Pool
 from cityvitals.store.targets import read_targets
 from kpi_rules.load import load_rules
@@ -273,6 +274,12 @@ def test_readings_become_a_running_estimate_and_then_a_calendar_year(
                 part = hours[begin : begin + 2000]
                 await where.write([Row("b", after, 15.0) for after in part])
             await where.settle()
+            kept = [
+                (one.id, one.revision, one.digest, one.body(), one.definition)
+                for one in where.rules
+            ]
+            async with where.pool.acquire() as connection:
+                await remember_rules(connection, kept)  # as the aggregator does when it starts
             found = await where.verify()
             assert found.clean, found.as_text()
 
