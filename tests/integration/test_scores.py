@@ -225,6 +225,14 @@ def test_targets_keep_their_history(folder: Path, database: DatabaseSettings) ->
     ]
     found = points(json.loads(cityvitals("scores", "town", "--json")))
     assert (found[POLICE]["percent"], found[PM2_5]["target"]) == (76, None)
+    lines = cityvitals("registry", "targets", "town").splitlines()
+    assert len(lines) == 2
+    assert lines[0] == f"{SANITATION} · 100 % · ever since · Council decision 12/2025 · by ada"
+    history = cityvitals("registry", "targets", "town", "--all", "--json").splitlines()
+    assert [json.loads(line)["value"] for line in history] == [100, 10, 200, 250]
+    assert "withdrawn" in cityvitals("registry", "targets", "town", "--all")
+    with pytest.raises(NotFound):
+        cityvitals("registry", "targets", "ghost")
 
 
 @pytest.mark.parametrize(
