@@ -154,7 +154,7 @@ def test_trap_8_major_streets_and_signalled_intersections_alone() -> None:
     streets, crossings = point("ec.ict.t.2c").denominator, point("ec.ict.t.3a").denominator
     assert streets is not None
     assert crossings is not None
-    assert (streets.name, crossings.name) == ("major_streets_length", "intersections_signalled")
+    assert (streets.name, crossings.name) == ("major_streets", "intersections_signalled")
     assert "residential" not in streets.says
 
 
