@@ -15,6 +15,7 @@ from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.cli_scores import scores
+from cityvitals.cli_targets import targets
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+registry_app.command()(targets)
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
 rules_app.command("diff")(rules_diff)
