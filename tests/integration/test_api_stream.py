@@ -83,7 +83,7 @@ def test_stream_begins_with_all_latest_indicators(base: str) -> None:
 def test_city_without_indicators_has_an_empty_snapshot(base: str) -> None:
     with stream(base, "bare") as events:
         first = next(events)
-        assert (first.number, first.data) == (0, {"items": [], "next": None})
+        assert (first.number, first.data["items"], first.data["next"]) == (0, [], None)
 
 
 def test_change_comes_with_number_kind_and_body_as_written(
