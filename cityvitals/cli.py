@@ -14,6 +14,7 @@ from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
+from cityvitals.cli_token import app as token_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(token_app, name="token")
 rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")

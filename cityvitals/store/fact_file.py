@@ -53,7 +53,7 @@ async def _apply(
 ) -> Summary:
     await connection.execute(queries("registry")["lock"])
     whose = city or await _only_city(connection, file)
-    place = await _place(connection, file, whose, wanted)
+    place = await place_in(connection, file, whose, wanted)
     facts = await asyncio.to_thread(read_fact_csv, text, file, place)
     changes, entries = await state_facts(connection, whose, facts)
     await tell(connection, entries, changes)
@@ -68,7 +68,12 @@ async def _only_city(connection: Connection, file: str) -> str:
     return str(found[0]["id"])
 
 
-async def _place(connection: Connection, file: str, city: str, wanted: Wanted) -> Place:
+async def place_in(connection: Connection, file: str, city: str, wanted: Wanted) -> Place:
+    """What places and dates of a city are checked against.
+
+    Raises:
+        BadRegistry: there is no such city.
+    """
     row: Any = await connection.fetchrow(queries("registry")["place"], city)
     if row is None:
         raise BadRegistry(
