@@ -1,5 +1,6 @@
 """All documented routes but the live stream, each from its own file."""
 
+from api.audit_route import AuditRoute
 from api.database import Database
 from api.endpoint import Endpoint
 from api.explain_route import ExplainRoute
@@ -34,8 +35,9 @@ def resources(
         ExplainRoute(database, rules),
         ScoresRoute(database, load_scorecard()),
         RulesRoute(database),
-        FactsRoute(database),
+        FactsRoute(database, settings.api.body_bytes, settings.aggregator.rules),
         LedgerRoute(database),
         LettersRoute(database),
+        AuditRoute(database),
     )
     return [endpoint for part in parts for endpoint in part.endpoints()]

@@ -16,6 +16,7 @@ from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.cli_scores import scores
 from cityvitals.cli_targets import targets
+from cityvitals.cli_token import app as token_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -30,6 +31,7 @@ app = typer.Typer(
 registry_app.command()(targets)
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(token_app, name="token")
 rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
