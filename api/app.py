@@ -19,6 +19,8 @@ from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
 from api.ledger_route import LedgerRoute
+from api.listing_route import ListingRoutes, listing_parameters
+from api.listing_schemas import Readings, Rollups
 from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
@@ -92,7 +94,8 @@ def create_app(
     install_problems(app)
     routes = Routes(database, rules, latest, settings.api.history_limit)
     series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
-    _add_rest(app, routes, LedgerRoute(database), series, settings.api.history_limit)
+    listing = ListingRoutes(database, settings.api.history_limit)
+    _add_rest(app, routes, LedgerRoute(database), series, listing, settings.api.history_limit)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -106,7 +109,12 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
 
 
 def _add_rest(
-    app: FastAPI, routes: Routes, ledger: LedgerRoute, series: SeriesRoute, history_limit: int
+    app: FastAPI,
+    routes: Routes,
+    ledger: LedgerRoute,
+    series: SeriesRoute,
+    listing: ListingRoutes,
+    history_limit: int,
 ) -> None:
     def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
         missing = (404,) if "{" in path else ()
@@ -127,6 +135,9 @@ def _add_rest(
     add(f"{city}/ledger", ledger.ledger, Ledger)
     add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
     add(history, routes.history, Indicators, *history_parameters(history_limit))
+    listed = listing_parameters(history_limit)
+    add(f"{city}/readings", listing.readings, Readings, *listed)
+    add(f"{city}/rollups", listing.rollups, Rollups, *listed)
     sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
     add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
 

@@ -21,7 +21,7 @@ def read(path: Path, mapping: str) -> tuple[Replay, recorded.Readings]:
         for device in replay.devices
         for series in device.series
     }
-    for device, samples in replay.packs():
+    for device, samples, _ in replay.packs():
         for us, index, value in samples:
             series = device.series[index]
             own = readings[device.id, series.q, series.ch]
@@ -65,7 +65,7 @@ def test_each_midnight_closes_its_day() -> None:
 def test_packs_go_forward_in_time_over_all_stations() -> None:
     replay, _ = read(recorded.BEIJING, "beijing")
     furthest: dict[str, int] = {}
-    for device, samples in replay.packs():
+    for device, samples, _ in replay.packs():
         times = [us for us, _, _ in samples]
         assert times == sorted(times)
         assert len(samples) <= 200
@@ -76,7 +76,7 @@ def test_packs_go_forward_in_time_over_all_stations() -> None:
 
 def test_a_span_bounds_the_event_time_of_a_pack() -> None:
     replay, _ = read(recorded.BEIJING, "beijing")
-    for _, samples in replay.packs(span_us=2 * _HOUR_US):
+    for _, samples, _ in replay.packs(span_us=2 * _HOUR_US):
         assert samples[-1][0] - samples[0][0] < 2 * _HOUR_US
 
 
