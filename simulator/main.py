@@ -64,6 +64,8 @@ async def _play(
             check = Check(api, truth, summary.sent_again_readings, Patience(options.still_s))
             verdicts.append(await asyncio.to_thread(check.verdict))
             sys.stdout.write(verdicts[-1].told())
+    if api is not None:
+        api.close()
     if options.report is not None:
         _write(options.report, summaries, verdicts)
 
@@ -104,7 +106,9 @@ async def _work(feed: Feed, publisher: Publisher, tally: Tally, options: Options
     """Declare, send, take leave: a replay is over then, while the seeded city is merely away."""
     await publisher.declare()
     is_live = feed.meta.clock is Clock.LIVE
-    await stream(feed, publisher, Pace(options.speed, is_live, time()), tally, options.limit)
+    # A scenario's live city has lived already; a clock that is wrong there must not be waited for.
+    pace = Pace(options.speed, is_live and options.scenario is None, time())
+    await stream(feed, publisher, pace, tally, options.limit)
     await publisher.leave(GatewayStatus.OFFLINE if is_live else GatewayStatus.END)
 
 

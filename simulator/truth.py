@@ -27,11 +27,11 @@ class SeriesName(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A reading as it must be current: canonical value, `rev`, and the flag that excludes it."""
+    """A reading as it must be current: canonical value, `rev`, and the flags that exclude it."""
 
     value: float
     rev: int
-    flag: str
+    flags: str
 
 
 @dataclass(slots=True)
@@ -52,10 +52,10 @@ class SeriesTruth:
     def read(self, number: float, rev: int) -> Said:
         """A number as sent, as it is stored."""
         value = number * self.conversion.scale + self.conversion.offset
-        if number in self.faults:
-            return Said(value, rev, "fault_code")
-        out = value < self.low or value > self.high
-        return Said(value, rev, "out_of_range" if out else "")
+        flags = ["fault_code"] if number in self.faults else []
+        if value < self.low or value > self.high:
+            flags.append("out_of_range")
+        return Said(value, rev, ",".join(flags))
 
 
 class Truth:

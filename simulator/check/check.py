@@ -65,16 +65,17 @@ class Check:
     def _until_good(self, look: Callable[[], Verdict]) -> Verdict:
         """What a look finds when it finds nothing, or when nothing has moved for long enough."""
         end = time.monotonic() + self._patience.most_s
-        moved, pulse = time.monotonic(), self._pulse()
+        moved = time.monotonic()
+        pulse: Any = None
         while True:
             found = look()
+            newest = (self._pulse(), found.checked, found.open, found.different)
+            if newest != pulse:
+                moved, pulse = time.monotonic(), newest
             now = time.monotonic()
             if self._is_done(found) or now > end or now - moved > self._patience.still_s:
                 return found
             time.sleep(_LOOK_EVERY_S)
-            newest = self._pulse()
-            if newest != pulse:
-                moved, pulse = time.monotonic(), newest
 
     def _is_done(self, found: Verdict) -> bool:
         """Whether there is nothing to wait for: a replay ends, and then all of it closes."""

@@ -41,6 +41,10 @@ class Api:
         self._prefix = parts.path.rstrip("/")
         self._connection = kind(parts.hostname, parts.port, timeout=_PATIENCE_S)
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
     def get(self, *path: str, **query: str | int) -> Any:
         """What a path below /v1 answers, decoded; None where there is no such thing.
 

@@ -54,11 +54,11 @@ def readings(truth: Truth, items: Iterable[Mapping[str, Any]], out: Verdict) -> 
             out.differ("reading", where, "rows", "one more", "none more")
             continue
         seen[name].add(us)
-        flag = ",".join(sorted(_EXCLUDING & set(item["flags"])))
+        flags = ",".join(sorted(_EXCLUDING & set(item["flags"])))
         for what, found, expected in (
             ("value", item["value"], said.value),
             ("rev", item["rev"], said.rev),
-            ("flags", flag, said.flag),
+            ("flags", flags, said.flags),
         ):
             if found != expected:
                 out.differ("reading", where, what, found, expected)

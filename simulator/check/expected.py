@@ -47,7 +47,7 @@ def quarters(one: SeriesTruth) -> dict[int, Quarter]:
     found: dict[int, Quarter] = {}
     for us, said, begin, end in _spans(one):
         anchor = found.setdefault(begin // BUCKET_US * BUCKET_US, Quarter())
-        if said.flag:
+        if said.flags:
             anchor.flagged += 1
             continue
         _count(anchor, one, us, said.value)
@@ -73,7 +73,7 @@ def _spans(one: SeriesTruth) -> Iterator[tuple[int, Said, int, int]]:
         end = begin + period_us
         if meta.kind is Kind.GAUGE:
             end = us + held_us if following is None else min(us + held_us, following)
-            following = following if said.flag else us
+            following = following if said.flags else us
         spans.append((us, said, begin, end))
     return reversed(spans)
 
