@@ -138,6 +138,10 @@ def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
         float, typer.Option(min=1, help="Seconds without a change after which a check judges.")
     ] = 20.0,
     report: Annotated[Path | None, typer.Option(help="Write a summary here, as JSON.")] = None,
+    write_registry: Annotated[
+        Path | None,
+        typer.Option(help="Only write what `registry apply` takes of the seeded city, here."),
+    ] = None,
 ) -> None:
     """Play a seeded city, a scenario, or recorded data by a mapping, over MQTT."""
     from simulator.main import run  # noqa: PLC0415
@@ -160,6 +164,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
         report=report,
         check=check,
         still_s=still,
+        registry=write_registry,
     )
     _exit(run(load_settings(), options))
 

@@ -20,7 +20,7 @@ from simulator.check.check import Check, Patience
 from simulator.check.client import Api
 from simulator.check.verdict import Verdict
 from simulator.feed import Feed
-from simulator.options import Options, check_options, feeds_of
+from simulator.options import Options, check_options, feeds_of, registry_text
 from simulator.player import Pace, Summary, Tally, stream, summed, tell
 from simulator.publisher import Publisher
 from simulator.truth import Truth
@@ -48,6 +48,9 @@ async def _play(
     settings: Settings, options: Options, stop: asyncio.Event, verdicts: list[Verdict]
 ) -> None:
     check_options(options)
+    if options.registry is not None:
+        _write_text("--write-registry", options.registry, registry_text(options))
+        return
     api = None if options.check is None else Api(options.check)
     feeds = feeds_of(options, round(time() * US))
     truths = [None if api is None else Truth(feed) for feed in feeds]
@@ -143,8 +146,12 @@ def _write(path: Path, summaries: list[Summary], verdicts: list[Verdict]) -> Non
     words = [summary.words() for summary in summaries]
     for one, verdict in zip(words, verdicts, strict=False):
         one["check"] = verdict.words()
+    text = json.dumps(words[0] if len(words) == 1 else words, indent=2)
+    _write_text("--report", path, text + "\n")
+
+
+def _write_text(option: str, path: Path, text: str) -> None:
     try:
-        text = json.dumps(words[0] if len(words) == 1 else words, indent=2)
-        path.write_text(text + "\n", "utf-8")
+        path.write_text(text, "utf-8")
     except OSError as error:
-        raise SettingsError(f"simulate: --report: {error}") from None
+        raise SettingsError(f"simulate: {option}: {error}") from None

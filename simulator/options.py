@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cityvitals.domain.names import is_identifier
+from cityvitals.domain.names import Clock, is_identifier
 from cityvitals.domain.times import US
 from cityvitals.errors import SettingsError
+from simulator.city.registry import registry_of
 from simulator.city.scenario import Scenario, load_scenario, shortened
 from simulator.city.spec import load_city
 from simulator.city.staged import Staged
@@ -41,6 +42,7 @@ class Options:
         connections: MQTT connections of a city at most; gateways are dealt over them.
         report: file to write the summary to, as JSON.
         check: address of the API that is asked whether everything arrived and was derived.
+        registry: write the seeded city's registry here instead of playing it.
         still_s: how long nothing may move before the check takes what it finds as the end.
     """
 
@@ -61,6 +63,7 @@ class Options:
     report: Path | None = None
     check: str | None = None
     still_s: float = 20.0
+    registry: Path | None = None
 
 
 def check_options(options: Options) -> None:
@@ -91,6 +94,7 @@ def _check_seeded(options: Options) -> None:
         "scenario": options.scenario,
         "seeded": options.seeded,
         "cities": options.cities > 1,
+        "write-registry": options.registry,
     }
     if options.replay is not None:
         for name in (name for name, given in seeded.items() if given):
@@ -129,6 +133,18 @@ def _seeded(options: Options, now_us: int, number: int) -> Feed:
         return Staged(spec, scenario, seed, now_us, scale=options.scale, city=city)
     history_us = round(options.history_hours * 3600 * US)
     return Town(spec, seed, Play(now_us, history_us, options.live, options.scale, city))
+
+
+def registry_text(options: Options) -> str:
+    """The registry of the seeded city that would be played.
+
+    Raises:
+        SettingsError: a file of it is not what it should be.
+    """
+    scenario = _scenario(options)
+    spec = load_city(options.seeded or (_VITALIA if scenario is None else Path(scenario.city)))
+    clock = Clock.LIVE if scenario is None else Clock(scenario.clock)
+    return registry_of(spec, options.seed, options.city or spec.city.id, clock)
 
 
 def _scenario(options: Options) -> Scenario | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -98,7 +98,14 @@ def _spaced(places: list[Spot]) -> list[Spot]:
     return [places[number] for number in numbers]
 
 
-def _places(road: RoadSection, zone: ZoneSection) -> Iterator[Spot]:
+class _Stretch(NamedTuple):
+    """A road, or a part of one."""
+
+    id: str
+    line: tuple[Point, ...]
+
+
+def _places(road: RoadSection | _Stretch, zone: ZoneSection) -> Iterator[Spot]:
     for (x1, y1), (x2, y2) in pairwise(road.line):
         for step in range(_STEPS):
             share = (step + 0.5) / _STEPS
@@ -107,14 +114,26 @@ def _places(road: RoadSection, zone: ZoneSection) -> Iterator[Spot]:
                 yield Spot(_rounded(point), road.id)
 
 
-def zone_geometry(zone: ZoneSection, seed: int) -> dict[str, Any]:
-    """A zone as GeoJSON: its outline, and as members of its own its streets and buildings.
+def roads_within(roads: Sequence[RoadSection], zone: ZoneSection) -> list[tuple[Point, Point]]:
+    """The stretches of major roads that lie in a zone, to a twenty-fourth of a stretch."""
+    found = []
+    for road in roads:
+        for begin, end in pairwise(road.line):
+            lies = [spot.point for spot in _places(_Stretch(road.id, (begin, end)), zone)]
+            if len(lies) > 1:
+                found.append((lies[0], lies[-1]))
+    return found
+
+
+def zone_geometry(spec: CitySpec, zone: ZoneSection, seed: int) -> dict[str, Any]:
+    """A zone as GeoJSON: its outline, and as members of its own its roads, streets and buildings.
 
     RFC 7946 (6.1) allows such members: who does not know them sees a polygon.
     """
     return {
         "type": "Polygon",
         "coordinates": [zone.outline],
+        "roads": {"type": "MultiLineString", "coordinates": roads_within(spec.road, zone)},
         "streets": {"type": "MultiLineString", "coordinates": streets(zone)},
         "buildings": {
             "type": "MultiPolygon",
