@@ -19,8 +19,6 @@ from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
 from api.ledger_route import LedgerRoute
-from api.listing_route import ListingRoutes, listing_parameters
-from api.listing_schemas import Readings, Rollups
 from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
@@ -30,6 +28,8 @@ from api.routes import FACT_PARAMETERS, LATEST_PARAMETERS, Routes, history_param
 from api.rulebook import RuleBook
 from api.schemas import Cities, City, Facts, Indicators, Ledger, SeriesHistory, Zones
 from api.series_route import SeriesRoute, series_parameters
+from api.stored_route import StoredRoutes, stored_parameters
+from api.stored_schemas import Readings, Rollups
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
 from cityvitals.catalogue.load import load_catalogue
@@ -94,8 +94,8 @@ def create_app(
     install_problems(app)
     routes = Routes(database, rules, latest, settings.api.history_limit)
     series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
-    listing = ListingRoutes(database, settings.api.history_limit)
-    _add_rest(app, routes, LedgerRoute(database), series, listing, settings.api.history_limit)
+    stored = StoredRoutes(database, settings.api.history_limit)
+    _add_rest(app, routes, LedgerRoute(database), series, stored, settings.api.history_limit)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
     documentation.document(app)
@@ -113,7 +113,7 @@ def _add_rest(
     routes: Routes,
     ledger: LedgerRoute,
     series: SeriesRoute,
-    listing: ListingRoutes,
+    stored: StoredRoutes,
     history_limit: int,
 ) -> None:
     def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
@@ -135,9 +135,9 @@ def _add_rest(
     add(f"{city}/ledger", ledger.ledger, Ledger)
     add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
     add(history, routes.history, Indicators, *history_parameters(history_limit))
-    listed = listing_parameters(history_limit)
-    add(f"{city}/readings", listing.readings, Readings, *listed)
-    add(f"{city}/rollups", listing.rollups, Rollups, *listed)
+    listed = stored_parameters(history_limit)
+    add(f"{city}/readings", stored.readings, Readings, *listed)
+    add(f"{city}/rollups", stored.rollups, Rollups, *listed)
     sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
     add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
 

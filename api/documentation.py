@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from api.listing_schemas import LISTING_EXAMPLES
 from api.parameters import Parameter
 from api.problems import MEDIA_TYPE
 from api.schemas import EXAMPLES, PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
+from api.stored_schemas import STORED_EXAMPLES
 
 DESCRIPTION: Final = (
     "Environmental indicators of cities, each with its warrant: coverage, stations, state, "
@@ -101,4 +101,4 @@ def _complete(found: dict[str, Any]) -> None:
                 content[MEDIA_TYPE] = {"schema": schema, "example": PROBLEM_EXAMPLES[int(status)]}
             elif "application/json" in content:
                 name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
-                content["application/json"]["example"] = (EXAMPLES | LISTING_EXAMPLES)[name]
+                content["application/json"]["example"] = (EXAMPLES | STORED_EXAMPLES)[name]

@@ -7,11 +7,23 @@ from pydantic import BaseModel
 
 from api.app import create_app
 from api.schemas import Cities, City, Facts, Indicators, Ledger, Problem, SeriesHistory, Zones
+from api.stored_schemas import Readings, Rollups
 from cityvitals.settings import Settings
 
 MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
-    for model in (Cities, City, Zones, Facts, Ledger, Indicators, SeriesHistory, Problem)
+    for model in (
+        Cities,
+        City,
+        Zones,
+        Facts,
+        Ledger,
+        Indicators,
+        SeriesHistory,
+        Problem,
+        Readings,
+        Rollups,
+    )
 }
 
 
@@ -38,6 +50,8 @@ def test_every_route_of_the_contract_is_documented(document: dict[str, Any]) -> 
         f"{city}/facts",
         f"{city}/ledger",
         f"{city}/indicators",
+        f"{city}/readings",
+        f"{city}/rollups",
         f"{city}/indicators/{{rule}}/history",
         f"{city}/series/{{sensor}}/{{quantity}}/history",
         "/v1/stream",

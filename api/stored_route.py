@@ -23,14 +23,14 @@ from api.parameters import (
 from api.routes import json_answer, take_city, take_query
 from cityvitals.domain.names import Flag
 from cityvitals.domain.times import from_us, iso, to_us
-from cityvitals.store.listing import (
+from cityvitals.store.pool import Connection
+from cityvitals.store.stored import (
     Place,
     Wanted,
     list_readings,
     list_rollups,
     list_series,
 )
-from cityvitals.store.pool import Connection
 from cityvitals.store.views import Row
 
 _MOMENT: Final = {"type": "string", "format": "date-time"}
@@ -46,7 +46,7 @@ def _text(text: str) -> str:
     return text
 
 
-def listing_parameters(most: int) -> tuple[Parameter, ...]:
+def stored_parameters(most: int) -> tuple[Parameter, ...]:
     """The parameters of both routes, which give at most `most` rows at once."""
     count = {"type": "integer", "minimum": 1, "maximum": most, "default": most}
     return (
@@ -60,7 +60,7 @@ def listing_parameters(most: int) -> tuple[Parameter, ...]:
     )
 
 
-class ListingRoutes:
+class StoredRoutes:
     """Handlers of both routes.
 
     Args:
@@ -71,7 +71,7 @@ class ListingRoutes:
     def __init__(self, database: Database, most: int) -> None:
         self._database = database
         self._most = most
-        self._parameters = listing_parameters(most)
+        self._parameters = stored_parameters(most)
 
     async def readings(self, request: Request) -> Response:
         """Current readings of a city, by time."""

@@ -50,7 +50,7 @@ async def list_series(connection: Connection, wanted: Wanted) -> dict[int, Row]:
     """
     with translated(f"listing the series of {wanted.city}"):
         rows = await connection.fetch(
-            queries("listing")["series"],
+            queries("stored")["series"],
             wanted.city, wanted.sensor, wanted.quantity, wanted.channel,
         )  # fmt: skip
     return {row["id"]: dict(row) for row in rows}
@@ -69,7 +69,7 @@ async def list_readings(
     found: Any
     with translated(f"listing readings of {wanted.city}"):
         found = await connection.fetch(
-            queries("listing")["readings"],
+            queries("stored")["readings"],
             series, begin, wanted.end, place.at, place.series, wanted.limit,
         )  # fmt: skip
     rows: Sequence[Row] = found
@@ -88,7 +88,7 @@ async def list_rollups(
     found: Any
     with translated(f"listing rollups of {wanted.city}"):
         found = await connection.fetch(
-            queries("listing")["rollups"],
+            queries("stored")["rollups"],
             series, wanted.begin, wanted.end, place.series, place.at, wanted.limit,
         )  # fmt: skip
     rows: Sequence[Row] = found

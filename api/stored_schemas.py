@@ -88,7 +88,7 @@ ROLLUP_EXAMPLE: Final = {
     "increase": 0.0,
     "covered_seconds": 900.0,
 }
-LISTING_EXAMPLES: Final[dict[str, Any]] = {
+STORED_EXAMPLES: Final[dict[str, Any]] = {
     "Readings": {"items": [READING_EXAMPLE], "next": None},
     "Rollups": {"items": [ROLLUP_EXAMPLE], "next": None},
 }
