@@ -16,6 +16,7 @@ from api.rules_route import RulesRoute
 from api.scores_route import ScoresRoute
 from api.sensors_route import SensorsRoute
 from api.series_route import SeriesRoute
+from api.stored_route import StoredRoutes
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.settings import Settings
 from kpi_rules.scorecard.load import load_scorecard
@@ -31,6 +32,7 @@ def resources(
         SensorsRoute(database, catalogue),
         SeriesRoute(database, catalogue, most),
         ReadingsRoute(database, catalogue),
+        StoredRoutes(database, most),
         IndicatorsRoute(database, rules, latest, most),
         ExplainRoute(database, rules),
         ScoresRoute(database, load_scorecard()),
