@@ -13,10 +13,11 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
-from aggregator.plan import Members, RulePlan
+from aggregator.members import Members
+from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Said, Who, said, together
+from aggregator.stations import Cells, Memo, Said, Who, said, together
 from aggregator.touched import Chunk, Windows, chunks
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
@@ -28,8 +29,9 @@ _BYTES: Final = 64 * 2**20
 
 
 def ring(shard: Shard) -> Cells:
-    """The ring of recent buckets."""
-    return Cells(shard.buckets.cells, np.arange(len(shard.table), dtype=np.int64))
+    """The ring of recent buckets, as long as nothing is put into it."""
+    rows = np.arange(len(shard.table), dtype=np.int64)
+    return Cells(shard.buckets.cells, rows, memo=Memo())
 
 
 def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], list[Chunk]]:
@@ -151,6 +153,7 @@ def _some(members: Members, at: Ints) -> Members:
         until=members.until[at],
         offsets=members.offsets,
         group=members.group[at],
+        in_city=np.full(len(at), -1, np.int64),
     )
 
 
