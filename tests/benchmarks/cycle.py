@@ -118,7 +118,7 @@ def measure_start(results: Results, repeats: int) -> None:
     taken = []
     for _ in range(repeats + 1):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", _START], check=True)  # noqa: S603 (our own)
+        subprocess.run([sys.executable, "-c", _START], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
         taken.append(user + system)
