@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from aggregator.deriving import Deriving
+from aggregator.deriving import Deriving, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.tuning import tune
@@ -49,7 +49,7 @@ def cycle(city: Metropolis) -> tuple[float, Outputs]:
     judge = Judge(city.shard, city.settings, city.now_us)
     deriving = Deriving(city.shard, judge, city.extents, time.monotonic)
     deriving.note(*changed.keys())
-    asyncio.run(deriving.live(nobody, math.inf, out))
+    asyncio.run(deriving.live(nobody, Time(math.inf, math.inf, 0.0), out))
     return time.process_time() - begun, out
 
 
