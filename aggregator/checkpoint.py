@@ -27,6 +27,7 @@ def dump(shard: Shard) -> bytes:
             [int(shard.table.ids[row]), low, high] for row, low, high in shard.backlog.dump()
         ],
         "rederive": shard.rederive.dump(),
+        "waiting": shard.waiting.dump(),
     }
     out = io.BytesIO()
     np.savez(
@@ -49,6 +50,7 @@ def load(shard: Shard, body: bytes, now_us: int) -> bool:
     shard.gateways.load(rest["gateways"])
     shard.pending.load(rest["pending"], now_us)
     shard.rederive.load(rest["rederive"])
+    shard.waiting.load(rest.get("waiting", ()))  # one of before derived all at once
     for series, low, high in rest["backlog"]:
         row = int(shard.table.rows(np.array([series], np.int32))[0])
         shard.mark(row, low, high)

@@ -1,16 +1,19 @@
 """A shard's series as arrays: a series keeps its row for as long as the process lives."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.series import Declaration
+from cityvitals.domain.times import US
 from cityvitals.store.model import SeriesRow
 
 Ints = NDArray[np.int64]
+_USUAL_S: Final = 60.0
+"""Between the readings of a series that does not say how often it reports."""
 
 
 class SeriesTable:
@@ -19,6 +22,7 @@ class SeriesTable:
     Attributes:
         series: the series by row.
         ids: surrogate id by row [n].
+        sensors: the rank of its sensor's name among all [n].
         kinds, stamps, periods, holds: declaration tables; a series' declarations stand together,
             oldest first; durations in microseconds.
         several: whether there is more than one declaration [n].
@@ -61,11 +65,19 @@ class SeriesTable:
             found[i] = first + max(at, 0)
         return found
 
+    def rates(self) -> NDArray[np.float64]:
+        """About how many readings of each series there are a microsecond [n]."""
+        newest = [found.declarations[-1] for found in self.series]
+        periods = [one.period_s or one.reporting_s or _USUAL_S for one in newest]
+        return 1.0 / (np.array(periods, np.float64) * US)
+
     def _arrange(self) -> None:
         declared = [found.declarations for found in self.series]
         flat: list[Declaration] = [one for some in declared for one in some]
         counts = np.array([len(some) for some in declared], np.int64)
         self.ids = np.array([found.id for found in self.series], np.int32)
+        names = np.array([found.key.sensor for found in self.series], np.str_)
+        self.sensors: Ints = np.unique(names, return_inverse=True)[1].astype(np.int64)
         self.kinds = np.array([one.kind for one in flat], np.int8)
         self.stamps = np.array([one.stamp for one in flat], np.int8)
         self.periods = np.array([one.period_us for one in flat], np.int64)

@@ -1,4 +1,4 @@
-"""Readings and rollups by the API: all of them, once, in order, whatever the pages."""
+"""StoredReadings and rollups by the API: all of them, once, in order, whatever the pages."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.stored_schemas import Readings, Rollups
+from api.stored_schemas import StoredReadings, StoredRollups
 from cityvitals.domain.times import to_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.partitions import Partitions
@@ -73,8 +73,8 @@ READINGS, ROLLUPS = "/v1/cities/town/readings", "/v1/cities/town/rollups"
 
 
 def test_answers_are_as_documented(client: httpx.Client) -> None:
-    Readings.model_validate(client.get(READINGS).json())
-    Rollups.model_validate(client.get(ROLLUPS).json())
+    StoredReadings.model_validate(client.get(READINGS).json())
+    StoredRollups.model_validate(client.get(ROLLUPS).json())
     first = client.get(READINGS, params={"sensor": "s", "quantity": "no2"}).json()["items"]
     assert [one["flags"] for one in first[2:5]] == [[], ["out_of_range", "fault_code"], []]
     assert [one["rev"] for one in first] == [0, 1, 0, 1, 0, 1, 0]
