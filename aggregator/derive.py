@@ -109,10 +109,12 @@ def derive(
     else:
         result = _by_group(plan, together, given, shown)
     coverage = _coverage(plan.rule, together)
+    joints = list(together.values())
+    present: NDArray[np.bool_] = np.logical_or.reduce([one.stations > 0 for one in joints])
+    coverage = np.where(present, coverage, 0.0)
     reasons = _reasons(plan, together, coverage, given, result)
     lacking = np.array([[reason != "" for reason in row] for row in reasons], np.bool_)
     lacking = lacking.reshape(result.value.shape)
-    joints = list(together.values())
     return Derived(
         begins=begins,
         ends=ends,
@@ -122,7 +124,7 @@ def derive(
         coverage=coverage,
         observed=np.add.reduce([one.observed for one in joints]).astype(np.int64),
         flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
-        present=np.logical_or.reduce([one.stations > 0 for one in joints]),
+        present=present,
         spoken=np.logical_or.reduce([one.spoken for one in joints]),
         valid=_valid(plan, joints, result),
         reasons=reasons,
@@ -324,6 +326,8 @@ def _reasons(
     enough = least(plan.rule.space.min_coverage)
     reasons = [[""] * len(plan.groups) for _ in range(len(coverage))]
     lacking = ~np.isfinite(result.value) | (coverage < enough)
+    if found:
+        lacking |= ~np.logical_or.reduce([one.stations > 0 for one in found.values()])
     for w, g in np.argwhere(lacking):
         reasons[w][g] = _reason(plan, found, given, float(coverage[w, g]), int(w), int(g))
     return reasons
@@ -340,6 +344,8 @@ def _reason(
     space = plan.rule.space
     if found and not any(one.spoken[w] for one in found.values()):
         return "nothing is left of what was observed"  # said only where something was said before
+    if found and not any(one.stations[w, g] for one in found.values()):
+        return "no station stands there any more"  # likewise
     if coverage < least(space.min_coverage):
         return f"coverage {coverage:.3f}, {space.min_coverage:g} needed"
     for one in plan.rule.inputs:

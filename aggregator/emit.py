@@ -1,5 +1,6 @@
 """What changed against what was said before: revisions, states, numbered changes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -112,8 +113,15 @@ class Emitter:
                 self._emit_one((plan.city.id, plan.rule.id, zone, begin), sheet, w, g, out)
 
     def _is_left(self, plan: RulePlan, zone: str, begin: int) -> bool:
-        """Whether a window said something by facts alone, of which nothing may be left."""
-        return not plan.rule.inputs and (plan.city.id, plan.rule.id, zone, begin) in self._known
+        """Whether a window said something, though no fact or station is there for it now."""
+        return (plan.city.id, plan.rule.id, zone, begin) in self._known
+
+    def zones(self) -> dict[tuple[str, str], set[str]]:
+        """By city and rule, the zones of which anything was ever said; '' is the city."""
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for city, rule, zone in self._newest:
+            found[city, rule].add(zone)
+        return found
 
     def _emit_one(self, key: Key, sheet: Sheet, w: int, g: int, out: Outputs) -> None:
         before = self._known.get(key)

@@ -1,7 +1,7 @@
 """Windows that are not final yet, and when they were last touched."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,11 @@ class Pending:
     def forget(self, city: str) -> None:
         """A city's windows begin elsewhere now; those that do not are touched again."""
         for key in [key for key in self._waiting if key[0] == city]:
+            del self._waiting[key]
+
+    def keep(self, rules: Container[str]) -> None:
+        """Forget windows of all rules but these."""
+        for key in [key for key in self._waiting if key[1] not in rules]:
             del self._waiting[key]
 
     def keys(self) -> list[RuleKey]:

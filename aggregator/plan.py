@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from kpi_rules.words import Combine, Statistic
 
 EVERY_DOMAIN: Final = ""
 _SHARE: Final = "ppb"
+_NOTHING_TOLD: Final[Mapping[tuple[str, str], Set[str]]] = MappingProxyType({})
 _FOR_EVER: Final = 2**40
 """A bucket number after all others."""
 
@@ -134,8 +136,21 @@ def placed(series: SeriesRow) -> list[Placed]:
     return found
 
 
-def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> Plan:
-    """Lay the rules over the cities."""
+def make_plan(
+    model: ShardModel,
+    table: SeriesTable,
+    rules: Sequence[Rule],
+    told: Mapping[tuple[str, str], Set[str]] = _NOTHING_TOLD,
+) -> Plan:
+    """Lay the rules over the cities.
+
+    Args:
+        model: the cities.
+        table: their series.
+        rules: what is in force.
+        told: by city and rule, the zones of which something was said before: where no station
+            stands any more, that is taken back.
+    """
     compiled = {rule.id: compile_rule(rule) for rule in rules}
     by_key = sorted(range(len(table)), key=lambda row: table.series[row].key)
     plans = []
@@ -143,9 +158,10 @@ def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> P
         rows = [row for row in by_key if table.series[row].key.city == city.id]
         for rule in rules:
             feeding = [_eligible(rows, table, one) for one in rule.inputs]
-            if any(feeding) or not rule.inputs:
-                zones = [zone for of, zone in model.zones if of == city.id]
-                made = _rule_plan(rule, compiled[rule.id], city, feeding, table, zones)
+            before = told.get((city.id, rule.id), frozenset())
+            if any(feeding) or not rule.inputs or before:
+                zones = {zone for of, zone in model.zones if of == city.id and not rule.inputs}
+                made = _rule_plan(rule, compiled[rule.id], city, feeding, table, {"", *zones, *before})
                 if not rule.inputs:
                     made.feeds[rows] = True
                 plans.append(made)
@@ -169,7 +185,7 @@ def _rule_plan(
     city: CityRow,
     feeding: list[list[int]],
     table: SeriesTable,
-    zones: Sequence[str],
+    zones: Set[str],
 ) -> RulePlan:
     by_group: list[dict[str, list[tuple[int, int, int]]]] = []
     feeds = np.zeros(len(table), np.bool_)
@@ -181,8 +197,7 @@ def _rule_plan(
             for zone, since, until in placed(table.series[row]):
                 found[zone].append((row, since, until))
         by_group.append(found)
-    said = {zone for found in by_group for zone in found}
-    groups = tuple(sorted(said if rule.inputs else {"", *zones}))
+    groups = tuple(sorted(zones.union(*by_group)))
     members = tuple(_members([found.get(group, []) for group in groups]) for found in by_group)
     return RulePlan(
         rule=rule,

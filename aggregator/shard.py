@@ -84,6 +84,11 @@ class Shard:
 
     Bounded by its series (state and ring), by windows that are not final, and by the backlog's
     intervals.
+
+    Attributes:
+        rules: those in force, sorted by id.
+        rules_changed: whether the checkpoint was made by others, so that a new one must say so
+            before anything is derived.
     """
 
     def __init__(self, number: int, rules: Sequence[Rule], provisional_every_s: float) -> None:
@@ -103,7 +108,8 @@ class Shard:
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
         self._rows_by_city: dict[str, Ints] = {}
-        self._rules = tuple(rules)
+        self.rules = tuple(rules)
+        self.rules_changed = False
 
     def apply_model(self, model: ShardModel) -> None:
         """Take over what is known of the cities."""
@@ -119,7 +125,7 @@ class Shard:
         self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
         for city in model.cities:
             self.buckets.floor[self._rows_by_city[city.id]] = city.dropped_us
-        self.plan = make_plan(model, self.table, self._rules)
+        self.plan = make_plan(model, self.table, self.rules, self.emitter.zones())
         reach = np.maximum(self.table.back, self.table.ahead)
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
         self._reach = reach
@@ -206,15 +212,15 @@ class Shard:
         elif "sensor" in news:
             for one in self.model.series:
                 if one.sensor_id == news["sensor"]:
-                    self._requeue(one.key.city, _fed_by(self._rules, one.key.quantity))
+                    self._requeue(one.key.city, _fed_by(self.rules, one.key.quantity))
         elif "name" in news:
-            for rule in _using(self._rules, news["name"]):
+            for rule in _using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
                 self.rederive.add(news["city"], rule.id, *_stretch(news))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
-            self._requeue(news["city"], self._rules)
+            self._requeue(news["city"], self.rules)
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
         for rule in rules:
@@ -281,7 +287,7 @@ class Shard:
                 self.mark_all(row)
                 # By its kind it may feed other rules than before.
                 key = self.table.series[row].key
-                self._requeue(key.city, _fed_by(self._rules, key.quantity))
+                self._requeue(key.city, _fed_by(self.rules, key.quantity))
         self._redeclared.clear()
 
     def _widened(self, request: Request) -> Request:

@@ -88,7 +88,7 @@ async def from_store(
     slots = max(1, (end - begin) // BUCKET)
     longest = max((one.shortest_windows for one in wanted), default=0)
     most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
-    for first in range(0, len(rows), most):
+    for first in range(0, max(len(rows), 1), most):  # once where no station is left, too
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
         for one in wanted:
             one.fold(cells)

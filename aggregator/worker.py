@@ -84,7 +84,11 @@ class ShardWorker:
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
         opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
         self._extend(opened["series"].astype(np.int64), opened["bucket"])
-        as_saved = self.shard.cursors == self._claim.cursors and not self.shard.has_queued()
+        as_saved = (
+            self.shard.cursors == self._claim.cursors
+            and not self.shard.has_queued()
+            and not self.shard.rules_changed
+        )
         self._saved = dict(self.shard.cursors) if as_saved else None
         self._saved_us = now_us
 
