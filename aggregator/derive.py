@@ -11,9 +11,9 @@ from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Evaluated, Floats, Names, SeriesOf
+from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, rounded
-from cityvitals.domain.coverage import least
 from cityvitals.domain.facts import POPULATION
 from kpi_rules.facts import weights_by_population
 from kpi_rules.model import Input, Rule
@@ -33,7 +33,7 @@ class Derived:
         present: whether any station is placed in the group during the window.
         spoken: whether any station of the city has said anything for the window [w].
         valid: per input, which members took part [w, m].
-        reasons: why there is no value, '' where there is one.
+        reasons: why there is no value, '' where there is one [w, g].
     """
 
     begins: Ints
@@ -47,7 +47,7 @@ class Derived:
     present: NDArray[np.bool_]
     spoken: NDArray[np.bool_]
     valid: tuple[NDArray[np.bool_], ...]
-    reasons: list[list[str]]
+    reasons: NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,8 @@ def derive(
     joints = list(together.values())
     present: NDArray[np.bool_] = np.logical_or.reduce([one.stations > 0 for one in joints])
     coverage = np.where(present, coverage, 0.0)
-    reasons = _reasons(plan, together, coverage, given, result)
-    lacking = np.array([[reason != "" for reason in row] for row in reasons], np.bool_)
-    lacking = lacking.reshape(result.value.shape)
+    reasons = reasons_of(plan, together, coverage, given, result.value)
+    lacking = (reasons != "").astype(np.bool_)
     return Derived(
         begins=begins,
         ends=ends,
@@ -145,7 +144,7 @@ def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived
         evaluated.numerator if divides else evaluated.unrounded,
         evaluated.denominator if divides else np.full_like(value, np.nan),
     )
-    reasons = _reasons(plan, {}, np.ones_like(value), given, result)
+    reasons = reasons_of(plan, {}, np.ones_like(value), given, result.value)
     nothing = np.zeros(value.shape, np.int64)
     return Derived(
         begins=begins,
@@ -313,63 +312,3 @@ def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
     if weights_by_population(plan.rule):
         return _facts(plan, POPULATION, ends, facts, of_city=False)
     return np.full((len(ends), len(plan.groups)), np.nan)
-
-
-def _reasons(
-    plan: RulePlan,
-    found: Mapping[str, Joined],
-    coverage: Floats,
-    given: Mapping[str, Floats],
-    result: _Found,
-) -> list[list[str]]:
-    """Why each window of each group has no value, or ''."""
-    enough = least(plan.rule.space.min_coverage)
-    reasons = [[""] * len(plan.groups) for _ in range(len(coverage))]
-    lacking = ~np.isfinite(result.value) | (coverage < enough)
-    if found:
-        lacking |= ~np.logical_or.reduce([one.stations > 0 for one in found.values()])
-    for w, g in np.argwhere(lacking):
-        reasons[w][g] = _reason(plan, found, given, float(coverage[w, g]), int(w), int(g))
-    return reasons
-
-
-def _reason(
-    plan: RulePlan,
-    found: Mapping[str, Joined],
-    given: Mapping[str, Floats],
-    coverage: float,
-    w: int,
-    g: int,
-) -> str:
-    space = plan.rule.space
-    if found and not any(one.spoken[w] for one in found.values()):
-        return "nothing is left of what was observed"  # said only where something was said before
-    if found and not any(one.stations[w, g] for one in found.values()):
-        return "no station stands there any more"  # likewise
-    if coverage < least(space.min_coverage):
-        return f"coverage {coverage:.3f}, {space.min_coverage:g} needed"
-    for one in plan.rule.inputs:
-        if found[one.name].used[w, g] < space.min_stations and not one.optional:
-            return _no_station(one, space.min_stations)
-    place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
-    for fact in plan.rule.facts:
-        if np.isnan(given[fact.name][w, g]) and not fact.optional:
-            what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
-            return f"no {what} is declared for {'the city' if fact.of_city else place}"
-    if weights_by_population(plan.rule) and not plan.groups[g]:
-        return f"no {POPULATION} is declared for a zone that has a value"
-    return "the expression has no finite value"
-
-
-def _no_station(one: Input, stations: int) -> str:
-    what = "no station" if stations == 1 else f"fewer than {stations} stations"
-    verb, has = ("covers", "has") if stations == 1 else ("cover", "have")
-    if one.min_coverage > 0:
-        said = f"{what} {verb} {one.min_coverage:g} of the window with {one.quantity}"
-    elif one.min_count > 0:
-        unit = one.levels[-1].length if one.levels else "quarter_hour"
-        said = f"{what} {has} {one.min_count} values (each {unit}) of {one.quantity} in the window"
-    else:
-        said = f"{what} {has} {one.quantity} in the window"
-    needs_state = " with a declared reference_state" if one.scale is None else ""
-    return said + needs_state

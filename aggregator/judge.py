@@ -1,7 +1,7 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ _CELLS: Final = 1_000_000
 _DAYS_US: Final = 2 * DAY_US
 
 
+class _Watched(NamedTuple):
+    """The gateways of some groups: their watermarks, also in ascending order, and who is silent."""
+
+    marks: Ints
+    ascending: list[int]
+    silent: list[list[str]]
+
+
 class Judge:
     """Derives a shard's windows at one moment.
 
@@ -42,14 +50,25 @@ class Judge:
         self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
         self._marks: dict[tuple[str, str, str], int] = {}
-        self._silent: dict[tuple[str, str, str], list[str]] = {}
+        self._by_groups: dict[tuple[str, str, tuple[str, ...]], _Watched] = {}
 
     def watermarks(self, plan: RulePlan) -> Ints:
         """The watermark of each group of a rule's plan."""
-        return np.array([self._watermark(plan, zone) for zone in plan.groups], np.int64)
+        return self._watched(plan).marks
+
+    def _watched(self, plan: RulePlan) -> "_Watched":
+        """The same for all rules that watch the same gateways, so it is worked out once."""
+        key = (plan.city.id, plan.watched, plan.groups)
+        found = self._by_groups.get(key)
+        if found is None:
+            marks = [self._watermark(plan, zone) for zone in plan.groups]
+            silent = [self._left_out(plan, zone) for zone in plan.groups]
+            found = self._by_groups[key] = _Watched(
+                np.array(marks, np.int64), sorted(marks), silent
+            )
+        return found
 
     def _watermark(self, plan: RulePlan, zone: str) -> int:
-        """The same for all rules that watch the same gateways, so it is worked out once."""
         key = (plan.city.id, zone, plan.watched)
         found = self._marks.get(key)
         if found is None:
@@ -67,10 +86,10 @@ class Judge:
         pending = self._shard.pending
         complete = ends + plan.reach.ahead
         pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
-        marks = self.watermarks(plan)
-        ripe = pending.ripe(key, marks.tolist(), self._now_us - self._quiet_us, most_ripe)
+        watched = self._watched(plan)
+        ripe = pending.ripe(key, watched.ascending, self._now_us - self._quiet_us, most_ripe)
         # The others wait until their time has come: nothing is said of them before.
-        begun = begins + plan.reach.lead < marks.max()
+        begun = begins + plan.reach.lead < watched.ascending[-1]
         begins, ends = begins[begun], ends[begun]
         if not len(asked):
             begins, ends = self._due(plan, begins, ends)
@@ -112,21 +131,17 @@ class Judge:
     def derive(self, part: Windows, source: Source, out: Outputs) -> None:
         """Evaluate a piece of windows and add what is new to the outputs."""
         plan = part.plan
-        marks = self.watermarks(plan)
-        silent = [self._left_out(plan, zone) for zone in plan.groups]
+        watched = self._watched(plan)
         closing, judged = self.judged(part)
         derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
-        around = Circumstances(closing, marks, silent, self._now_us)
+        around = Circumstances(closing, watched.marks, watched.silent, self._now_us)
         self._shard.emitter.emit(plan, derived, around, out)
         self._settle(part, closing)
 
     def _left_out(self, plan: RulePlan, zone: str) -> list[str]:
         """Names of the gateways that are left out as silent."""
-        key = (plan.city.id, zone, plan.watched)
-        if key not in self._silent:
-            watchers = self._shard.plan.watchers.get(key, ())
-            self._silent[key] = self._shard.gateways.silent(watchers)
-        return self._silent[key]
+        watchers = self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
+        return self._shard.gateways.silent(watchers)
 
     def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
         """Which windows are final from now on, and what their coverage counts against [w, g]."""

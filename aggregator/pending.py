@@ -1,5 +1,6 @@
 """Windows that are not final yet, and when they were last touched."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -47,15 +48,16 @@ class Pending:
 
         Args:
             key: city and rule.
-            marks: each group's watermark.
+            marks: the groups' watermarks, ascending.
             quiet_since_us: input after this keeps a window open.
             most: how many at most.
         """
         found: list[int] = []
-        if most <= 0:
+        waiting = self._waiting.get(key)
+        if most <= 0 or not waiting:
             return found
-        for begin, one in self._waiting.get(key, {}).items():
-            passed = sum(one.end <= mark for mark in marks)
+        for begin, one in waiting.items():
+            passed = len(marks) - bisect_left(marks, one.end)
             if passed > one.closed and one.touched_us <= quiet_since_us:
                 found.append(begin)
                 if len(found) == most:

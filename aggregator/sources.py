@@ -13,10 +13,11 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
-from aggregator.plan import Members, RulePlan
+from aggregator.members import Members
+from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Said, Who, said, together
+from aggregator.stations import Cells, Memo, Said, Who, said, together
 from aggregator.touched import Chunk, Windows, chunks
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
@@ -28,8 +29,9 @@ _BYTES: Final = 64 * 2**20
 
 
 def ring(shard: Shard) -> Cells:
-    """The ring of recent buckets."""
-    return Cells(shard.buckets.cells, np.arange(len(shard.table), dtype=np.int64))
+    """The ring of recent buckets, as long as nothing is put into it."""
+    rows = np.arange(len(shard.table), dtype=np.int64)
+    return Cells(shard.buckets.cells, rows, memo=Memo())
 
 
 def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], list[Chunk]]:
@@ -129,7 +131,7 @@ class _Wanted:
         plan = self.windows.plan
         for index, inner in enumerate(self._layers):
             here = np.flatnonzero(cells.at[plan.members[index].rows] >= 0)
-            some = _some(plan.members[index], here)
+            some = plan.members[index].some(here)
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
             found = said(who, inner, folds, self._judged[index], self._until)
@@ -141,17 +143,6 @@ class _Wanted:
         for index, parts in enumerate(self._parts):
             found.put(self.windows.plan, index, together(parts))
         return found
-
-
-def _some(members: Members, at: Ints) -> Members:
-    """Some members, out of their groups."""
-    return Members(
-        rows=members.rows[at],
-        since=members.since[at],
-        until=members.until[at],
-        offsets=members.offsets,
-        group=members.group[at],
-    )
 
 
 async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, end: int) -> Cells:

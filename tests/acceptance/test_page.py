@@ -1,7 +1,6 @@
 """The live page in a real browser, over a real API and database."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -117,9 +116,9 @@ def test_change_arrives_on_the_page_without_reload(
     page.wait_for_text(card(RULE, "centro", "value"), ".")
     page.run("window.isTheSame = true")
     row = indicator(RULE, "centro", NOW)
-    commit(database, replace(row, value=1234.56))
+    commit(database, row._replace(value=1234.56))
     page.wait_for_text(card(RULE, "centro", "value"), "1\u202f234.6")
-    commit(database, replace(row, value=12.0, state="corrected", revision=5), "correction")
+    commit(database, row._replace(value=12.0, state="corrected", revision=5), "correction")
     page.wait_for_text(card(RULE, "centro", "value"), "12.0")
     assert page.find_attribute(card(RULE, "centro"), "data-state") == "corrected"
     title = page.find_attribute(card(RULE, "centro", "state"), "title")
@@ -135,8 +134,8 @@ def test_change_of_an_older_window_leaves_the_card(
     page.open(f"{base}/?city={CITY}")
     page.wait_for_text(card(RULE, "centro", "value"), ".")
     older = indicator(RULE, "centro", NOW, 3)
-    commit(database, replace(older, value=77.7, state="corrected"), "correction")
-    commit(database, replace(indicator("air.co.hour", "centro", NOW), value=9.0))
+    commit(database, older._replace(value=77.7, state="corrected"), "correction")
+    commit(database, indicator("air.co.hour", "centro", NOW)._replace(value=9.0))
     page.wait_for_text(card("air.co.hour", "centro", "value"), "9.0")
     assert "77.7" not in (page.find_text(card(RULE, "centro")) or "")
 
@@ -146,7 +145,7 @@ def test_first_indicator_of_a_city_appears(
 ) -> None:
     page.open(f"{base}/?city=bare")
     page.wait_for_text("main", "No indicator yet")
-    commit(database, replace(indicator(RULE, "", NOW), city="bare", value=3.3))
+    commit(database, indicator(RULE, "", NOW)._replace(city="bare", value=3.3))
     page.wait_for_text(card(RULE, "", "value"), "3.3")
 
 
@@ -160,7 +159,7 @@ def test_database_away_is_shown_and_the_page_recovers(
     page.wait_for_connection("lost")
     page.wait_for_text("#notice", "database is away")
     assert "lost since" in (page.find_text("[data-part=connection]") or "")
-    commit(database, replace(indicator(RULE, "", NOW), value=5.5))
+    commit(database, indicator(RULE, "", NOW)._replace(value=5.5))
     door.open()
     page.wait_for_connection("live")
     page.wait_for_text(card(RULE, "", "value"), "5.5")
@@ -187,7 +186,7 @@ def test_history_of_a_card_is_drawn_and_keeps_up(
     page.wait_for_text("#history", "PM2.5, hourly mean")
     page.wait_for_text("#history svg", "Europe/Rome (CET)")
     assert page.run("return document.querySelectorAll('#history .line').length") == 2  # a gap
-    commit(database, replace(indicator(RULE, "", NOW), value=8.8))
+    commit(database, indicator(RULE, "", NOW)._replace(value=8.8))
     page.wait_for_text("[data-part=history-now]", "8.8")
     page.wait_for_text("[data-part=history-readout]", "8.8")
     page.click("[data-part=history-close]")

@@ -121,7 +121,11 @@ class Exactness(RuleBasedStateMachine):
             rows += [Row(city, name, begin + step * n, value + n) for n in range(1, count + 1)]
         self._do("in order", self.world.write(_not_too_new(rows), lane))
 
-    @rule(city=cities, lane=lanes, rows=st.lists(st.tuples(stations, moments, values, revs, flags), min_size=1, max_size=12))
+    @rule(
+        city=cities,
+        lane=lanes,
+        rows=st.lists(st.tuples(stations, moments, values, revs, flags), min_size=1, max_size=12),
+    )
     def late(self, city: str, lane: str, rows: list[Any]) -> None:
         """Readings of any time, in any order."""
         self._do("late", self.world.write([Row(city, *row) for row in rows], lane))
@@ -134,7 +138,12 @@ class Exactness(RuleBasedStateMachine):
             rows = [said[pick % len(said)] for pick in picks]
             self._do("duplicate", self.world.write(rows, lane))
 
-    @rule(lane=lanes, picks=st.lists(st.tuples(st.integers(0, 10**6), values, revs, flags), min_size=1, max_size=6))
+    @rule(
+        lane=lanes,
+        picks=st.lists(
+            st.tuples(st.integers(0, 10**6), values, revs, flags), min_size=1, max_size=6
+        ),
+    )
     def revise(self, lane: str, picks: list[Any]) -> None:
         """What was said before is said otherwise."""
         said = self.world.said
@@ -145,17 +154,28 @@ class Exactness(RuleBasedStateMachine):
             ]
             self._do("revision", self.world.write(rows, lane))
 
-    @rule(city=cities, lane=lanes, rows=st.lists(st.tuples(stations, edges, values), min_size=1, max_size=8))
+    @rule(
+        city=cities,
+        lane=lanes,
+        rows=st.lists(st.tuples(stations, edges, values), min_size=1, max_size=8),
+    )
     def on_edges(self, city: str, lane: str, rows: list[Any]) -> None:
         """Readings exactly on the edge of a quarter hour, or a microsecond beside it."""
         self._do("on an edge", self.world.write([Row(city, *row) for row in rows], lane))
 
-    @rule(city=cities, lane=lanes, rows=st.lists(st.tuples(stations, odd_moments, values), min_size=1, max_size=3))
+    @rule(
+        city=cities,
+        lane=lanes,
+        rows=st.lists(st.tuples(stations, odd_moments, values), min_size=1, max_size=3),
+    )
     def odd_clock(self, city: str, lane: str, rows: list[Any]) -> None:
         """A clock is a day fast, or weeks or years slow."""
         self._do("odd clock", self.world.write([Row(city, *row) for row in rows], lane))
 
-    @rule(lane=lanes, rows=st.lists(st.tuples(cities, stations, moments, values), min_size=2, max_size=8))
+    @rule(
+        lane=lanes,
+        rows=st.lists(st.tuples(cities, stations, moments, values), min_size=2, max_size=8),
+    )
     def both_shards(self, lane: str, rows: list[Any]) -> None:
         """One transaction of ingest writes for several shards."""
         self._do("both shards", self.world.write([Row(*row) for row in rows], lane))
@@ -167,14 +187,24 @@ class Exactness(RuleBasedStateMachine):
 
     # What is declared and stated
 
-    @rule(city=cities, name=stations, declared=st.sampled_from(DECLARATIONS), since_us=since, lane=lanes)
-    def declare(self, city: str, name: str, declared: Declaration, since_us: int | None, lane: str) -> None:
+    @rule(
+        city=cities,
+        name=stations,
+        declared=st.sampled_from(DECLARATIONS),
+        since_us=since,
+        lane=lanes,
+    )
+    def declare(
+        self, city: str, name: str, declared: Declaration, since_us: int | None, lane: str
+    ) -> None:
         """A station says what its readings mean, from some time on."""
         said = device(city, name, declaration=declared, since_us=since_us, at_us=self._at(city))
         self._do("declaration", self.world.say(said, lane=lane))
 
     @rule(city=cities, name=stations, zone=st.sampled_from(PLACES), since_us=since, lane=lanes)
-    def place(self, city: str, name: str, zone: str | None, since_us: int | None, lane: str) -> None:
+    def place(
+        self, city: str, name: str, zone: str | None, since_us: int | None, lane: str
+    ) -> None:
         """A station stands elsewhere, from some time on."""
         said = device(city, name, zone=zone, since_us=since_us, at_us=self._at(city))
         self._do("placement", self.world.say(said, lane=lane))
@@ -194,7 +224,13 @@ class Exactness(RuleBasedStateMachine):
         )  # fmt: skip
         self._do("fact", self.world.register(city, text))
 
-    @rule(city=cities, name=stations, low=st.sampled_from([-10, 0, 2]), high=st.sampled_from([5, 50, 500]), whole=st.booleans())
+    @rule(
+        city=cities,
+        name=stations,
+        low=st.sampled_from([-10, 0, 2]),
+        high=st.sampled_from([5, 50, 500]),
+        whole=st.booleans(),
+    )
     def state_limit(self, city: str, name: str, low: float, high: float, *, whole: bool) -> None:
         """The registry says what is possible; what is stored is flagged anew."""
         if (city, name) not in self.world.ids:
@@ -213,7 +249,11 @@ class Exactness(RuleBasedStateMachine):
         if said:
             self._do("registry", self.world.register(city, said))
 
-    @rule(city=cities, gateway=st.sampled_from(GATEWAYS), status=st.sampled_from(["online", "offline", "end"]))
+    @rule(
+        city=cities,
+        gateway=st.sampled_from(GATEWAYS),
+        status=st.sampled_from(["online", "offline", "end"]),
+    )
     def status(self, city: str, gateway: str, status: str) -> None:
         """A gateway comes or goes."""
         said = DeclaredStatus(city, gateway, status, self.world.now_us)

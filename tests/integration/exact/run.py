@@ -71,7 +71,9 @@ def play(machine: type[Exactness], number: int, runs: int, steps: int = STEPS) -
         suppress_health_check=list(HealthCheck),
     )
     try:
-        run_state_machine_as_test(seed(number)(_named(machine, number)), settings=chosen, _min_steps=50)
+        run_state_machine_as_test(
+            seed(number)(_named(machine, number)), settings=chosen, _min_steps=50
+        )
     except BaseException as error:
         error.add_note(f"seed {number}, {runs} runs")
         raise
@@ -84,7 +86,9 @@ def _named(machine: type[Exactness], number: int) -> type[Exactness]:
 def main() -> int:
     """Play a range of seeds and write down how often each action occurred."""
     asked = _asked()
-    counts: Counter[str] = Counter(json.loads(asked.counts.read_text()) if asked.counts.exists() else {})
+    counts: Counter[str] = Counter(
+        json.loads(asked.counts.read_text()) if asked.counts.exists() else {}
+    )
     background = Background()
     server = PostgresServer(background)
     server.start()
@@ -111,7 +115,9 @@ def _played(machine: type[Exactness], number: int) -> bool:
     try:
         play(machine, number, _BLOCK)
     except Exception as error:  # noqa: BLE001 - whatever it was, the other seeds are played too
-        sys.stdout.write(f"seed {number} FAILED: {error}\n" + "\n".join(getattr(error, "__notes__", [])) + "\n")
+        sys.stdout.write(
+            f"seed {number} FAILED: {error}\n" + "\n".join(getattr(error, "__notes__", [])) + "\n"
+        )
         return False
     return True
 

@@ -177,9 +177,7 @@ class World:
     async def start(self, shard: int, breaks_after: int | None = None) -> ShardWorker:
         """A new owner of a shard, from the checkpoint, whoever had it: that lease has run out."""
         self.claims += 1
-        await self.pool.execute(
-            "update shard set expires_at = '-infinity' where shard = $1", shard
-        )
+        await self.pool.execute("update shard set expires_at = '-infinity' where shard = $1", shard)
         async with self.pool.acquire() as connection:
             claims = await shards.claim(connection, f"owner-{self.claims}", 1000)
             claim = next(one for one in claims if one.shard == shard)

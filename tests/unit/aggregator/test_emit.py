@@ -33,7 +33,7 @@ def of(value: float, begin: int = NOON, **changes: Any) -> Derived:
         "present": np.array([[True]]),
         "spoken": np.array([True]),
         "valid": (np.array([[True, True]]),),
-        "reasons": [["too little" if np.isnan(value) else ""]],
+        "reasons": np.array([["too little" if np.isnan(value) else ""]], object),
     }
     return Derived(**(made | changes))
 
@@ -139,7 +139,7 @@ def test_only_the_newest_window_is_the_latest() -> None:
         present=np.ones((3, 1), np.bool_),
         spoken=np.ones(3, np.bool_),
         valid=(np.ones((3, 2), np.bool_),),
-        reasons=[[""]] * 3,
+        reasons=np.full((3, 1), "", object),
     )
     out = Outputs()
     around = Circumstances(np.zeros((3, 1), np.bool_), instants(EVERYTHING), [[]], NOON)
