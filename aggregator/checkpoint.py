@@ -28,6 +28,7 @@ def dump(shard: Shard) -> bytes:
         ],
         "rederive": shard.rederive.dump(),
         "rules": _in_force(shard),
+        "waiting": shard.waiting.dump(),
     }
     out = io.BytesIO()
     np.savez(
@@ -58,6 +59,7 @@ def load(shard: Shard, body: bytes, now_us: int) -> bool:
     shard.gateways.load(rest["gateways"])
     shard.pending.load(rest["pending"], now_us)
     shard.rederive.load(rest["rederive"])
+    shard.waiting.load(rest.get("waiting", ()))  # one of before derived all at once
     _take_rules(shard, rest.get("rules"))
     for series, low, high in rest["backlog"]:
         row = int(shard.table.rows(np.array([series], np.int32))[0])
@@ -71,6 +73,7 @@ def _take_rules(shard: Shard, before: list[list[Any]] | None) -> None:
     ids = {rule.id for rule in shard.rules}
     shard.pending.keep(ids)
     shard.rederive.keep(ids)
+    shard.waiting.keep(ids)
     if before is None:
         return
     known = {(rule, revision) for rule, revision in before}

@@ -112,9 +112,10 @@ class Emitter:
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
         w, g = np.nonzero(differs)
+        passed: list[int] = np.unique(told.newest).tolist()
         if len(w):
             self._say(told, now, Columns(plan, found, around, w, g), (w, g), out)
-        told.let_go()
+        told.let_go([*passed, *found.begins.tolist()])
 
     def _say(
         self, told: Told, now: _Now, columns: Columns, at: tuple[Ints, Ints], out: Outputs

@@ -14,7 +14,7 @@ from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from aggregator.sheet import Circumstances
 from aggregator.stations import Source
-from aggregator.touched import Touch, Windows, batches, together, windows_beginning, windows_of
+from aggregator.touched import Touch, Windows, batches, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 from cityvitals.domain.window import DAY_US, HOUR_US
@@ -79,21 +79,32 @@ class Judge:
             self._marks[key] = found
         return found
 
-    def windows(self, plan: RulePlan, touch: Touch, asked: Ints, most_ripe: int) -> Windows:
-        """What to derive of one rule: windows of changed buckets, of asked-for ones, ripe ones."""
-        begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
+    def changed(self, plan: RulePlan, touch: Touch, asked: Ints) -> tuple[Ints, Ints]:
+        """Windows of one rule to derive: those of changed buckets, and of asked-for ones."""
+        if len(asked):
+            begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
+        else:
+            begins, ends = touch.windows(plan)
+        if not len(begins):
+            return begins, ends
+        key = (plan.city.id, plan.rule.id)
+        complete = ends + plan.reach.ahead
+        self._shard.pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
+        # The others wait until their time has come: nothing is said of them before.
+        begun = begins + plan.reach.lead < self._watched(plan).ascending[-1]
+        begins, ends = begins[begun], ends[begun]
+        if len(asked):
+            return begins, ends
+        return self._due(plan, begins, ends)
+
+    def ripe(self, plan: RulePlan, most: int) -> tuple[Ints, Ints]:
+        """At most so many windows that can become final in a group more."""
         key = (plan.city.id, plan.rule.id)
         pending = self._shard.pending
-        complete = ends + plan.reach.ahead
-        pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
-        watched = self._watched(plan)
-        ripe = pending.ripe(key, watched.ascending, self._now_us - self._quiet_us, most_ripe)
-        # The others wait until their time has come: nothing is said of them before.
-        begun = begins + plan.reach.lead < watched.ascending[-1]
-        begins, ends = begins[begun], ends[begun]
-        if not len(asked):
-            begins, ends = self._due(plan, begins, ends)
-        return together(plan, begins, ends, self._clean(plan, ripe))
+        marks = self._watched(plan).ascending
+        found = pending.ripe(key, marks, self._now_us - self._quiet_us, most)
+        begins = np.array(self._clean(plan, found), np.int64)
+        return begins, pending.ends(key, begins.tolist()) - plan.reach.ahead
 
     def _due(self, plan: RulePlan, begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
         """Windows that changed, or of a rule with long ones, those that did for some time.

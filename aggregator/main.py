@@ -11,6 +11,7 @@ import structlog
 
 from aggregator.loop import Loop, pause
 from aggregator.metrics import Metrics
+from aggregator.tuning import tune
 from aggregator.warmup import warm_up
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
@@ -36,6 +37,7 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
     async with serve_health("127.0.0.1", port, health, metrics.registry):
         loaded = load_all(settings.aggregator.rules)
         await asyncio.to_thread(warm_up)
+        tune()
         health.set_ready("kernels", ok=True)
         async with AsyncExitStack() as stack:
             worker = f"{socket.gethostname()}:{os.getpid()}"

@@ -6,6 +6,10 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from aggregator.series_table import Ints
+
 RuleKey = tuple[str, str]
 """City and rule id."""
 
@@ -63,6 +67,11 @@ class Pending:
                 if len(found) == most:
                     break
         return sorted(found)
+
+    def ends(self, key: RuleKey, begins: list[int]) -> Ints:
+        """When waiting windows are complete."""
+        waiting = self._waiting.get(key, {})
+        return np.array([waiting[begin].end for begin in begins], np.int64)
 
     def close(self, key: RuleKey, begin: int, groups: int, of: int) -> None:
         """A window is final in so many of its groups; in all of them, it waits no longer."""

@@ -148,6 +148,7 @@ class _Layout:
     ) -> None:
         self._city, self._rows, self._zones, self._table = city, rows, zones, table
         self._eligible: dict[object, list[int]] = {}
+        self._feeds: dict[object, NDArray[np.bool_]] = {}
         self._places: dict[object, dict[str, list[tuple[int, int, int]]]] = {}
         self._members: dict[object, Members] = {}
         self._joint: dict[object, tuple[Stations, Contributing]] = {}
@@ -176,11 +177,6 @@ class _Layout:
             for key, found in zip(asked, placed_in, strict=True)
         )
         stations, contributing = self._joint_of((*asked, groups), members, len(groups))
-        feeds = np.zeros(len(self._table), np.bool_)
-        for one in rule.inputs:
-            feeds[self.feeds(one)] = True
-        if not rule.inputs:
-            feeds[self._rows] = True
         return RulePlan(
             rule=rule,
             compiled=compiled,
@@ -198,8 +194,19 @@ class _Layout:
             reach=reach_of(rule),
             clocked=_clocked(rule),
             watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
-            feeds=feeds,
+            feeds=self._feeding(rule),
         )
+
+    def _feeding(self, rule: Rule) -> NDArray[np.bool_]:
+        key = tuple(_asks_for(one) for one in rule.inputs)
+        if key not in self._feeds:
+            feeds = np.zeros(len(self._table), np.bool_)
+            for one in rule.inputs:
+                feeds[self.feeds(one)] = True
+            if not rule.inputs:
+                feeds[self._rows] = True
+            self._feeds[key] = feeds
+        return self._feeds[key]
 
     def _placed(self, one: Input) -> dict[str, list[tuple[int, int, int]]]:
         """Rows and times by zone, '' being the city."""

@@ -1,16 +1,19 @@
 """A shard's series as arrays: a series keeps its row for as long as the process lives."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.series import Declaration
+from cityvitals.domain.times import US
 from cityvitals.store.model import SeriesRow
 
 Ints = NDArray[np.int64]
+_USUAL_S: Final = 60.0
+"""Between the readings of a series that does not say how often it reports."""
 
 
 class SeriesTable:
@@ -60,6 +63,12 @@ class SeriesTable:
             at = np.searchsorted(self._since[first : last + 1], t[i], side="right") - 1
             found[i] = first + max(at, 0)
         return found
+
+    def rates(self) -> NDArray[np.float64]:
+        """About how many readings of each series there are a microsecond [n]."""
+        newest = [found.declarations[-1] for found in self.series]
+        periods = [one.period_s or one.reporting_s or _USUAL_S for one in newest]
+        return 1.0 / (np.array(periods, np.float64) * US)
 
     def _arrange(self) -> None:
         declared = [found.declarations for found in self.series]

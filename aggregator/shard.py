@@ -7,7 +7,7 @@ entries ── absorb ──► open buckets ──► closed rollups ─┐
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from aggregator.rederive import Rederive
 from aggregator.refolding import Load, Refolded, begin_of, is_open, plan_loads, refold
 from aggregator.series_table import Ints, SeriesTable
 from aggregator.slow import Slow
+from aggregator.waiting import Waiting
 from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
@@ -40,7 +41,9 @@ MODEL_KINDS = frozenset(
 nobody has heard of may be flagged anew before they come in their own lane."""
 
 
-_MARGIN_US = 3600 * US
+READINGS: Final = 500_000
+"""About so many are fetched at once to be folded again."""
+_MARGIN_US: Final = 3600 * US
 """Beside what a series declares now: how far its buckets may reach by what it declared before."""
 
 
@@ -100,6 +103,7 @@ class Shard:
         self.gateways = Gateways()
         self.pending = Pending()
         self.slow = Slow()
+        self.waiting = Waiting()
         self.emitter = Emitter(self.table.ids, provisional_every_s)
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())
@@ -107,6 +111,7 @@ class Shard:
         self.rederive = Rederive()
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
+        self._rates: NDArray[np.float64] = np.empty(0)
         self._rows_by_city: dict[str, Ints] = {}
         self.rules = tuple(rules)
         self.rules_changed = False
@@ -126,6 +131,7 @@ class Shard:
         for city in model.cities:
             self.buckets.floor[self._rows_by_city[city.id]] = city.dropped_us
         self.plan = make_plan(model, self.table, self.rules, self.emitter.zones())
+        self._rates = self.table.rates()
         reach = np.maximum(self.table.back, self.table.ahead)
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
         self._reach = reach
@@ -220,6 +226,7 @@ class Shard:
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
+            self.waiting.forget(news["city"])
             self._requeue(news["city"], self.rules)
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
@@ -268,12 +275,21 @@ class Shard:
         for row, low, high in _merged(rows, begin, end):
             self.mark(row, low, high)
 
-    def due(self, most: int) -> list[Load]:
-        """Which readings to fetch next: for broken series first, then at most `most` requests."""
+    def restoring(self) -> list[Load]:
+        """Which readings to fetch for series that cannot go on without."""
         self._redo_declared()
         broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
-        requests: list[Request] = self.backlog.take_rows(broken)
-        requests += self.backlog.take(max(0, most - len(requests)), set(broken))
+        span = self.backlog.span(self._rates, READINGS, set(broken))
+        return self._loads(self.backlog.take_rows(broken, span))
+
+    def due(self, most: int) -> list[Load]:
+        """Which readings to fetch next, for at most `most` series and about `READINGS`."""
+        self._redo_declared()
+        broken = set(np.flatnonzero(self.buckets.state["broken"]).tolist())
+        span = self.backlog.span(self._rates, READINGS, self.backlog.rows() - broken)
+        return self._loads(self.backlog.take(most, broken, span))
+
+    def _loads(self, requests: list[Request]) -> list[Load]:
         return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
 
     def _redo_declared(self) -> None:
@@ -321,7 +337,7 @@ class Shard:
 
     def has_queued(self) -> bool:
         """Whether anything waits to be recomputed or derived again."""
-        return bool(len(self.backlog) or len(self.rederive))
+        return bool(len(self.backlog) or len(self.rederive) or len(self.waiting))
 
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""

@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 
-from aggregator.buckets import SLOTS
 from aggregator.columns import CELL, no_cells
 from aggregator.derive import all_layers, judged_of, until_of
 from aggregator.judge import Judge
@@ -18,12 +17,11 @@ from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from aggregator.stations import Cells, Memo, Said, Who, said, together
-from aggregator.touched import Chunk, Windows, chunks
+from aggregator.touched import Chunk, Windows
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
 from cityvitals.store.pool import Connection
 
-_SPAN_US: Final = 31 * 96 * BUCKET
 _BYTES: Final = 64 * 2**20
 """Of buckets in memory at a time."""
 
@@ -32,18 +30,6 @@ def ring(shard: Shard) -> Cells:
     """The ring of recent buckets, as long as nothing is put into it."""
     rows = np.arange(len(shard.table), dtype=np.int64)
     return Cells(shard.buckets.cells, rows, memo=Memo())
-
-
-def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], list[Chunk]]:
-    """Windows that the ring holds whole, and chunks of those that it does not."""
-    recent: list[Windows] = []
-    older: list[Windows] = []
-    for one in windows:
-        end = extents.get(one.plan.city.id, (0, 0))[1]
-        held = one.begins - one.plan.reach.back >= end - SLOTS * BUCKET
-        recent.append(one.where(held))
-        older.append(one.where(~held))
-    return [one for one in recent if len(one.begins)], chunks(older, _SPAN_US)
 
 
 class Stored:
@@ -76,8 +62,8 @@ async def from_store(
 ) -> list[tuple[Windows, Stored]]:
     """Pieces of a chunk's windows with their folds.
 
-    The buckets are read in the transaction that wrote the newest of them, some series at a time,
-    and no time is looked at in which a city has none.
+    The buckets are read after the transaction that wrote the newest of them, some series at a
+    time, and no time is looked at in which a city has none.
 
     Raises:
         StoreUnavailable: the server is away.

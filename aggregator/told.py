@@ -185,9 +185,13 @@ class Told:
             yield from self.unsaved[row, passed]
             self.unsaved[row, passed] = None
 
-    def let_go(self) -> None:
-        """Forget windows that are final, or of which nothing was said, but the newest."""
-        for begin, row in list(self._rows.items()):
+    def let_go(self, begins: Iterable[int]) -> None:
+        """Forget those of some windows that are final, or of which nothing was said.
+
+        Not the newest, and not others: they may have been learned for what is derived next.
+        """
+        for begin in set(begins) & self._rows.keys():
+            row = self._rows[begin]
             needed = self.known[row] & (~self.closed[row] | (self.newest <= begin))
             if not needed.any():
                 del self._rows[begin]

@@ -1,13 +1,15 @@
 """One shard's cycles: read the log, fold, recompute, derive, and commit it all together."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import structlog
 
-from aggregator import checkpoint, sources
+from aggregator import checkpoint
+from aggregator.deriving import Deriving, Seconds
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.fold import BUCKET
@@ -15,11 +17,10 @@ from aggregator.loading import load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
-from aggregator.touched import Touch, Windows
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
-from cityvitals.domain.times import US, from_us
+from cityvitals.domain.times import US, to_us
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
@@ -30,12 +31,13 @@ from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
-_RIPE: Final = 4000
-"""Windows that become final in one cycle at most: what others wait for has an end."""
-_RIPE_OF_RULE: Final = 250
-"""So many of one rule."""
-_REQUESTS: Final = 256
+_REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
+_BUSY_S: Final = 0.05
+"""While the log goes on, windows of days have so long in a cycle at least before live ones wait,
+and windows that memory does not hold as long again, or half of what live ones took."""
+_IDLE_S: Final = 0.5
+"""While nothing comes, so long each, before the log is looked at again."""
 _LANE: Final = "aggregator"
 
 
@@ -64,13 +66,16 @@ class ShardWorker:
         rules: tuple[Rule, ...],
         settings: AggregatorSettings,
         keeping: RetentionSettings | None = None,
+        seconds: Seconds = time.monotonic,
     ) -> None:
         self._claim = claim
         self._settings = settings
+        self._seconds = seconds
         self._rollups = Partitions("rollup")
         self._indicators = Partitions("indicator")
         self._sealing = Sealing(keeping or RetentionSettings(), settings.final_after_seconds)
         self._saved: tail.Cursors | None = None
+        self._taken: tail.Cursors = dict(claim.cursors)
         self._saved_us = 0
         self._swept_us = 0
         self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
@@ -116,14 +121,23 @@ class ShardWorker:
             if not entries or self._has_caught_up():
                 break
         done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
-        for load in self.shard.due(_REQUESTS):
-            readings = await read_load(connection, self.shard, load)
-            await asyncio.to_thread(self.shard.refold, load, readings, changed)
+        await self._refold(connection, changed)
         await self._conclude(connection, changed, now_us, done)
-        done.backlog = len(self.shard.backlog) + len(self.shard.rederive)
+        shard = self.shard
+        done.backlog = len(shard.backlog) + len(shard.rederive) + len(shard.waiting)
         done.more = done.more or done.backlog > 0
         await self._keep_house(connection, now_us)
         return done
+
+    async def _refold(self, connection: Connection, changed: Changed) -> None:
+        """Restore series that cannot go on without, all of them; then recompute some others."""
+        while loads := self.shard.restoring():
+            for load in loads:
+                readings = await read_load(connection, self.shard, load)
+                await asyncio.to_thread(self.shard.refold, load, readings, changed)
+        for load in self.shard.due(_REQUESTS):
+            readings = await read_load(connection, self.shard, load)
+            await asyncio.to_thread(self.shard.refold, load, readings, changed)
 
     def _has_caught_up(self) -> bool:
         """Whether memory is where the store is: derived before that, values would go back in time.
@@ -157,49 +171,51 @@ class ShardWorker:
     async def _conclude(
         self, connection: Connection, changed: Changed, now_us: int, done: Cycle
     ) -> None:
-        """Derive what follows from the cycle's buckets, and commit everything together."""
-        settings = self._settings
+        """Derive what follows from the cycle's buckets, and commit it.
+
+        What memory holds is committed together with them; windows that it does not hold are derived
+        from what is committed then. Nothing is locked while something is derived: who renews the
+        lease, or takes it over, waits for what is written alone.
+        """
+        begun = self._seconds()
         self.shard.show_open(changed)
-        closed = np.concatenate([empty(ROLLUP), *changed.closed])
-        redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
-        judge = Judge(self.shard, settings, now_us)
-        windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
-        if not (done.entries or len(redone) or windows):
+        judge = Judge(self.shard, self._settings, now_us)
+        deriving = Deriving(self.shard, judge, self._extents, self._seconds)
+        await asyncio.to_thread(deriving.note, rows, buckets)
+        out = Outputs()
+        idle = not (done.entries or done.more)
+        await deriving.live(connection, _IDLE_S if idle else _BUSY_S, out)
+        await self._commit(connection, changed, out, done)
+        out = Outputs()
+        used = self._seconds() - begun
+        await deriving.older(connection, _IDLE_S if idle else max(_BUSY_S, used / 2), out)
+        await self._commit(connection, Changed(), out, done)
+
+    async def _commit(
+        self, connection: Connection, changed: Changed, out: Outputs, done: Cycle
+    ) -> None:
+        """Write buckets and what was derived, and how far the log is taken."""
+        closed = np.concatenate([empty(ROLLUP), *changed.closed])
+        redone = np.concatenate([empty(ROLLUP), *changed.redone])
+        if not (self._taken != self.shard.cursors or len(closed) or len(redone) or out.changes):
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
-        for one in windows:
-            await self._indicators.ensure(connection, one.begins)
-        out = Outputs()
+        begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
+        await self._indicators.ensure(connection, begins)
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
-                await self._derive(connection, judge, windows, out)
-                await self._write(connection, out)
-        done.rollups, done.changes = len(closed) + len(redone), len(out.changes)
-
-    def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
-        """Everything to derive in this cycle."""
-        lengths = {
-            (plan.city.id, plan.rule.id): plan.reach.length for plan in self.shard.plan.rules
-        }
-        again = self.shard.rederive.take(self._extents, lengths)
-        touch = Touch(rows, buckets)
-        found, left = [], _RIPE
-        for plan in self.shard.plan.rules:
-            stretch = again.get((plan.city.id, plan.rule.id))
-            asked = np.empty(0, np.int64)
-            if stretch is not None:
-                asked = np.arange(*stretch, BUCKET)
-            one = judge.windows(plan, touch, asked, min(left, _RIPE_OF_RULE))
-            left -= int(one.ripe.sum())
-            if len(one.begins):
-                found.append(one)
-        return found
+                await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+                await derived.write_changes(connection, out.changes, out.numbers)
+                await shards.advance(connection, self.shard.number, self.shard.cursors)
+        self._taken = dict(self.shard.cursors)
+        done.rollups += len(closed) + len(redone)
+        done.changes += len(out.changes)
 
     def _extend(self, rows: Ints, buckets: Ints) -> None:
         """Remember how far each city's buckets reach."""
@@ -214,28 +230,6 @@ class ShardWorker:
                     min(first, int(mine.min())),
                     max(last, int(mine.max()) + BUCKET),
                 )
-
-    async def _derive(
-        self, connection: Connection, judge: Judge, windows: list[Windows], out: Outputs
-    ) -> None:
-        emitter = self.shard.emitter
-        keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
-        dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
-        emitter.learn(await derived.read_newest(connection, dated))
-        recent, older = sources.divide(self._extents, windows)
-        for chunk in older:
-            parts = await sources.from_store(connection, self.shard, judge, chunk, self._extents)
-            for part, stored in parts:
-                await asyncio.to_thread(judge.derive, part, stored, out)
-        held = sources.ring(self.shard)
-        for one in recent:
-            for part in judge.parts(one):
-                await asyncio.to_thread(judge.derive, part, held, out)
-
-    async def _write(self, connection: Connection, out: Outputs) -> None:
-        await derived.write_indicators(connection, out.kept, list(out.latest.values()))
-        await derived.write_changes(connection, out.changes, out.numbers)
-        await shards.advance(connection, self.shard.number, self.shard.cursors)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""

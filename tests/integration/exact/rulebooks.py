@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from kpi_rules.load import load_rules
-from kpi_rules.model import Rule
+from kpi_rules.model import Input, Rule
 from tests.integration.aggregator_town import RULES
 from tests.integration.deep_rules import deep_rules
 
@@ -26,7 +26,7 @@ def _books() -> dict[str, tuple[Rule, ...]]:
     return {"shipped": shipped, "fewer": fewer, "revised": revised, "deep": few + deep}
 
 
-def _stricter(rule: Rule) -> list[object]:
+def _stricter(rule: Rule) -> list[Input]:
     """Its inputs, content with less or wanting more of their windows."""
     return [replace(one, min_coverage=0.25) for one in rule.inputs]
 

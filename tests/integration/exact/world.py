@@ -142,12 +142,11 @@ class World:
         try:
             await self.writers[lane].commit(self._batch(kept))
         except SealRisen:
-            sealed = dict(
-                await self.pool.fetch(
-                    "select id, (extract(epoch from sealed_before) * 1000000)::bigint from city"
-                    " where sealed_before > '-infinity'"
-                )
+            found = await self.pool.fetch(
+                "select id, (extract(epoch from sealed_before) * 1000000)::bigint as us from city"
+                " where sealed_before > '-infinity'"
             )
+            sealed = {row["id"]: row["us"] for row in found}
             kept = [row for row in kept if NOON + row.after >= sealed.get(row.city, 0)]
             if kept:
                 await self.writers[lane].commit(self._batch(kept))
