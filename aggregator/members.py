@@ -88,7 +88,7 @@ class Contributing:
 
 
 Placing = tuple[int, int, int]
-"""The row of a series, and the numbers of the buckets [since, until) in which it stands somewhere."""
+"""The row of a series, and the numbers of the buckets [since, until) in which it stands."""
 Placed = tuple[str, int, int]
 """A zone, and the numbers of the buckets [since, until) in which a series stands there."""
 

@@ -2,7 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -35,7 +36,7 @@ from kpi_rules.words import Combine, Statistic
 
 EVERY_DOMAIN: Final = ""
 _SHARE: Final = "ppb"
-_NOTHING_TOLD: Final[Mapping[tuple[str, str], Set[str]]] = MappingProxyType({})
+_NOTHING_TOLD: Final[Mapping[tuple[str, str], AbstractSet[str]]] = MappingProxyType({})
 
 _KINDS: Final = {
     Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
@@ -104,7 +105,7 @@ def make_plan(
     model: ShardModel,
     table: SeriesTable,
     rules: Sequence[Rule],
-    told: Mapping[tuple[str, str], Set[str]] = _NOTHING_TOLD,
+    told: Mapping[tuple[str, str], AbstractSet[str]] = _NOTHING_TOLD,
 ) -> Plan:
     """Lay the rules over the cities.
 
@@ -166,7 +167,7 @@ class _Layout:
             ]
         return self._eligible[key]
 
-    def plan(self, rule: Rule, compiled: Compiled, before: Set[str]) -> RulePlan:
+    def plan(self, rule: Rule, compiled: Compiled, before: AbstractSet[str]) -> RulePlan:
         """A rule in the city, and in the zones of which it said something before."""
         asked = [_asks_for(one) for one in rule.inputs]
         placed_in = [self._placed(one) for one in rule.inputs]

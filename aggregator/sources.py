@@ -12,7 +12,6 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
-from aggregator.members import Members
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard

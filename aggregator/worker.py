@@ -147,6 +147,16 @@ class ShardWorker:
         taken = self.shard.cursors
         return all(taken.get(lane, 0) >= seq for lane, seq in self._claim.cursors.items())
 
+    def _furthest(self) -> tail.Cursors:
+        """How far the store has ever come: a checkpoint of before does not take it back.
+
+        Who begins from it must know up to where the store is ahead of memory.
+        """
+        taken = dict(self.shard.cursors)
+        for lane, seq in self._claim.cursors.items():
+            taken[lane] = max(seq, taken.get(lane, 0))
+        return taken
+
     async def _read(
         self, connection: Connection, heads: tail.Cursors, now_us: int
     ) -> list[tail.Entry]:
@@ -273,7 +283,7 @@ class ShardWorker:
                 await shards.save_checkpoint(
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
-                await shards.advance(connection, self.shard.number, cursors)
+                await shards.advance(connection, self.shard.number, self._furthest())
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)
                 await tail.prune_log(connection, self.shard.number, cursors)

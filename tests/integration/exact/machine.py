@@ -16,6 +16,7 @@ from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
+from cityvitals.verify.report import Difference
 from tests.integration.exact.cast import (
     CITIES,
     DAY,
@@ -361,7 +362,13 @@ class Exactness(RuleBasedStateMachine):
         else:
             await self.world.run()
         found = await self.world.verify(settled=settled)
-        assert found.clean, found.as_text()
+        wrong = [one for one in found.differences if settled or not _is_to_come(one)]
+        assert not wrong, found.as_text()
+
+
+def _is_to_come(one: Difference) -> bool:
+    """A watermark that waited for nobody went back when somebody spoke: windows lack until then."""
+    return (one.kind, one.field) == ("indicator", "missing")
 
 
 async def _nothing() -> None:
