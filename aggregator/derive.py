@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
+from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Evaluated, Floats, Names, SeriesOf
 from aggregator.reasons import reasons_of
@@ -262,15 +263,28 @@ def _valid(
     plan: RulePlan, found: Sequence[Joined], result: _Found
 ) -> tuple[NDArray[np.bool_], ...]:
     """Per input, which members took part: those of stations that came to nothing did not."""
-    if result.took is None:
-        return tuple(one.valid for one in found)
     valid = []
-    for one, at in zip(found, plan.stations.at, strict=True):
-        took = np.zeros_like(one.valid)
-        there = np.flatnonzero(at >= 0)
-        took[:, at[there]] = result.took[:, there]
-        valid.append(one.valid & took)
+    for index, (one, at) in enumerate(zip(found, plan.stations.at, strict=True)):
+        mine = one.valid
+        if result.took is not None:
+            took = np.zeros_like(mine)
+            there = np.flatnonzero(at >= 0)
+            took[:, at[there]] = result.took[:, there]
+            mine = mine & took
+        of = plan.rule.inputs[index] if result.took is None else None
+        if combines(plan.rule, of, 1)[0] is Combine.POPULATION_WEIGHTED:
+            mine = _through_zones(plan.members[index], mine)
+        valid.append(mine)
     return tuple(valid)
+
+
+def _through_zones(members: Members, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A city that weights its zones has of its stations those that stand in one."""
+    found = valid.copy()
+    found[:, members.group == 0] = False
+    w, zoned = np.nonzero(valid & (members.in_city >= 0))
+    found[w, members.in_city[zoned]] = True
+    return found
 
 
 def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:

