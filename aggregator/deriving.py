@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,21 @@ _ENOUGH: Final = 20_000
 _CELLS: Final = 1_000_000
 """Buckets that are read together of windows that memory does not hold."""
 _SPAN_US: Final = 31 * DAY_US
+
+
+class Time(NamedTuple):
+    """Seconds that a cycle has.
+
+    Attributes:
+        hours: for windows of up to an hour.
+        days: for longer ones.
+        row: what writing an indicator will take.
+    """
+
+    hours: float
+    days: float
+    row: float
+
 
 Seconds = Callable[[], float]
 """A clock that tells how much time has passed, in seconds."""
@@ -71,23 +86,25 @@ class Deriving:
             waiting.add(key, begins.tolist(), ends.tolist())
             self._ripe[key] = begins
 
-    async def live(self, connection: Connection, seconds: float, out: Outputs) -> None:
-        """Derive windows of up to an hour that memory holds, and of longer ones as many as go.
+    async def live(self, connection: Connection, time: Time, out: Outputs) -> None:
+        """Derive windows that memory holds: those of up to an hour first, by turns.
 
         Args:
             connection: to read what was said before.
-            seconds: for the longer ones.
+            time: what there is of it; one rule of each kind is derived in any case.
             out: what comes of it.
         """
         held = [one for one, _ in self._divided() if len(one.begins)]
         ring = sources.ring(self._shard)
-        for one in held:
-            if one.plan.reach.length <= HOUR_US:
+        for hourly, seconds in ((True, time.hours), (False, time.days)):
+            begun, rows = self._seconds(), len(out.changes)
+            for one in held:
+                if (one.plan.reach.length <= HOUR_US) is not hourly:
+                    continue
                 await self._derive(connection, one, ring, out)
-        end = self._seconds() + seconds
-        for one in held:
-            if one.plan.reach.length > HOUR_US and self._seconds() < end:
-                await self._derive(connection, one, ring, out)
+                writing = (len(out.changes) - rows) * time.row
+                if self._seconds() - begun + writing >= seconds:
+                    break
 
     async def _derive(
         self, connection: Connection, found: Windows, ring: Cells, out: Outputs

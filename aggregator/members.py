@@ -106,25 +106,16 @@ def placed(series: SeriesRow) -> list[Placed]:
 
 def stations_of(members: Sequence[Members], table: SeriesTable, groups: int) -> Stations:
     """Sensors of each group in natural-key order; of several series the first stands for one."""
-    found: list[tuple[int, str]] = sorted(
-        {
-            (int(group), table.series[row].key.sensor)
-            for one in members
-            for row, group in zip(one.rows.tolist(), one.group.tolist(), strict=True)
-        }
-    )
-    place = {key: at for at, key in enumerate(found)}
+    many = len(table) + 1
+    keys = [one.group * many + table.sensors[one.rows] for one in members]
+    found = np.unique(np.concatenate([np.empty(0, np.int64), *keys]))
     at = []
-    for one in members:
-        mine = np.full(len(found), -1, np.int64)
-        for member, (row, group) in enumerate(
-            zip(one.rows.tolist(), one.group.tolist(), strict=True)
-        ):
-            station = place[group, table.series[row].key.sensor]
-            if mine[station] < 0:
-                mine[station] = member
-        at.append(mine)
-    group = np.array([one for one, _ in found], np.int64)
+    for mine in keys:
+        stations, first = np.unique(mine, return_index=True)
+        placed_at = np.full(len(found), -1, np.int64)
+        placed_at[np.searchsorted(found, stations)] = first
+        at.append(placed_at)
+    group = found // many
     return Stations(
         tuple(at), group, np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
     )

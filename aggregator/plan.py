@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,6 @@ def make_plan(
         told: by city and rule, the zones of which something was said before: where no station
             stands any more, that is taken back.
     """
-    compiled = {rule.id: compile_rule(rule) for rule in rules}
     by_key = sorted(range(len(table)), key=lambda row: table.series[row].key)
     by_city: dict[str, list[int]] = defaultdict(list)
     for row in by_key:
@@ -126,12 +126,27 @@ def make_plan(
         zones = [zone for of, zone in model.zones if of == city.id]
         layout = _Layout(city, by_city[city.id], zones, table)
         plans += [
-            layout.plan(rule, compiled[rule.id], before)
+            layout.plan(rule, before)
             for rule in rules
             for before in [told.get((city.id, rule.id), frozenset())]
             if not rule.inputs or before or any(layout.feeds(one) for one in rule.inputs)
         ]
     return Plan(tuple(plans), _watchers(table, rules), _patience(table))
+
+
+class _Prepared(NamedTuple):
+    """What of a rule's plan is the same in all cities, whatever series they have."""
+
+    compiled: Compiled
+    body: dict[str, Any]
+    uses: tuple[FactUse, ...]
+    reach: Reach
+    clocked: tuple[tuple[str, Calendar], ...]
+
+
+@lru_cache(maxsize=1024)
+def _prepared(rule: Rule) -> _Prepared:
+    return _Prepared(compile_rule(rule), rule.body(), uses_of(rule), reach_of(rule), _clocked(rule))
 
 
 class _Layout:
@@ -167,8 +182,9 @@ class _Layout:
             ]
         return self._eligible[key]
 
-    def plan(self, rule: Rule, compiled: Compiled, before: AbstractSet[str]) -> RulePlan:
+    def plan(self, rule: Rule, before: AbstractSet[str]) -> RulePlan:
         """A rule in the city, and in the zones of which it said something before."""
+        own = _prepared(rule)
         asked = [_asks_for(one) for one in rule.inputs]
         placed_in = [self._placed(one) for one in rule.inputs]
         said = {zone for found in placed_in for zone in found} if rule.inputs else self._zones
@@ -180,8 +196,8 @@ class _Layout:
         stations, contributing = self._joint_of((*asked, groups), members, len(groups))
         return RulePlan(
             rule=rule,
-            compiled=compiled,
-            body=rule.body(),
+            compiled=own.compiled,
+            body=own.body,
             city=self._city,
             groups=groups,
             members=members,
@@ -191,9 +207,9 @@ class _Layout:
             ),
             stations=stations,
             contributing=contributing,
-            uses=uses_of(rule),
-            reach=reach_of(rule),
-            clocked=_clocked(rule),
+            uses=own.uses,
+            reach=own.reach,
+            clocked=own.clocked,
             watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
             feeds=self._feeding(rule),
         )
@@ -289,11 +305,16 @@ def _watchers(
         for one in rule.inputs:
             used[one.quantity].add(rule.domain)
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    domains: dict[tuple[str, str], set[str]] = {}
     for series in table.series:
         zone = series.placements[-1][1] if series.placements else None
-        for domain in {series.domain, *used[series.key.quantity], EVERY_DOMAIN}:
-            for place in {"", zone or ""}:
-                found[series.key.city, place, domain].add(series.gateway)
+        kind = series.domain, series.key.quantity
+        if kind not in domains:
+            domains[kind] = {series.domain, *used[series.key.quantity], EVERY_DOMAIN}
+        for domain in domains[kind]:
+            found[series.key.city, "", domain].add(series.gateway)
+            if zone:
+                found[series.key.city, zone, domain].add(series.gateway)
     return {key: tuple(sorted(gateways)) for key, gateways in found.items()}
 
 

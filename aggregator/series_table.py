@@ -22,6 +22,7 @@ class SeriesTable:
     Attributes:
         series: the series by row.
         ids: surrogate id by row [n].
+        sensors: the rank of its sensor's name among all [n].
         kinds, stamps, periods, holds: declaration tables; a series' declarations stand together,
             oldest first; durations in microseconds.
         several: whether there is more than one declaration [n].
@@ -75,6 +76,8 @@ class SeriesTable:
         flat: list[Declaration] = [one for some in declared for one in some]
         counts = np.array([len(some) for some in declared], np.int64)
         self.ids = np.array([found.id for found in self.series], np.int32)
+        names = np.array([found.key.sensor for found in self.series], np.str_)
+        self.sensors: Ints = np.unique(names, return_inverse=True)[1].astype(np.int64)
         self.kinds = np.array([one.kind for one in flat], np.int8)
         self.stamps = np.array([one.stamp for one in flat], np.int8)
         self.periods = np.array([one.period_us for one in flat], np.int64)

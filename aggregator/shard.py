@@ -5,6 +5,7 @@ entries ── absorb ──► open buckets ──► closed rollups ─┐
              └─► backlog ── readings ── refold ────────┘
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -115,6 +116,7 @@ class Shard:
         self._rows_by_city: dict[str, Ints] = {}
         self.rules = tuple(rules)
         self.rules_changed = False
+        self._fed_by = _by_quantity(self.rules)
 
     def apply_model(self, model: ShardModel) -> None:
         """Take over what is known of the cities."""
@@ -136,10 +138,15 @@ class Shard:
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
         self._reach = reach
 
-    def lacks(self, entries: Iterable[Entry]) -> bool:
-        """Whether the model must be read (again) before these entries are absorbed."""
+    def lacks(self, entries: Iterable[Entry], seen: Cursors) -> bool:
+        """Whether the model must be read (again) before these entries are absorbed.
+
+        Args:
+            entries: the next ones.
+            seen: up to where the log stood when the model was read: it has all that these say.
+        """
         for entry in entries:
-            if entry.kind in MODEL_KINDS:
+            if entry.kind in MODEL_KINDS and entry.seq > seen.get(entry.lane, 0):
                 return True
             if entry.kind == LogKind.READINGS:
                 decoded = decode_readings(entry.body)
@@ -218,7 +225,7 @@ class Shard:
         elif "sensor" in news:
             for one in self.model.series:
                 if one.sensor_id == news["sensor"]:
-                    self._requeue(one.key.city, _fed_by(self.rules, one.key.quantity))
+                    self._requeue(one.key.city, self._fed_by.get(one.key.quantity, ()))
         elif "name" in news:
             for rule in _using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
@@ -303,7 +310,7 @@ class Shard:
                 self.mark_all(row)
                 # By its kind it may feed other rules than before.
                 key = self.table.series[row].key
-                self._requeue(key.city, _fed_by(self.rules, key.quantity))
+                self._requeue(key.city, self._fed_by.get(key.quantity, ()))
         self._redeclared.clear()
 
     def _widened(self, request: Request) -> Request:
@@ -358,8 +365,13 @@ def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
     return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))
 
 
-def _fed_by(rules: Iterable[Rule], quantity: str) -> list[Rule]:
-    return [rule for rule in rules if quantity in {one.quantity for one in rule.inputs}]
+def _by_quantity(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
+    """Rules that a quantity feeds."""
+    found: dict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        for quantity in {one.quantity for one in rule.inputs}:
+            found[quantity].append(rule)
+    return found
 
 
 def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:

@@ -9,7 +9,7 @@ import numpy as np
 import structlog
 
 from aggregator import checkpoint
-from aggregator.deriving import Deriving, Seconds
+from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.fold import BUCKET
@@ -33,11 +33,14 @@ _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
 _REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
+_IDLE_S: Final = 0.3
+"""Windows of up to an hour have so long in a cycle, with what writing them takes; while nothing
+comes, longer ones as long again, and those that memory does not hold."""
 _BUSY_S: Final = 0.05
-"""While the log goes on, windows of days have so long in a cycle at least before live ones wait,
-and windows that memory does not hold as long again, or half of what live ones took."""
-_IDLE_S: Final = 0.5
-"""While nothing comes, so long each, before the log is looked at again."""
+"""While the log goes on, longer ones have so long, and those that memory does not hold as long, or
+half of what the others took."""
+_TELLING: Final = 100
+"""Of so many rows or more it is told what writing one takes."""
 _LANE: Final = "aggregator"
 
 
@@ -75,9 +78,11 @@ class ShardWorker:
         self._indicators = Partitions("indicator")
         self._sealing = Sealing(keeping or RetentionSettings(), settings.final_after_seconds)
         self._saved: tail.Cursors | None = None
+        self._seen: tail.Cursors = {}
         self._taken: tail.Cursors = dict(claim.cursors)
         self._saved_us = 0
         self._swept_us = 0
+        self._row_s = 0.0
         self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
 
     async def load(self, connection: Connection, now_us: int) -> None:
@@ -86,6 +91,8 @@ class ShardWorker:
         Raises:
             StoreUnavailable: the server is away.
         """
+        number = self.shard.number
+        self._seen = (await tail.read_heads(connection, [number])).get(number, {})
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
         opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
         self._extend(opened["series"].astype(np.int64), opened["bucket"])
@@ -178,7 +185,9 @@ class ShardWorker:
             self._saved = None
             await self.save(connection, now_us)
             return []
-        if shard.lacks(entries):
+        if shard.lacks(entries, self._seen):
+            # Before the model, so that it has all that stands up to there.
+            self._seen = (await tail.read_heads(connection, [shard.number])).get(shard.number, {})
             shard.apply_model(await load_model(connection, shard.number))
         return entries
 
@@ -200,12 +209,16 @@ class ShardWorker:
         await asyncio.to_thread(deriving.note, rows, buckets)
         out = Outputs()
         idle = not (done.entries or done.more)
-        await deriving.live(connection, _IDLE_S if idle else _BUSY_S, out)
+        await deriving.live(connection, self._time(idle=idle), out)
         await self._commit(connection, changed, out, done)
         out = Outputs()
         used = self._seconds() - begun
         await deriving.older(connection, _IDLE_S if idle else max(_BUSY_S, used / 2), out)
         await self._commit(connection, Changed(), out, done)
+
+    def _time(self, *, idle: bool) -> Time:
+        """What windows that memory holds may take."""
+        return Time(_IDLE_S, _IDLE_S if idle else _BUSY_S, self._row_s)
 
     async def _commit(
         self, connection: Connection, changed: Changed, out: Outputs, done: Cycle
@@ -219,6 +232,7 @@ class ShardWorker:
         await self._rollups.ensure(connection, redone["bucket"])
         begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
         await self._indicators.ensure(connection, begins)
+        begun = self._seconds()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
@@ -227,6 +241,9 @@ class ShardWorker:
                 await derived.write_indicators(connection, out.kept, list(out.latest.values()))
                 await derived.write_changes(connection, out.changes, out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors)
+        if len(out.changes) >= _TELLING:
+            took = (self._seconds() - begun) / len(out.changes)
+            self._row_s += (took - self._row_s) / 4
         self._taken = dict(self.shard.cursors)
         done.rollups += len(closed) + len(redone)
         done.changes += len(out.changes)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from aggregator.deriving import Deriving
+from aggregator.deriving import Deriving, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.tuning import tune
@@ -49,7 +49,7 @@ def cycle(city: Metropolis) -> tuple[float, Outputs]:
     judge = Judge(city.shard, city.settings, city.now_us)
     deriving = Deriving(city.shard, judge, city.extents, time.monotonic)
     deriving.note(*changed.keys())
-    asyncio.run(deriving.live(nobody, math.inf, out))
+    asyncio.run(deriving.live(nobody, Time(math.inf, math.inf, 0.0), out))
     return time.process_time() - begun, out
 
 
@@ -118,7 +118,7 @@ def measure_start(results: Results, repeats: int) -> None:
     taken = []
     for _ in range(repeats + 1):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", _START], check=True)  # noqa: S603 (our own)
+        subprocess.run([sys.executable, "-c", _START], check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
         taken.append(user + system)
