@@ -85,6 +85,10 @@ class Pending:
         for key in [key for key in self._waiting if key[0] == city]:
             del self._waiting[key]
 
+    def begins(self, key: RuleKey) -> list[int]:
+        """Begins of a rule's windows that wait."""
+        return list(self._waiting.get(key, ()))
+
     def keep(self, rules: Container[str]) -> None:
         """Forget windows of all rules but these."""
         for key in [key for key in self._waiting if key[1] not in rules]:

@@ -177,6 +177,8 @@ class Shard:
                     reflagged.append(decode_json(entry.body))
                 case LogKind.SILENCE:
                     self.gateways.hear(decode_json(entry.body))
+                case LogKind.RULES:
+                    self._do_again(decode_json(entry.body))
                 case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
                     self._take_news(decode_json(entry.body))
                 case _:
@@ -235,6 +237,15 @@ class Shard:
             self.pending.forget(news["city"])
             self.waiting.forget(news["city"])
             self._requeue(news["city"], self.rules)
+
+    def _do_again(self, news: dict[str, Any]) -> None:
+        """Have done again what `cityvitals recompute` asks for: buckets of a series, or windows."""
+        if "series" in news:
+            row = int(self.table.rows(np.array([news["series"]], np.int32))[0])
+            if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+                self.mark(row, news["begin"], news["end"])
+        else:
+            self.rederive.add(news["city"], news["rule"], news["begin"], news["end"])
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
         for rule in rules:
