@@ -12,7 +12,6 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
-from aggregator.members import Members
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
@@ -76,7 +75,7 @@ async def from_store(
     slots = max(1, (end - begin) // BUCKET)
     longest = max((one.shortest_windows for one in wanted), default=0)
     most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
-    for first in range(0, len(rows), most):
+    for first in range(0, max(len(rows), 1), most):  # once where no station is left, too
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
         for one in wanted:
             one.fold(cells)
@@ -117,7 +116,7 @@ class _Wanted:
         plan = self.windows.plan
         for index, inner in enumerate(self._layers):
             here = np.flatnonzero(cells.at[plan.members[index].rows] >= 0)
-            some = _some(plan.members[index], here)
+            some = plan.members[index].some(here)
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
             found = said(who, inner, folds, self._judged[index], self._until)
@@ -129,18 +128,6 @@ class _Wanted:
         for index, parts in enumerate(self._parts):
             found.put(self.windows.plan, index, together(parts))
         return found
-
-
-def _some(members: Members, at: Ints) -> Members:
-    """Some members, out of their groups."""
-    return Members(
-        rows=members.rows[at],
-        since=members.since[at],
-        until=members.until[at],
-        offsets=members.offsets,
-        group=members.group[at],
-        in_city=np.full(len(at), -1, np.int64),
-    )
 
 
 async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, end: int) -> Cells:

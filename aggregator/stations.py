@@ -146,14 +146,16 @@ class Cells:
         alike = np.zeros(len(members.rows), np.bool_)
         if len(begins) and len(members.in_city):
             # Who stood there all the time comes to what it comes to for the city.
-            alike = (members.since <= first.min()) & (members.until >= last.max())
-            alike &= members.in_city >= 0
+            begun, over = members.since <= first.min(), members.until >= last.max()
+            alike = (begun & over)[members.starts[:-1]]
+            alike &= (members.in_city >= 0) & (np.diff(members.starts) == 1)
         if self.span is not None:
             first, last = np.clip(first, *self.span), np.clip(last, *self.span)
-        mine = np.flatnonzero(~alike)
+        mine = np.flatnonzero(~alike[members.of])
+        who = members.of[mine]
         fold_windows(
-            self.cells, self.at[members.rows[mine]], members.since[mine], members.until[mine],
-            first, last, mine, out,
+            self.cells, self.at[members.rows[who]], members.since[mine], members.until[mine],
+            first, last, who, out,
         )  # fmt: skip
         out[:, alike] = out[:, members.in_city[alike]]
         return out
@@ -283,9 +285,12 @@ def _places(layers: Layers) -> Ints:
 def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     """Whether each member stands in its group at all during each window [w, m]."""
     first, last = begins // BUCKET_US, ends // BUCKET_US
-    found: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
+    there: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
         members.until[None, :] > first[:, None]
     )
+    if len(members.since) == len(members.rows):
+        return there
+    found: NDArray[np.bool_] = np.logical_or.reduceat(there, members.starts[:-1], axis=1)
     return found
 
 

@@ -98,6 +98,11 @@ class Told:
         if newest:
             self.newest[column] = begin
 
+    def zones(self) -> set[str]:
+        """Zones of which anything was ever said."""
+        said = self.newest != NONE
+        return {zone for zone, at in self._groups.items() if at < len(said) and said[at]}
+
     def _group(self, zone: str) -> int:
         return self._groups.setdefault(zone, len(self._groups))
 

@@ -10,6 +10,7 @@ from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_recompute import recompute
 from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
@@ -39,6 +40,7 @@ db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)
 app.command()(scores)
+app.command()(recompute)
 
 
 def main() -> None:

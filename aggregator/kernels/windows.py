@@ -36,20 +36,28 @@ def fold_windows(
 
     Args:
         cells: as in `put_cells`. series: row of `cells` per member [m].
-        since, until: the buckets' numbers in which the member is placed [m]: [since, until).
+        since, until: the buckets' numbers in which the member is placed [m]: [since, until),
+            ascending where one has several stretches.
         begins, ends: windows as buckets' numbers [w]: [begin, end).
-        at: where each member stands in `out` [m].
+        at: where each member stands in `out` [m]; one that stands there several times is folded
+            on, stretch by stretch.
         out: float64 [w, n, 4]: integral, covered microseconds, count, flagged.
     """
     slots = cells.shape[1]
     for m in range(series.shape[0]):
         row = cells[series[m]]
         place = at[m]
+        goes_on = m > 0 and at[m - 1] == place
         for w in range(begins.shape[0]):
             integral = 0.0
             covered = np.int64(0)
             count = np.int64(0)
             flagged = np.int64(0)
+            if goes_on:
+                integral = out[w, place, 0]
+                covered = np.int64(out[w, place, 1])
+                count = np.int64(out[w, place, 2])
+                flagged = np.int64(out[w, place, 3])
             first = max(begins[w], since[m])
             slot = first % slots
             for number in range(first, min(ends[w], until[m])):
