@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from aggregator.columns import CELL, fresh_state
+from aggregator.columns import CELL, Declared, fresh_state
 from aggregator.compiler import compile_tree
-from aggregator.kernels.fold import NONE, fold_stream, order_by_row
+from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.partial import NONE
 from aggregator.kernels.levels import MEAN, fold_level, join_values, lowest_values, round_all
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
 from aggregator.kernels.windows import fold_windows, put_cells
@@ -17,17 +18,16 @@ def warm_up() -> None:
     one = np.zeros(1, np.int64)
     bad = np.zeros(1, np.bool_)
     v = np.zeros(1)
-    declared = (np.zeros(1, np.int8), np.zeros(1, np.int8), one.copy(), one + 60_000_000)
+    small, hold = np.zeros(1, np.int8), one + 60_000_000
+    declared = Declared(small, small.copy(), one.copy(), hold, hold.copy(), v.copy(), v.copy())
     state, out = fresh_state(1), np.empty(8, ROLLUP)
     order_by_row(one, one, 1, one.copy())
-    fold_stream(one, v, one, bad, one, *declared, state, out, bad.copy())
+    fold_stream(one, v, one, bad, one, declared, state, out, bad.copy())
     rows = out[: snapshot(state, one, out)]
     snapshot_size(state, one)
-    pending = np.zeros((1, 3))
+    pending = np.zeros((1, 4))
     span = np.array([0, 1])
-    fold_ranges(
-        one, v, bad, one, *declared, span, one, one, one + 1, one + NONE, out, pending
-    )  # fmt: skip
+    fold_ranges(one, v, bad, one, declared, span, one, one, one + 1, one + NONE, out, pending)
     restore(state[0], out[0], pending[0])
     cells = np.zeros((1, 4), CELL)
     put_cells(cells, rows)

@@ -10,7 +10,7 @@ import structlog
 from aggregator import checkpoint, sources
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints

@@ -39,6 +39,8 @@ PARTIAL: Final = np.dtype(
     [
         ("count", "<i4"),
         ("flagged", "<i4"),
+        ("repeated", "<i4"),
+        ("stepped", "<i4"),
         ("sum", "<f8"),
         ("sumsq", "<f8"),
         ("min", "<f8"),
@@ -50,6 +52,7 @@ PARTIAL: Final = np.dtype(
         ("integral", "<f8"),
         ("increase", "<f8"),
         ("covered", "<i8"),
+        ("estimated", "<i8"),
     ]
 )
 """The fold of one series over one bucket; `docs/architecture.md` says what each field holds."""

@@ -6,6 +6,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
@@ -73,6 +76,14 @@ def as_mapping(row: IndicatorRow) -> dict[str, Any]:
     return dict(zip(INDICATOR_COLUMNS, _indicator_values(row), strict=True))
 
 
+def is_nothing(rollups: Records) -> NDArray[np.bool_]:
+    """Which rollups (ROLLUP) are the fold of nothing [n]."""
+    found = np.ones(len(rollups), np.bool_)
+    for name in ("count", "flagged", "covered", "estimated"):
+        found &= rollups[name] == 0
+    return found
+
+
 async def write_rollups(connection: Connection, rollups: Records) -> None:
     """Insert or replace rollups (ROLLUP with series ids), in a transaction; empty folds go.
 
@@ -83,7 +94,7 @@ async def write_rollups(connection: Connection, rollups: Records) -> None:
         return
     sql = queries("derived")
     with translated(f"writing {len(rollups)} rollups"):
-        is_empty = (rollups["count"] == 0) & (rollups["flagged"] == 0) & (rollups["covered"] == 0)
+        is_empty = is_nothing(rollups)
         await _drop(connection, rollups[is_empty])
         await connection.execute(sql["stage_rollups"])
         await copy_in(connection, ROLLUPS, rollups[~is_empty], "rollup_staging")

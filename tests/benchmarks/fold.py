@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aggregator.columns import fresh_state
-from aggregator.kernels.fold import BUCKET, fold_stream, order_by_row
+from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.partial import BUCKET
 from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.domain.times import US
 from tests.benchmarks.city import SERIES, STEP_US

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.checkpoint import dump, load, rebuild
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.shard import Shard
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, Records
 from cityvitals.domain.logbody import encode_json, encode_readings
