@@ -8,18 +8,20 @@ from numpy.typing import NDArray
 from aggregator.kernels.partial import NONE, NOTHING
 from cityvitals.domain.arrays import PARTIAL, Records
 
+_SELDOM: Final = ("first_t", "first_v", "increase")
+"""Fields of a partial that a gauge's next sample leaves alone: those behind two cache lines."""
 STATE: Final = np.dtype(
     [
         ("bucket", "<i8"),
-        ("closed", "<i8"),
-        ("oldest", "<i8"),
         ("last_seen", "<i8"),
         ("pend_t", "<i8"),
         ("pend_end", "<i8"),
         ("pend_v", "<f8"),
-        ("broken", "<i4"),
-        ("last_code", "<i4"),
-        *PARTIAL.descr,
+        ("broken", "<i2"),
+        ("last_code", "<i2"),
+        *[one for one in PARTIAL.descr if one[0] not in _SELDOM],
+        *[one for one in PARTIAL.descr if one[0] in _SELDOM],
+        ("oldest", "<i8"),
     ]
 )
 """One series' open bucket: its begin, the partial so far without the pending gauge sample, that
@@ -76,7 +78,7 @@ def no_cells(rows: int, slots: int) -> NDArray[Any]:
 def fresh_state(count: int) -> Records:
     """State records of series that have said nothing yet."""
     state: np.ndarray[Any, Any] = np.zeros(count, STATE)
-    for field in ("bucket", "closed", "oldest", "last_seen", "pend_t", "pend_end"):
+    for field in ("bucket", "oldest", "last_seen", "pend_t", "pend_end"):
         state[field] = NONE
     state["last_code"] = NOTHING
     state["min"] = np.inf

@@ -28,9 +28,12 @@ _FOR_EVER: Final = 2**40
 """A bucket number after all others."""
 
 _KINDS: Final = {
-    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
+    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.ENERGY_MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.TOTAL: {Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT},
+    Statistic.INCREASE: {Kind.COUNTER},
+    Statistic.COUNT: {Kind.EVENT},
 }
 
 

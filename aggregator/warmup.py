@@ -5,8 +5,15 @@ import numpy as np
 from aggregator.columns import CELL, Declared, fresh_state
 from aggregator.compiler import compile_tree
 from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.levels import (
+    MEAN,
+    MEAN_OF,
+    fold_level,
+    join_values,
+    lowest_values,
+    round_all,
+)
 from aggregator.kernels.partial import NONE
-from aggregator.kernels.levels import MEAN, fold_level, join_values, lowest_values, round_all
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
 from aggregator.kernels.windows import fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
@@ -35,7 +42,7 @@ def warm_up() -> None:
     fold_windows(cells, one, one, one + 1, one, one + 1, folded)
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
-    lowest_values(folded, one.reshape(1, 1), v, True, values)  # noqa: FBT003
+    lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)
     fold_level(values, one, one + 1, one, 0.5, 1, MEAN, values.copy())
     round_all(v, 0, 1, 10.0, v.copy())
     join_values(values, values, here, span, np.zeros((1, 1, 6)))

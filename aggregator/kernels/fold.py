@@ -1,7 +1,7 @@
 """Folding readings into quarter-hour partials: the streaming kernel; `refold` folds any range.
 
-Both add what each reading contributes to a bucket (`partial`) in order of observed time, so a bucket
-comes out bit for bit the same whether its readings streamed in or were read back.
+Both add what each reading contributes to a bucket (`partial`) in order of observed time, so that
+it comes out bit for bit the same whether its readings streamed in or were read back.
 
 Field access by literal name keeps one record per series in one or two cache lines; splitting the
 record into arrays of fields was measured slower at a million series (design figures: 7 against 20
@@ -54,7 +54,6 @@ def _advance(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
         n = _emit(state, series, out, n)
     clear(state)
     state.bucket = bucket
-    state.closed = max(state.closed, bucket)
     return n
 
 
@@ -133,31 +132,57 @@ def _continues(state: Any, t: int) -> bool:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _go_on(state: Any, t: int, v: float, hold: int, step: float) -> None:
-    """Fold a sample of which `_continues` is true: what the general way does, in one bucket."""
-    before = state.pend_v
-    overlap = min(t, state.pend_end) - state.pend_t
-    state.covered += overlap
-    state.integral += before * (overlap * 1e-6)
-    if t <= state.pend_end:
-        if v == before:
-            state.repeated += 1
-        elif abs(v - before) > step:
-            state.stepped += 1
+def _go_on(
+    state: Any,
+    i: int,
+    t: Any,
+    v: Any,
+    series: Any,
+    bad: Any,
+    decl: Any,
+    holds: Any,
+    steps: Any,
+) -> int:
+    """Fold samples from one on of which `_continues` is true, as far as they are of one run.
+
+    What the general way does, in one bucket. Sums are kept in registers meanwhile: added up in the
+    record, each waits for the one before to be stored. Returns where the run ends.
+    """
+    upto = state.bucket + BUCKET
+    since, until, before = state.pend_t, state.pend_end, state.pend_v
+    covered, integral = state.covered, state.integral
+    total, squares, low, high = state.sum, state.sumsq, state.min, state.max
+    repeated, stepped = state.repeated, state.stepped
     if state.count == 0:
-        state.first_t = t
-        state.first_v = v
-    state.count += 1
-    state.sum += v
-    state.sumsq += v * v
-    state.min = min(state.min, v)
-    state.max = max(state.max, v)
-    state.last_t = t
-    state.last_v = v
-    state.last_seen = t
-    state.pend_t = t
-    state.pend_end = t + hold
-    state.pend_v = v
+        state.first_t = t[i]
+        state.first_v = v[i]
+    begun, row, d = i, series[i], decl[i]
+    hold, step = holds[d], steps[d]
+    while True:
+        now, value = t[i], v[i]
+        overlap = min(now, until) - since
+        covered += overlap
+        integral += before * (overlap * 1e-6)
+        held = now <= until
+        repeated += held and value == before
+        stepped += held and abs(value - before) > step
+        total += value
+        squares += value * value
+        low = min(low, value)
+        high = max(high, value)
+        since, until, before = now, now + hold, value
+        i += 1
+        if i == t.shape[0] or series[i] != row or decl[i] != d or bad[i]:
+            break
+        if t[i] <= since or t[i] >= upto:
+            break
+    state.count += i - begun
+    state.sum, state.sumsq, state.min, state.max = total, squares, low, high
+    state.covered, state.integral = covered, integral
+    state.repeated, state.stepped = repeated, stepped
+    state.last_t, state.last_v, state.last_seen = since, before, since
+    state.pend_t, state.pend_end, state.pend_v = since, until, before
+    return i
 
 
 @njit(cache=True, nogil=True)
@@ -218,16 +243,20 @@ def fold_stream(
 
     Returns how many records of `out` were filled.
     """
-    n = 0
+    # Taken out once: inside the loop each would be counted as a reference, and counted down.
+    codes, stamps, periods, holds, reaches, moduli, steps = declared
+    n = upto = 0
     for i in range(t.shape[0]):
+        if i < upto:
+            continue
         s = series[i]
         ai = state[s]
         d = decl[i]
-        code = declared.codes[d]
+        code = codes[d]
         if code == GAUGE and not bad[i] and _continues(ai, t[i]):
-            _go_on(ai, t[i], v[i], declared.holds[d], declared.steps[d])
+            upto = _go_on(ai, i, t, v, series, bad, decl, holds, steps)
             continue
-        begin = span_begin(code, declared.stamps[d], declared.periods[d], t[i])
+        begin = span_begin(code, stamps[d], periods[d], t[i])
         if ai.oldest == NONE or t[i] < ai.oldest:
             ai.oldest = t[i]
         if _is_late(ai, begin, t[i], code == COUNTER and not bad[i]):
@@ -238,35 +267,30 @@ def fold_stream(
             n = _advance(ai, s, bucket, out, n)
             ai.flagged += 1
         else:
-            n = _take(ai, s, t[i], v[i], begin, d, declared, out, n)
+            held_v, held_on = ai.pend_v, _is_held_on(ai, code, t[i])
+            n = _settle(ai, s, t[i], out, n)
+            if code == COUNTER:
+                n = _rise(ai, s, t[i], v[i], holds[d], reaches[d], moduli[d], out, n)
+            n = _advance(ai, s, begin - begin % BUCKET, out, n)
+            _anchor(ai, code, t[i], v[i], holds[d])
+            if held_on:
+                compare(ai, held_v, v[i], steps[d])
+            if is_interval(code):
+                end = begin + periods[d]
+                n = _stretch(ai, s, code, v[i], begin, end, periods[d], out, n)
     return n
 
 
 @njit(cache=True, nogil=True)
-def _take(
-    state: Any, series: int, t: int, v: float, begin: int, d: int, declared: Any, out: Any, n: int
-) -> int:
-    """Add a reading at the end of its series."""
-    code = declared.codes[d]
-    held_v, held_on = state.pend_v, _is_held_on(state, code, t)
-    n = _settle(state, series, t, out, n)
-    if code == COUNTER:
-        hold, reach, modulus = declared.holds[d], declared.reaches[d], declared.moduli[d]
-        n = _rise(state, series, t, v, hold, reach, modulus, out, n)
-    n = _advance(state, series, begin - begin % BUCKET, out, n)
+def _anchor(state: Any, code: int, t: int, v: float, hold: int) -> None:
+    """Count a reading in the open bucket; what holds waits for how long."""
     anchor(state, t, v)
     anchor_more(state, code, v)
-    if held_on:
-        compare(state, held_v, v, declared.steps[d])
     state.last_code = code
     if is_held(code):
         state.pend_t = t
-        state.pend_end = t + declared.holds[d]
+        state.pend_end = t + hold
         state.pend_v = v
-    elif is_interval(code):
-        period = declared.periods[d]
-        n = _stretch(state, series, code, v, begin, begin + period, period, out, n)
-    return n
 
 
 @njit(cache=True, nogil=True)
@@ -278,14 +302,14 @@ def _is_held_on(state: Any, code: int, t: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _is_late(state: Any, begin: int, t: int, counts: bool) -> bool:  # noqa: FBT001 (numba)
+def _is_late(state: Any, begin: int, t: int, counts: bool) -> bool:
     """Whether a reading cannot be added at the end of its series; remembers how far that is.
 
     Nor can a counter's whose reading before lies in a bucket that is closed (a flagged one came in
     between): what it rose since belongs there, too.
     """
     newest = t > state.last_seen
-    back = begin - begin % BUCKET < state.closed or (state.pend_t != NONE and begin < t)
+    back = begin - begin % BUCKET < state.bucket or (state.pend_t != NONE and begin < t)
     apart = counts and state.last_code == COUNTER and state.count == 0
     late: bool = not newest or back or apart or state.broken != 0
     if newest:

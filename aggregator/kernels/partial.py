@@ -67,13 +67,13 @@ def anchor(part: Any, t: int, v: float) -> None:
 @njit(cache=True, nogil=True)
 def is_interval(code: int) -> bool:
     """Whether a number belongs to a stretch of time of its own."""
-    return code == MEAN or code == TOTAL or code == LEVEL_MEAN  # noqa: PLR1714 (numba)
+    return code in (MEAN, TOTAL, LEVEL_MEAN)
 
 
 @njit(cache=True, nogil=True)
 def is_held(code: int) -> bool:
     """Whether a number holds from its time until the next reading."""
-    return code == GAUGE or code == LEVEL or code == EVENT  # noqa: PLR1714 (numba)
+    return code in (GAUGE, LEVEL, EVENT)
 
 
 @njit(cache=True, nogil=True)
@@ -91,7 +91,7 @@ def weight(code: int, v: float) -> float:
     Of a level in dB the power, since levels are averaged by it: ISO 1996-1:2016, 3.1.7 defines the
     equivalent level as 10 lg of the time mean of the squared pressure ratio, which is 10^(L/10).
     """
-    if code == LEVEL or code == LEVEL_MEAN:  # noqa: PLR1714 (numba)
+    if code in (LEVEL, LEVEL_MEAN):
         power: float = 10.0 ** (v / 10.0)
         return power
     if code == EVENT:
@@ -183,6 +183,6 @@ def copy_partial(source: Any, target: Any) -> None:
 @njit(cache=True, nogil=True)
 def are_samples(before: int, code: int) -> bool:
     """Whether two readings, one after the other, are both samples of something continuous."""
-    earlier = before == GAUGE or before == LEVEL  # noqa: PLR1714 (numba)
-    later = code == GAUGE or code == LEVEL  # noqa: PLR1714 (numba)
+    earlier = before in (GAUGE, LEVEL)
+    later = code in (GAUGE, LEVEL)
     return earlier and later

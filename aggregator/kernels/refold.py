@@ -276,11 +276,10 @@ def restore(state: Any, row: Any, pending: Any) -> None:
     """Make a series' open bucket what a refold of it says, so that streaming can go on."""
     copy_partial(row, state)
     state.bucket = row.bucket
-    state.closed = row.bucket
     state.pend_t = NONE
     if pending[0] != NONE:
         state.pend_t = np.int64(pending[0])
         state.pend_end = np.int64(pending[1])
         state.pend_v = pending[2]
-    state.last_code = np.int32(pending[3])
+    state.last_code = np.int16(pending[3])
     state.broken = 0

@@ -11,8 +11,9 @@ def limit_of(
 ) -> tuple[float, float]:
     """The bounds (low, high) of a series' canonical values; NaN is no bound.
 
-    What a counter shows has none but the registry's; a state is 0, 1, or between. A bound on totals is one on totals of the quantity's default period: what is declared over
-    another period is judged in proportion, so that a day's total may be 24 times an hour's.
+    What a counter shows has none but the registry's; a state is 0, 1, or between. A bound on totals
+    is one on totals of the quantity's default period: what is declared over another period is
+    judged in proportion, so that a day's total may be 24 times an hour's.
 
     Args:
         quantity: of the series.

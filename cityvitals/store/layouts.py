@@ -39,7 +39,7 @@ ROLLUPS: Final = Layout(
         Column("covered", "int8", "covered"),
         Column("repeated", "int4", "repeated"),
         Column("stepped", "int4", "stepped"),
-        Column("estimated", "int8", "estimated"),
+        Column("estimated", "int4", "estimated"),
     ],
 )
 

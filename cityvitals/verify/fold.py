@@ -6,14 +6,14 @@ definitions.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.domain.names import EXCLUDING_FLAGS, Kind, Stamp
 from cityvitals.store.audit import DeclaredRow
 
@@ -64,10 +64,8 @@ class Spans:
 
     def those(self, which: NDArray[np.bool_]) -> "Spans":
         """Some of them."""
-        return Spans(
-            *(getattr(self, one.name)[which] for one in fields(self) if one.name != "is_level"),
-            self.is_level,
-        )
+        names = [one.name for one in fields(self) if one.name != "is_level"]
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
 
 
 def in_force(rows: Sequence[Any]) -> list[Any]:

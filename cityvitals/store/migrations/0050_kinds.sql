@@ -4,11 +4,11 @@
 alter table series_declaration add column modulus double precision not null default 0;
 
 -- Samples that say again what the held one before them said, or lie far from it; how long a counter's
--- gap overlaps that is too long to count as covered. Null in what was folded before this.
+-- gap overlaps that is too long to count as covered, in microseconds. Null in what was folded before this.
 alter table rollup
     add column repeated integer,
     add column stepped integer,
-    add column estimated bigint;
+    add column estimated integer;
 
 -- What is stored of sound levels is their integral: shards that have any are folded again, where their
 -- readings are still there.

@@ -89,7 +89,6 @@ def test_a_restored_shard_goes_on_as_the_one_before(
 
 def _by_key(closed: list[Records]) -> list[bytes]:
     whole = np.concatenate(closed)
-    whole["pad"] = 0
     return [row.tobytes() for row in whole[np.lexsort((whole["bucket"], whole["series"]))]]
 
 

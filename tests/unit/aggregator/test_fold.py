@@ -24,7 +24,7 @@ from tests.unit.verify.test_fold import Bucket, by_definition
 STEP = 15_000_000
 LONG = 9000 * STEP // BUCKET * BUCKET
 START = 1_700_000_100 * 1_000_000 // BUCKET * BUCKET
-FIELDS = [name for name in ROLLUP.names or () if name != "pad"]
+FIELDS = ROLLUP.names or ()
 
 
 @dataclass(frozen=True)
@@ -203,9 +203,7 @@ def slow(case: Case) -> dict[int, Bucket]:
         for one in case.declared
     ]  # fmt: skip
     bad = Flag.FAULT_CODE
-    rows = [
-        (t, v, int(flag == bad)) for t, v, flag in zip(case.t, case.v, case.flags, strict=True)
-    ]
+    rows = [(t, v, int(flag == bad)) for t, v, flag in zip(case.t, case.v, case.flags, strict=True)]
     known = load_catalogue().quantities[case.quantity]
     step = math.inf if known.step is None else known.step
     return by_definition(rows, declared, is_level=known.is_level, step=step)
