@@ -20,7 +20,7 @@ up: $(READY) ## Run the whole service with a simulated city; Ctrl-C ends it
 
 test: check $(TIMESCALEDB) ## Run the checks and every test that this machine can run
 	@echo "== tests, two at a time (servers and browser as far as they are here)"
-	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" -n 2 --dist loadgroup $(ARGS)
+	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## Check style, types, layers and structure
 	@echo "== ruff: style" && $(BIN)/ruff check .

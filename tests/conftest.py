@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 import structlog
 from pydantic import SecretStr
+from xdist.remote import Producer
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.migrate import migrate
@@ -21,6 +22,7 @@ from deploy.local.ports import share_ports
 from tests.million import Million, load_million
 from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
+from tests.sharing import GroupScheduling, rank, suite_of
 from tests.timescaledb.process import TimescaleServer, missing
 
 BUDGETS = {
@@ -33,12 +35,6 @@ BUDGETS = {
 }
 """Seconds that each suite may take: about twice what it takes on two quiet cores."""
 
-_GROUPS = {
-    "acceptance": "processes",
-    "faults": "processes",
-    "conformance": "timescaledb",
-    "timescaledb": "timescaledb",
-}
 _spent: dict[str, float] = {}
 _numbers = itertools.count(1)
 
@@ -214,21 +210,16 @@ def city() -> str:
     return f"city-{os.getpid()}-{next(_numbers)}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two run at a time: one has what mostly waits for real processes, the other the rest.
+    items.sort(key=lambda item: rank(item.nodeid))
 
-    What needs a TimescaleDB stays together: one takes seconds to start, and half a gigabyte.
-    """
-    for item in items:
-        suite = item.nodeid.split("/")[1]
-        group = _GROUPS.get(suite, item.nodeid.split("::")[0])
-        item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    parts = report.nodeid.split("/")
-    suite = parts[1] if len(parts) > 1 else ""
+    suite = suite_of(report.nodeid)
     _spent[suite] = _spent.get(suite, 0.0) + report.duration
 
 
