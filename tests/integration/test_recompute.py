@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,7 +135,7 @@ def test_what_is_spoilt_is_found_and_done_anew_beside_live_work(
             begin = 8 * HOUR
             while not running.done():  # live work goes on meanwhile
                 await where.write(samples("a", begin, begin + HOUR, value=20.0))
-                await until(lambda: is_live(where, begin), "live work stands still")
+                await until(partial(is_live, where, begin), "live work stands still")
                 begin += HOUR
             found = await running
             assert found["wrong_buckets"] > 10
