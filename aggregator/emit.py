@@ -120,7 +120,9 @@ class Emitter:
         if before is None and not sheet.spoken[w]:
             return  # nobody has ever said anything for this window
         closed = sheet.closing[w][g]
-        content = sheet.content(w, g, self.facts.used(sheet.plan, key[2], sheet.ends[w]))
+        content = sheet.content(
+            w, g, self.facts.used(sheet.plan, key[2], begin_us=key[3], end_us=sheet.ends[w])
+        )
         if before is not None and before.content == content and before.closed == closed:
             self._remember(key, before)
             return

@@ -52,28 +52,29 @@ class Facts:
                     found[plan.city.id, zone, use.name] = ([row.from_us for row in rows], values)
         return found
 
-    def used(self, plan: RulePlan, zone: str, end_us: int) -> list[int] | None:
-        """Ids of the facts in force in the last instant of a window that a rule uses for a zone.
+    def used(self, plan: RulePlan, zone: str, begin_us: int, end_us: int) -> list[int] | None:
+        """Ids of the facts that a rule uses for a zone in a window.
 
-        None of a rule that uses none. A mean weighted by population takes that of every zone.
+        Those in force in its last instant; of facts whose values it sees, all that are dated within
+        it. None of a rule that uses none. A mean weighted by population takes that of every zone.
         """
         if not uses_of(plan.rule):
             return None
         ids = [
-            rows[at].id
-            for rows in self._sources(plan, zone)
-            for at in [bisect_left(rows, end_us, key=_since) - 1]
-            if at >= 0
+            row.id
+            for rows, all_of_them in self._sources(plan, zone)
+            for row in _taken(rows, begin_us if all_of_them else None, end_us)
         ]
         return list(dict.fromkeys(ids))
 
-    def _sources(self, plan: RulePlan, zone: str) -> Iterator[Sequence[FactRow]]:
+    def _sources(self, plan: RulePlan, zone: str) -> Iterator[tuple[Sequence[FactRow], bool]]:
+        """The rows of each fact, and whether all that are dated within a window are used."""
         for use in plan.rule.facts:
-            yield self._stated(plan, use, zone)
+            yield self._stated(plan, use, zone), use.values
         if not zone and weights_by_population(plan.rule):
             for (city, each, name), rows in self._rows.items():
                 if (city, name) == (plan.city.id, POPULATION) and each:
-                    yield rows
+                    yield rows, False
 
     def _stated(self, plan: RulePlan, use: FactUse, zone: str) -> Sequence[FactRow]:
         place = "" if use.of_city else zone
@@ -82,6 +83,14 @@ class Facts:
     def rows(self, ids: Iterable[int] | None) -> list[FactRow]:
         """Facts by their ids."""
         return [self._by_id[one] for one in ids or ()]
+
+
+def _taken(rows: Sequence[FactRow], begin_us: int | None, end_us: int) -> Sequence[FactRow]:
+    """Rows that are dated from a begin on and before an end, or the one in force there."""
+    last = bisect_left(rows, end_us, key=_since)
+    if begin_us is None:
+        return rows[max(last - 1, 0) : last]
+    return rows[bisect_left(rows, begin_us, key=_since) : last]
 
 
 def _since(row: FactRow) -> int:

@@ -111,7 +111,7 @@ def test_the_warrant_names_just_those_and_verify_agrees(
     plan, held = planned(uses, combine), rows(stated)
     facts = Facts(held)
     for zone in ZONES:
-        used = facts.used(plan, zone, end)
+        used = facts.used(plan, zone, end - 1, end)
         found = [in_force(held, use, zone, end) for use in uses]
         assert used == [row.id for row in found if row is not None]
         assert not checked(plan.rule, held, WarrantRow(zone, 1, used, end - 1, end)).differences
@@ -164,13 +164,13 @@ def test_a_mean_weighted_by_population_names_every_zones() -> None:
     plan = planned([], Combine.POPULATION_WEIGHTED)
     stated = [(zone, "population", 0, 5.0, "{inhabitant}") for zone in ZONES]
     facts = Facts(rows(stated))
-    assert facts.used(plan, "", 1) == [2, 3]
-    assert facts.used(plan, "north", 1) == []
+    assert facts.used(plan, "", 0, 1) == [2, 3]
+    assert facts.used(plan, "north", 0, 1) == []
     assert facts.of(plan)["c", "north", "population"] == ([0], [5.0])
 
 
 def test_a_rule_without_facts_names_none() -> None:
-    assert Facts().used(planned([]), "", 1) is None
+    assert Facts().used(planned([]), "", 0, 1) is None
 
 
 def test_a_shown_fact_is_as_stated() -> None:
