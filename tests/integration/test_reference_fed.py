@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from cityvitals.catalogue.load import convert, load_catalogue
@@ -15,8 +16,10 @@ from kpi_rules.built import unbuilt
 from kpi_rules.facts import uses_of
 from kpi_rules.model import Rule
 from kpi_rules.present import find_band
+from tests.api_server import running_api
 from tests.integration import aggregator_town
 from tests.integration.aggregator_town import CITY, NOON, Row, Town, town
+from tests.integration.by_hand import check
 from tests.integration.fed_by_hand import GROUPS, Group
 from tests.integration.fed_cases import FED, Fed, Said, station
 from tests.reference.judge import matches
@@ -75,6 +78,7 @@ def test_readings_give_what_the_case_expects(
     async def main() -> None:
         async with town(database, more=(rule,)) as where:
             await where.found(stations=said)
+            await where.remember()
             await _feed(where, fed)
             await where.settle(400)
             stored = await where.pool.fetch(_STORED, rule.id, fed.window)
@@ -83,6 +87,16 @@ def test_readings_give_what_the_case_expects(
             assert not (await where.verify()).differences
 
     asyncio.run(main())
+    _explain(database, fed, rule)
+
+
+def _explain(database: DatabaseSettings, fed: Fed, rule: Rule) -> None:
+    """What the API tells of the window, worked out by hand, gives its value."""
+    path = f"/v1/cities/{CITY}/indicators/{rule.id}/explain"
+    with running_api(database) as base:
+        answer = httpx.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    check(answer.json())
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS.keys())
