@@ -1,4 +1,4 @@
-"""Figures that are dated one by one: a rule sees all of its window, and is derived again for each."""
+"""Figures that are dated one by one: a rule sees all of its window, and is derived for each."""
 
 import asyncio
 from pathlib import Path
