@@ -5,12 +5,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aggregator.plan import RulePlan
+from aggregator.series_table import Ints
 from cityvitals.domain.facts import POPULATION
 from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.store.model import FactRow
-from kpi_rules.facts import in_unit, uses_of, weights_by_population
+from kpi_rules.facts import in_unit, weights_by_population
 from kpi_rules.model import FactUse
+from kpi_rules.present import present_fact
 
 FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
@@ -21,7 +26,8 @@ Figures = dict[FactKey, tuple[list[int], list[float]]]
 class Facts:
     """The figures that are stated now; made anew whenever the model is.
 
-    Bounded by the facts of the shard's cities, times the rules that use each.
+    Bounded by the facts of the shard's cities, times the rules that use each; for each rule, those
+    of the windows that were asked for last.
 
     Args:
         rows: oldest first within each key.
@@ -31,6 +37,8 @@ class Facts:
         self._rows: dict[FactKey, list[FactRow]] = defaultdict(list)
         self._by_id: dict[int, FactRow] = {}
         self._seen: dict[tuple[str, str], Figures] = {}
+        self._used: dict[tuple[str, str], tuple[tuple[str, ...], bytes, NDArray[np.object_]]] = {}
+        self._as_shown: dict[int, dict[str, Any]] = {}
         for row in rows:
             self._rows[row.city, row.zone, row.name].append(row)
             self._by_id[row.id] = row
@@ -44,7 +52,7 @@ class Facts:
 
     def _figures(self, plan: RulePlan) -> Figures:
         found: Figures = {}
-        for use in uses_of(plan.rule):
+        for use in plan.uses:
             for zone in {"", *plan.groups}:
                 rows = self._stated(plan, use, zone)
                 if rows:
@@ -52,20 +60,27 @@ class Facts:
                     found[plan.city.id, zone, use.name] = ([row.from_us for row in rows], values)
         return found
 
-    def used(self, plan: RulePlan, zone: str, begin_us: int, end_us: int) -> list[int] | None:
-        """Ids of the facts that a rule uses for a zone in a window.
+    def used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_] | None:
+        """Ids of the facts that a rule uses for each window and group [w, g], in lists.
 
-        Those in force in its last instant; of facts whose values it sees, all that are dated within
-        it. None of a rule that uses none. A mean weighted by population takes that of every zone.
+        Those in force in the window's last instant; of facts whose values it sees, all that are
+        dated within it. None of a rule that uses none. A mean weighted by population takes that of
+        every zone.
         """
-        if not uses_of(plan.rule):
+        if not plan.uses:
             return None
-        ids = [
-            row.id
-            for rows, all_of_them in self._sources(plan, zone)
-            for row in _taken(rows, begin_us if all_of_them else None, end_us)
-        ]
-        return list(dict.fromkeys(ids))
+        key, asked = (plan.city.id, plan.rule.id), begins.tobytes() + ends.tobytes()
+        if key not in self._used or self._used[key][:2] != (plan.groups, asked):
+            self._used[key] = (plan.groups, asked, self._find_used(plan, begins, ends))
+        return self._used[key][2]
+
+    def _find_used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_]:
+        found: NDArray[np.object_] = np.empty((len(ends), len(plan.groups)), object)
+        for g, zone in enumerate(plan.groups):
+            sources = list(self._sources(plan, zone))
+            for w, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
+                found[w, g] = _taken(sources, begin, end)
+        return found
 
     def _sources(self, plan: RulePlan, zone: str) -> Iterator[tuple[Sequence[FactRow], bool]]:
         """The rows of each fact, and whether all that are dated within a window are used."""
@@ -80,17 +95,26 @@ class Facts:
         place = "" if use.of_city else zone
         return self._rows.get((plan.city.id, place, use.name), ())
 
-    def rows(self, ids: Iterable[int] | None) -> list[FactRow]:
-        """Facts by their ids."""
-        return [self._by_id[one] for one in ids or ()]
+    def shown(self, ids: Iterable[int] | None) -> list[dict[str, Any]]:
+        """Facts by their ids, as answers show them."""
+        return [self._shown(one) for one in ids or ()]
+
+    def _shown(self, number: int) -> dict[str, Any]:
+        if number not in self._as_shown:
+            self._as_shown[number] = present_fact(as_shown(self._by_id[number]))
+        return self._as_shown[number]
 
 
-def _taken(rows: Sequence[FactRow], begin_us: int | None, end_us: int) -> Sequence[FactRow]:
-    """Rows that are dated from a begin on and before an end, or the one in force there."""
-    last = bisect_left(rows, end_us, key=_since)
-    if begin_us is None:
-        return rows[max(last - 1, 0) : last]
-    return rows[bisect_left(rows, begin_us, key=_since) : last]
+def _taken(
+    sources: Iterable[tuple[Sequence[FactRow], bool]], begin_us: int, end_us: int
+) -> list[int]:
+    """Of each source the newest fact before an end, or all from a begin to there; each once."""
+    found: list[int] = []
+    for rows, all_of_them in sources:
+        last = bisect_left(rows, end_us, key=_since)
+        first = bisect_left(rows, begin_us, key=_since) if all_of_them else max(last - 1, 0)
+        found += [row.id for row in rows[first:last]]
+    return list(dict.fromkeys(found))
 
 
 def _since(row: FactRow) -> int:

@@ -15,7 +15,7 @@ from cityvitals.verify.figures import figures_of
 from kpi_rules.built import unbuilt
 from kpi_rules.model import FactUse
 from tests.unit.aggregator.small_city import rule
-from tests.unit.aggregator.test_facts import STATED, ZONES, checked, planned, rows, seen
+from tests.unit.aggregator.test_facts import STATED, ZONES, checked, planned, rows, seen, used_by
 
 USES = st.lists(
     st.builds(
@@ -64,9 +64,9 @@ def test_the_warrant_names_all_that_are_dated_within_and_verify_agrees(
 ) -> None:
     plan, held = planned(uses), rows(stated)
     begin, end = window[0], window[0] + window[1]
+    by_zone = used_by(Facts(held), plan, end, begin)
     for zone in ZONES:
-        used = Facts(held).used(plan, zone, begin, end)
-        assert used is not None
+        used = by_zone[zone]
         for use in (each for each in uses if each.values):
             place = "" if use.of_city else zone
             mine = [row for row in held if (row.zone, row.name) == (place, use.name)]

@@ -3,25 +3,33 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.names import Domain
 from cityvitals.domain.times import US
 from cityvitals.wire.formats import own_json
+from simulator.city.geometry import inside
+from simulator.city.spec import CitySpec, load_city
+from simulator.city.town import LIVE_US, MINUTE_US, Play, Town
 from simulator.feed import Pack
 from simulator.packing import payload_of
 from simulator.signals import chance, drift, local_times
-from simulator.vitalia import LIVE_US, MINUTE_US, ZONES, Vitalia
 
 NOW_US = 1_790_000_000 * US
 HOUR_US = 3600 * US
 DAY_US = 24 * HOUR_US
 
 
-def history(seed: int = 1, now_us: int = NOW_US, length_us: int = HOUR_US) -> Vitalia:
-    return Vitalia(seed, now_us, length_us, live=False)
+def vitalia() -> CitySpec:
+    return load_city(Path("vitalia"))
+
+
+def history(seed: int = 1, now_us: int = NOW_US, length_us: int = HOUR_US) -> Town:
+    return Town(vitalia(), seed, Play(now_us, length_us, live=False))
 
 
 def said(packs: list[Pack]) -> dict[tuple[str, str, int], float]:
@@ -48,7 +56,7 @@ def test_what_is_said_again_later_is_the_same() -> None:
 
 def test_live_goes_on_where_history_ends_and_keeps_its_values() -> None:
     begin = NOW_US // MINUTE_US * MINUTE_US
-    city = Vitalia(1, NOW_US, 0)
+    city = Town(vitalia(), 1, Play(NOW_US, 0))
     live = said(
         list(takewhile(lambda pack: pack.samples[0][0] < begin + 5 * MINUTE_US, city.packs()))
     )
@@ -61,7 +69,8 @@ def test_live_gauges_speak_every_ten_seconds_and_take_turns() -> None:
     begin = NOW_US // MINUTE_US * MINUTE_US
     packs = list(
         takewhile(
-            lambda pack: pack.samples[0][0] < begin + MINUTE_US, Vitalia(1, NOW_US, 0).packs()
+            lambda pack: pack.samples[0][0] < begin + MINUTE_US,
+            Town(vitalia(), 1, Play(NOW_US, 0)).packs(),
         )
     )
     times = [pack.samples[0][0] for pack in packs]
@@ -77,14 +86,23 @@ def test_history_is_declared_dense_and_fits_two_days_in_four_hundred_thousand() 
     assert sum(counts.values()) * 48 < 400_000
 
 
-def test_the_city_has_four_zones_in_four_domains_and_few_gateways() -> None:
-    devices = history().devices
-    assert len(devices) == 38
-    assert {device.gateway.domain for device in devices} == {"air", "energy", "water", "traffic"}
-    assert len({device.gateway for device in devices}) == 6
-    for domain in ("air", "energy", "water", "traffic"):
-        zones = {device.zone for device in devices if device.gateway.domain == domain}
-        assert zones == set(ZONES)
+def test_the_city_has_four_zones_in_all_domains_and_few_gateways() -> None:
+    devices, zones = history().devices, {zone.id for zone in vitalia().zone}
+    assert len(devices) == 48
+    assert {device.gateway.domain for device in devices} == set(Domain)
+    assert len({device.gateway for device in devices}) == 8
+    for domain in ("air", "energy", "water", "traffic", "noise"):
+        assert {one.zone for one in devices if one.gateway.domain == domain} == zones
+
+
+def test_stations_stand_in_their_zones_and_those_of_traffic_on_roads() -> None:
+    outlines = {zone.id: zone.outline for zone in vitalia().zone}
+    for one in history().stations:
+        where = (one.device.longitude or 0.0, one.device.latitude or 0.0)
+        assert inside(where, outlines[one.device.zone or ""])
+        assert bool(one.road) == (one.kind in {"speed", "count"})
+    places = [(one.device.longitude, one.device.latitude) for one in history().stations[:38]]
+    assert len(set(places)) == len(places)
 
 
 def week() -> Iterator[Pack]:
@@ -96,18 +114,18 @@ def test_values_are_plausible_for_a_week() -> None:
     values: dict[str, list[float]] = {}
     for (_, quantity, _), value in said(list(week())).items():
         values.setdefault(quantity, []).append(value)
-    assert len(values) == 9
+    assert len(values) == 16
     for name, own in values.items():
-        assert min(own) >= 0
+        assert min(own) >= (quantities[name].low or 0)
         assert max(own) < (quantities[name].high or np.inf)
-        assert np.std(own) > 0.1 * np.mean(own)
+        assert np.std(own) > 0.001 * np.mean(own)
 
 
 def test_rush_hours_slow_the_traffic() -> None:
     zone = ZoneInfo("Europe/Vienna")
     hours: dict[int, list[float]] = {}
     for pack in week():
-        if pack.device.gateway.domain == "traffic":
+        if pack.device.series[0].q == "traffic_speed":
             times = local_times(np.array([us for us, _, _ in pack.samples]), zone)
             for hour, weekend, sample in zip(times.hours, times.weekend, pack.samples, strict=True):
                 if not weekend:
@@ -118,7 +136,7 @@ def test_rush_hours_slow_the_traffic() -> None:
 
 
 def test_scale_multiplies_sensors() -> None:
-    assert len(Vitalia(1, NOW_US, 0, scale=10).devices) == 380
+    assert len(Town(vitalia(), 1, Play(NOW_US, 0, scale=10)).devices) == 480
 
 
 def test_payloads_decode_to_what_was_packed() -> None:
