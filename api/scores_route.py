@@ -9,9 +9,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import answer
+from api.asking import take_city, take_query
 from api.database import Database
+from api.endpoint import Endpoint
 from api.parameters import Parameter, parse_moment
-from api.routes import json_answer, take_city, take_query
+from api.schema_scores import SCORES_EXAMPLE, Scores
 from cityvitals.store.scores import ScoreRows, read_score_rows
 from kpi_rules.scorecard.checks import findings_of
 from kpi_rules.scorecard.model import Scorecard
@@ -52,6 +55,14 @@ class ScoresRoute:
         self._rules = rules_of(card)
         self._now = now
 
+    def endpoints(self) -> list[Endpoint]:
+        """What is served."""
+        return [
+            Endpoint(
+                "/v1/cities/{city}/scores", self.scores, Scores, SCORES_EXAMPLE, SCORE_PARAMETERS
+            )
+        ]
+
     async def scores(self, request: Request) -> Response:
         """How a city does, from dimensions down to data points, and what is missing and why."""
         at: datetime = take_query(request, SCORE_PARAMETERS).get("at") or self._now()
@@ -59,7 +70,7 @@ class ScoresRoute:
             city = await take_city(connection, request)
             rows = await read_score_rows(connection, city["id"], at, self._names, self._rules)
         # Exact fractions over a hundred data points take milliseconds, which live streams feel.
-        return json_answer(await asyncio.to_thread(self._body, city["id"], at, rows))
+        return answer(request, await asyncio.to_thread(self._body, city["id"], at, rows))
 
     def _body(self, city: str, at: datetime, rows: ScoreRows) -> bytes:
         given = given_of(self._card, at, rows.time_zone, rows.facts, rows.targets, rows.windows)

@@ -24,6 +24,8 @@ DEFINITIONS: Final = (
     "acidity_unit = [acidity]",
     "turbidity_unit = [turbidity]",
     "colony = [colony]",
+    # Which dollars (of which year, at which parity) a figure's source says.
+    "dollar = [dollar]",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]
