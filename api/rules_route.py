@@ -107,6 +107,8 @@ def _short(row: Row) -> dict[str, Any]:
         "length": body["window"]["length"],
         "standard": None if standard is None else standard["body"],
         "verified": body["verified"],
+        "direction": body.get("direction"),
+        "bands": body["bands"],
         "loaded_at": iso(to_us(row["loaded_at"])),
     }
 

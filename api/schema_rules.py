@@ -1,7 +1,7 @@
 """Wire models of rules, for the documentation."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,8 +10,19 @@ class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class RuleBand(BaseModel):
+    """A band of values: above the one before, up to and with `to`; null without end."""
+
+    name: str
+    to: float | None
+    colour: str | None = None
+
+
 class RuleShown(_Shown):
-    """The newest revision of a rule in short; the rule by itself has all of it."""
+    """The newest revision of a rule in short; the rule by itself has all of it.
+
+    `direction` is which way is better, null where the rule does not say; `bands` ascend.
+    """
 
     id: str
     revision: int
@@ -22,6 +33,8 @@ class RuleShown(_Shown):
     length: str
     standard: str | None
     verified: str
+    direction: Literal["lower", "higher", "neither"] | None
+    bands: list[RuleBand]
     loaded_at: datetime
 
 
@@ -62,6 +75,8 @@ RULES_EXAMPLE: Final[dict[str, Any]] = {
             "length": "hour",
             "standard": None,
             "verified": "own",
+            "direction": "lower",
+            "bands": [],
             "loaded_at": "2026-11-23T00:00:00Z",
         }
     ],

@@ -152,6 +152,7 @@ class AggregatorSettings(_Section):
     keep_changes: int = Field(default=100_000, ge=1000)
     statement_timeout_seconds: float = Field(default=60.0, ge=0)
     rules: Path | None = None
+    rules_every_seconds: Seconds = 2.0
     only: tuple[str, ...] = ()
 
 
