@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -81,11 +80,11 @@ def test_the_latest_stands_on_retained_topics_and_changes_follow(
             eventually(lambda: topics(found) == EVERY, 30)
             shown = httpx.get(f"{base}/v1/cities/{CITY}/indicators").json()["items"]
             assert sorted(map(str, shown)) == sorted(str(body) for _, body in found)
-            commit(database, replace(ROW, value=12.5))
+            commit(database, ROW._replace(value=12.5))
             eventually(lambda: values(found)[-1] == 12.5)
-            before = replace(ROW, window_begin=ROW.window_begin - HOUR, window_end=ROW.window_begin)
-            commit(database, replace(before, value=99.0, state="corrected"), "correction")
-            commit(database, replace(ROW, value=13.5))
+            before = ROW._replace(window_begin=ROW.window_begin - HOUR, window_end=ROW.window_begin)
+            commit(database, before._replace(value=99.0, state="corrected"), "correction")
+            commit(database, ROW._replace(value=13.5))
             eventually(lambda: values(found)[-1] == 13.5)
             assert 99.0 not in values(found), "a passed window is not the latest"
         with listening(own_broker.port) as late:
@@ -102,7 +101,7 @@ def test_after_the_broker_was_away_everything_stands_there_again(
         with listening(own_broker.port) as found:
             eventually(lambda: topics(found) == EVERY, 30)
         own_broker.stop()
-        commit(database, replace(ROW, value=14.5))
+        commit(database, ROW._replace(value=14.5))
         own_broker.start()
         with listening(own_broker.port) as found:
             eventually(lambda: topics(found) == EVERY and values(found)[-1] == 14.5, 60)
@@ -117,13 +116,13 @@ def test_of_two_apis_one_publishes_and_the_other_takes_over(
         with running_api(database, broker=place, publish=True):
             eventually(lambda: topics(found) == EVERY, 30)
             with running_api(database, broker=place, publish=True) as second:
-                commit(database, replace(ROW, value=12.5))
+                commit(database, ROW._replace(value=12.5))
                 eventually(lambda: values(found)[-1] == 12.5)
                 metrics = httpx.get(f"{second}/metrics").text
                 assert "cityvitals_api_published_total 0.0" in metrics
                 assert values(found).count(12.5) == 1
         with running_api(database, broker=place, publish=True):
-            commit(database, replace(ROW, value=13.5))
+            commit(database, ROW._replace(value=13.5))
             eventually(lambda: values(found)[-1] == 13.5, 30)
 
 
