@@ -213,11 +213,30 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     seq: Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")] = False,  # noqa: FBT002
     declare: Annotated[bool, typer.Option(help="Declare city and devices first.")] = True,  # noqa: FBT002
     payload: Annotated[str, typer.Option("--format", help="Payload format: json.")] = "json",
-    report: Annotated[Path | None, typer.Option(help="Write the summary here, as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write summary and samples here, as JSON.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a page of plots here.")] = None,
+    api: Annotated[
+        str | None, typer.Option(help="Ask this API how far the service's books are behind.")
+    ] = None,
+    watch: Annotated[
+        list[int] | None, typer.Option(help="Record CPU and memory of this process; repeatable.")
+    ] = None,
+    soak: Annotated[  # noqa: FBT002
+        bool, typer.Option("--soak", help="Fail unless latency, lag and memory stay flat.")
+    ] = False,
+    ramp: Annotated[
+        str | None, typer.Option(metavar="FROM:TO[:FACTOR]", help="Find the rate that still holds.")
+    ] = None,
+    within_ms: Annotated[
+        float, typer.Option(min=1, help="Of a ramp: bound of the 99th percentile.")
+    ] = 1000.0,
 ) -> None:
     """Send as many readings as wanted, and say what must become of them."""
     from simulator.load.main import Options, run  # noqa: PLC0415
     from simulator.load.order import Shares  # noqa: PLC0415
+    from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
     options = Options(
         city=city,
@@ -234,6 +253,12 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         declare=declare,
         payload=payload,
         report=report,
+        page=page,
+        api=api,
+        watch=tuple(watch or ()),
+        soak=soak,
+        ramp=None if ramp is None else read_ramp(ramp),
+        within_ms=within_ms,
     )
     _exit(run(load_settings(), options))
 

@@ -29,10 +29,11 @@ insert into reading (observed_at, value, rev, series_id, flags, lag_ms)
 select timestamptz '2026-11-23T10:00Z' + n * interval '1 minute', n + id / 8.0, n % 2, id,
        case n when 3 then 12 else 0 end, 1000
 from series, generate_series(0, 6) n;
-insert into rollup (bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, first_v,
-                    last_t, last_v, integral, increase, covered)
+insert into rollup (bucket_begin, series_id, count, flagged, sum, sumsq, min, max,
+                    first_t, first_v, last_t, last_v, integral, increase, covered)
 select timestamptz '2026-11-23T10:00Z' + n * interval '15 minutes', id, 1 - n % 2, n % 2, 3, 9,
-       case n % 2 when 0 then 3 else float8 'inf' end, case n % 2 when 0 then 3 else float8 '-inf' end,
+       case n % 2 when 0 then 3 else float8 'inf' end,
+       case n % 2 when 0 then 3 else float8 '-inf' end,
        1795428000000000, 3, 1795428000000000, 3, 180, 0, 60000000
 from series, generate_series(0, 3) n;
 """
