@@ -109,7 +109,7 @@ def run(settings: Settings, options: Options) -> int:
         "samples": [one.words() for one in samples],
     }
     _write(options, words, page(f"Load on {summary.city}", told, samples, found))
-    good = (summary.complete or stopping()) and (flat or not options.soak)
+    good = (summary.complete or stopping()) and (not options.soak or (bool(found) and flat))
     return EXIT_OK if good else EXIT_FAILED
 
 
