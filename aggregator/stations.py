@@ -263,10 +263,11 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
 
 
 def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
-    """Values as the expression wants to see them: not below the floor, in its unit."""
+    """Values as the expression wants to see them: in its unit, not below the floor."""
+    values = values * scale[None, :]
     if one.floor is not None:
         values = np.where(values < one.floor, one.floor, values)  # nan stays nan
-    return values * scale[None, :]
+    return values
 
 
 def rounded(values: Floats, rounding: Rounding | None) -> Floats:

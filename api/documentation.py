@@ -1,14 +1,16 @@
 """What OpenAPI says of each route."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
 
+from api.endpoint import Endpoint
+from api.listing import JSON, MEDIA_TYPES
 from api.parameters import Parameter
 from api.problems import MEDIA_TYPE
-from api.schemas import EXAMPLES, PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
-from api.stored_schemas import STORED_EXAMPLES
+from api.schemas import PROBLEM_EXAMPLES, STREAM_EXAMPLE, Problem
 
 DESCRIPTION: Final = (
     "Environmental indicators of cities, each with its warrant: coverage, stations, state, "
@@ -18,6 +20,7 @@ DESCRIPTION: Final = (
 
 _MEANINGS: Final = {
     404: "No such city, zone, rule or series; `detail` says which.",
+    409: "How this came about cannot be told; `detail` says what is in the way.",
     422: "A query parameter is unknown or unreadable; `errors` says which, and what was expected.",
     503: "The database is away, and why; come again.",
     504: "The question took longer than one may; `detail` says what to do.",
@@ -76,29 +79,52 @@ def parameters(path: str, query: Sequence[Parameter]) -> dict[str, Any]:
     return {"parameters": [*in_path, *(parameter.document() for parameter in query)]}
 
 
-def document(app: FastAPI) -> None:
+def answers(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route beside the good one, and the good one's other formats."""
+    found = problems(*endpoint.problems)
+    if endpoint.method == "GET":
+        found[304] = {"description": "What `If-None-Match` names is still so."}
+    if endpoint.formats:
+        text = {"schema": {"type": "string"}}
+        found[endpoint.status] = {
+            "content": {MEDIA_TYPES[name]: text for name in endpoint.formats},
+        }
+    return found
+
+
+def described(endpoint: Endpoint) -> dict[str, Any]:
+    """What FastAPI does not find out by itself: parameters."""
+    return parameters(endpoint.path, endpoint.query)
+
+
+def document(app: FastAPI, endpoints: Sequence[Endpoint]) -> None:
     """Have the app's OpenAPI complete: examples with their nulls, problems by their media type.
 
     FastAPI drops nulls from examples and gives models no other media type than JSON's.
     """
     generate = app.openapi
+    examples = {endpoint.model.__name__: endpoint.example for endpoint in endpoints}
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(generate())
+            _complete(generate(), examples)
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(found: dict[str, Any]) -> None:
+def _complete(found: dict[str, Any], examples: Mapping[str, Any]) -> None:
     for item in found["paths"].values():
-        for status, answer in item["get"]["responses"].items():
-            content = answer["content"]
-            if status != "200":
-                content.clear()
-                schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-                content[MEDIA_TYPE] = {"schema": schema, "example": PROBLEM_EXAMPLES[int(status)]}
-            elif "application/json" in content:
-                name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
-                content["application/json"]["example"] = (EXAMPLES | STORED_EXAMPLES)[name]
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                _complete_answer(int(status), answer.get("content", {}), examples)
+
+
+def _complete_answer(status: int, content: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    if status >= HTTPStatus.BAD_REQUEST:
+        content.clear()
+        schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+        content[MEDIA_TYPE] = {"schema": schema, "example": PROBLEM_EXAMPLES[status]}
+    elif JSON in content:
+        name = content[JSON]["schema"]["$ref"].rpartition("/")[2]
+        content[JSON]["example"] = examples[name]

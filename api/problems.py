@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.parameters import BadParameters
-from cityvitals.errors import NotFound, StoreConflict, StoreTimeout, StoreUnavailable
+from cityvitals.errors import CannotExplain, NotFound, StoreConflict, StoreTimeout, StoreUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = "2"
@@ -52,6 +52,10 @@ def _bad_parameters(request: Request, error: Exception) -> Response:
 
 def _not_found(request: Request, error: Exception) -> Response:
     return problem(request, HTTPStatus.NOT_FOUND, str(error))
+
+
+def _cannot_explain(request: Request, error: Exception) -> Response:
+    return problem(request, HTTPStatus.CONFLICT, str(error))
 
 
 def _store_unavailable(request: Request, error: Exception) -> Response:
@@ -106,6 +110,7 @@ def install_problems(app: FastAPI) -> None:
     """Answer every error with a problem document."""
     app.add_exception_handler(BadParameters, _bad_parameters)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(CannotExplain, _cannot_explain)
     app.add_exception_handler(StoreUnavailable, _store_unavailable)
     app.add_exception_handler(StoreTimeout, _store_timeout)
     app.add_exception_handler(StoreConflict, _store_conflict)

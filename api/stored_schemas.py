@@ -5,12 +5,19 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from api.schemas import LIST_EXAMPLE
+
 
 class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Reading(_Shown):
+class _OfCity(_Shown):
+    city: str
+    time_zone: str
+
+
+class CityReading(_Shown):
     """A reading as it is current: `value` in the quantity's canonical unit, `rev` as sent."""
 
     sensor: str
@@ -22,14 +29,14 @@ class Reading(_Shown):
     flags: list[Literal["unit_changed", "server_timed", "out_of_range", "fault_code", "clock_skew"]]
 
 
-class Readings(_Shown):
+class CityReadings(_OfCity):
     """Readings by time; `next` is the cursor of the following page, null on the last."""
 
-    items: list[Reading]
+    items: list[CityReading]
     next: str | None
 
 
-class Rollup(_Shown):
+class CityRollup(_Shown):
     """What a series said in the quarter hour from `begin`.
 
     `count`, `sum`, `sumsq`, `first` and `last` are over readings that begin here and that no flag
@@ -56,10 +63,10 @@ class Rollup(_Shown):
     covered_seconds: float
 
 
-class Rollups(_Shown):
+class CityRollups(_OfCity):
     """Closed quarter hours by series, then time; `next` is the cursor of the following page."""
 
-    items: list[Rollup]
+    items: list[CityRollup]
     next: str | None
 
 
@@ -88,8 +95,13 @@ ROLLUP_EXAMPLE: Final = {
     "increase": 0.0,
     "covered_seconds": 900.0,
 }
-STORED_EXAMPLES: Final[dict[str, Any]] = {
-    "Readings": {"items": [READING_EXAMPLE], "next": None},
-    "Rollups": {"items": [ROLLUP_EXAMPLE], "next": None},
+CITY_READINGS_EXAMPLE: Final[dict[str, Any]] = {
+    **LIST_EXAMPLE,
+    "items": [READING_EXAMPLE],
+    "next": None,
 }
-"""Of each good answer, by its model."""
+CITY_ROLLUPS_EXAMPLE: Final[dict[str, Any]] = {
+    **LIST_EXAMPLE,
+    "items": [ROLLUP_EXAMPLE],
+    "next": None,
+}

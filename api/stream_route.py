@@ -5,11 +5,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.asking import take_query
 from api.event_stream import EventStream
 from api.live import Live
 from api.metrics import ApiMetrics
 from api.parameters import Parameter, parse_identifier, whole_number
-from api.routes import take_query
 
 _NUMBER: Final = whole_number(0, 2**62)
 

@@ -14,6 +14,7 @@ from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
+from cityvitals.cli_scores import scores
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -33,6 +34,7 @@ app.add_typer(migrate_app, name="migrate")
 db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)
+app.command()(scores)
 
 
 def main() -> None:

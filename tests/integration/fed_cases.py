@@ -246,6 +246,7 @@ FED: Final = (
         facts=lambda given: {"free_flow_time": 60.0 * given["free_flow_min"]},
         keys=("tti",),
     ),
+    Fed("emep_bus6_nox_20", _NOON, _constant("traffic_speed", "kmh", 1)),
     Fed(
         "lf_0",
         DAY,
