@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
 
 from api import documentation
+from api.access import Access
 from api.database import Database
 from api.direct import DirectRoute
 from api.endpoint import Endpoint
@@ -22,9 +24,10 @@ from api.page_files import PageRoutes, load_page
 from api.problems import install_problems
 from api.resources import resources
 from api.rulebook import RuleBook
+from api.shield import Shield, Turnstile
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
-from cityvitals.settings import Settings
+from cityvitals.settings import ApiSettings, Settings
 from cityvitals.telemetry import Health
 
 STOPPING: Final = "the API is stopping"
@@ -79,6 +82,9 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.route_class = DirectRoute
+    app.state.access = Access(database, reads_openly=settings.api.reads_openly)
+    app.state.request_seconds = settings.api.request_seconds
+    _protect(app, settings.api)
     app.add_middleware(Measured, metrics=metrics)
     install_problems(app)
     endpoints = resources(settings, database, rules, latest)
@@ -95,6 +101,18 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
     if stop is not None:
         await stop.wait()
         live.close(STOPPING)
+
+
+def _protect(app: FastAPI, settings: ApiSettings) -> None:
+    app.add_middleware(Shield, turnstile=Turnstile(settings.requests_per_second))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Link", "Retry-After"],
+        )
 
 
 def _add(app: FastAPI, endpoint: Endpoint) -> None:
@@ -122,10 +140,12 @@ def _add_stream(app: FastAPI, route: StreamRoute) -> None:
 
 
 def _add_unlisted(app: FastAPI, health: HealthRoutes, page: PageRoutes) -> None:
+    # Metrics tell of all cities, so whoever reads them needs what reading takes.
+    needed = documentation.parameters("/metrics", ())
+    app.add_api_route("/metrics", health.metrics, include_in_schema=False, openapi_extra=needed)
     for path, handler in (
         ("/healthz", health.healthz),
         ("/readyz", health.readyz),
-        ("/metrics", health.metrics),
         ("/", page.index),
         ("/static/{name}", page.static),
     ):

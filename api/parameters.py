@@ -18,6 +18,7 @@ _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
 )
 MOST_TEXT: Final = 200
+MOST_PARTS: Final = 100
 MOMENT: Final = {"type": "string", "format": "date-time"}
 """The schema of times."""
 _MOMENT_EXAMPLE: Final = "2026-11-23T10:00:00Z"
@@ -142,6 +143,18 @@ def parse_text(text: str) -> str:
     if "\0" in text or len(text) > MOST_TEXT:
         raise ValueError(f"expected at most {MOST_TEXT} characters, none of them NUL")
     return text
+
+
+def several(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """A parser of parts with commas between, each read by `parse`, at most a hundred."""
+
+    def split(text: str) -> tuple[Any, ...]:
+        parts = text.split(",")
+        if len(parts) > MOST_PARTS:
+            raise ValueError(f"expected at most {MOST_PARTS} parts, got {len(parts)}")
+        return tuple(parse(each) for each in parts)
+
+    return split
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access import may_see
 from api.answers import answer
 from api.asking import take_city, take_query
 from api.database import Database
@@ -58,7 +59,12 @@ class PlacesRoute:
         wanted = take_query(request, _CITIES)
         async with self._database.connection() as connection:
             rows = await list_cities(connection)
-        return answer_list(request, Listing([_city(row) for row in rows]), wanted, "csv")
+        return answer_list(
+            request,
+            Listing([_city(row) for row in rows if may_see(request, row["id"])]),
+            wanted,
+            "csv",
+        )
 
     async def city(self, request: Request) -> Response:
         """One city."""

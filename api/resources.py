@@ -1,5 +1,6 @@
 """All documented routes but the live stream, each from its own file."""
 
+from api.audit_route import AuditRoute
 from api.database import Database
 from api.endpoint import Endpoint
 from api.explain_route import ExplainRoute
@@ -15,7 +16,7 @@ from api.rules_route import RulesRoute
 from api.scores_route import ScoresRoute
 from api.sensors_route import SensorsRoute
 from api.series_route import SeriesRoute
-from api.stored_route import StoredRoute
+from api.stored_route import StoredRoutes
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.settings import Settings
 from kpi_rules.scorecard.load import load_scorecard
@@ -31,13 +32,14 @@ def resources(
         SensorsRoute(database, catalogue),
         SeriesRoute(database, catalogue, most),
         ReadingsRoute(database, catalogue),
-        StoredRoute(database),
+        StoredRoutes(database, most),
         IndicatorsRoute(database, rules, latest, most),
         ExplainRoute(database, rules),
         ScoresRoute(database, load_scorecard()),
         RulesRoute(database),
-        FactsRoute(database),
+        FactsRoute(database, settings.api.body_bytes, settings.aggregator.rules),
         LedgerRoute(database),
         LettersRoute(database),
+        AuditRoute(database),
     )
     return [endpoint for part in parts for endpoint in part.endpoints()]

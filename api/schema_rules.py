@@ -46,7 +46,7 @@ class Rules(_Shown):
 
 
 class RuleRevision(_Shown):
-    """A revision of a rule: `body` defines it, `definition` is what its file says, as JSON."""
+    """A revision of a rule: `body` is all that defines it, `definition` what its file says."""
 
     id: str
     revision: int

@@ -306,7 +306,7 @@ SCORES_EXAMPLE: Final[dict[str, Any]] = {
     },
     "at": "2026-11-23T06:32:00Z",
     "time_zone": "Asia/Shanghai",
-    "kpis": {"all": 91, "live": 28, "reported": 63, "provisional": 79},
+    "kpis": {"all": 91, "live": 29, "reported": 62, "provisional": 79},
     "bands": [
         {"name": "less than 33%", "from": 0.0, "points": 1},
         {"name": "33-66%", "from": 33.0, "points": 2},

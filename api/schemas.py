@@ -318,55 +318,6 @@ EXAMPLES: Final[dict[str, Any]] = {
 }
 """Of each good answer, by its model."""
 
-PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
-    404: {
-        "type": "urn:cityvitals:problem:not-found",
-        "title": "Not Found",
-        "status": 404,
-        "detail": "there is no city 'bejing'",
-        "instance": "/v1/cities/bejing/indicators",
-    },
-    409: {
-        "type": "urn:cityvitals:problem:conflict",
-        "title": "Conflict",
-        "status": 409,
-        "detail": "rule air.pm2_5.hour revision 1 was stored by a build that kept no definition "
-        "of it",
-        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/explain",
-    },
-    422: {
-        "type": "urn:cityvitals:problem:unprocessable-entity",
-        "title": "Unprocessable Entity",
-        "status": 422,
-        "detail": "page: unknown query parameter, expected one of as_of, cursor, format, "
-        "from, limit, points, to, zone",
-        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
-        "errors": [
-            {
-                "parameter": "page",
-                "detail": "unknown query parameter, expected one of as_of, cursor, format, "
-                "from, limit, points, to, zone",
-            }
-        ],
-    },
-    503: {
-        "type": "urn:cityvitals:problem:service-unavailable",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": "the database is away: reaching the database: ConnectionRefusedError",
-        "instance": "/v1/cities",
-    },
-    504: {
-        "type": "urn:cityvitals:problem:gateway-timeout",
-        "title": "Gateway Timeout",
-        "status": 504,
-        "detail": "reading the history of air.pm2_5.hour in beijing: the database ended the query: "
-        "canceling statement due to statement timeout: ask for less at once (a shorter stretch by "
-        "`from` and `to`, a lower `limit`), or have the operator raise "
-        "CITYVITALS_API__STATEMENT_TIMEOUT_SECONDS",
-        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
-    },
-}
 STREAM_EXAMPLE: Final = (
     "retry: 2000\n\n"
     'id: 48211\nevent: snapshot\ndata: {"items":[…],"next":null}\n\n'

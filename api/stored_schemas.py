@@ -1,7 +1,7 @@
 """Wire models of readings and rollups, for the documentation; tests hold the examples true."""
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,12 +12,7 @@ class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _OfCity(_Shown):
-    city: str
-    time_zone: str
-
-
-class CityReading(_Shown):
+class StoredReading(_Shown):
     """A reading as it is current: `value` in the quantity's canonical unit, `rev` as sent."""
 
     sensor: str
@@ -29,14 +24,16 @@ class CityReading(_Shown):
     flags: list[Literal["unit_changed", "server_timed", "out_of_range", "fault_code", "clock_skew"]]
 
 
-class CityReadings(_OfCity):
+class StoredReadings(_Shown):
     """Readings by time; `next` is the cursor of the following page, null on the last."""
 
-    items: list[CityReading]
+    city: str
+    time_zone: str
+    items: list[StoredReading]
     next: str | None
 
 
-class CityRollup(_Shown):
+class StoredRollup(_Shown):
     """What a series said in the quarter hour from `begin`.
 
     `count`, `sum`, `sumsq`, `first` and `last` are over readings that begin here and that no flag
@@ -63,10 +60,12 @@ class CityRollup(_Shown):
     covered_seconds: float
 
 
-class CityRollups(_OfCity):
+class StoredRollups(_Shown):
     """Closed quarter hours by series, then time; `next` is the cursor of the following page."""
 
-    items: list[CityRollup]
+    city: str
+    time_zone: str
+    items: list[StoredRollup]
     next: str | None
 
 
@@ -95,13 +94,5 @@ ROLLUP_EXAMPLE: Final = {
     "increase": 0.0,
     "covered_seconds": 900.0,
 }
-CITY_READINGS_EXAMPLE: Final[dict[str, Any]] = {
-    **LIST_EXAMPLE,
-    "items": [READING_EXAMPLE],
-    "next": None,
-}
-CITY_ROLLUPS_EXAMPLE: Final[dict[str, Any]] = {
-    **LIST_EXAMPLE,
-    "items": [ROLLUP_EXAMPLE],
-    "next": None,
-}
+READINGS_EXAMPLE: Final = {**LIST_EXAMPLE, "items": [READING_EXAMPLE], "next": None}
+ROLLUPS_EXAMPLE: Final = {**LIST_EXAMPLE, "items": [ROLLUP_EXAMPLE], "next": None}

@@ -10,12 +10,15 @@ from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_recompute import recompute
 from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.cli_scores import scores
 from cityvitals.cli_simulator import load, simulate
+from cityvitals.cli_targets import targets
+from cityvitals.cli_token import app as token_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -27,8 +30,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+registry_app.command()(targets)
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(token_app, name="token")
 rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
@@ -38,6 +43,7 @@ app.command()(ledger)
 app.command()(simulate)
 app.command()(load)
 app.command()(scores)
+app.command()(recompute)
 
 
 def main() -> None:

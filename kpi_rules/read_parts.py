@@ -48,8 +48,13 @@ _FLAGS: Final = {each.name.lower(): each for each in Flag}
 _ALWAYS_LEFT_OUT: Final = frozenset(name for name, flag in _FLAGS.items() if flag & EXCLUDING_FLAGS)
 _MOST_COUNT: Final = 1_000_000
 _VALID_HOUR: Final = Level(Length.HOUR, Statistic.MEAN, min_coverage=0.75)
-_OF_TIME: Final = frozenset({Statistic.MEAN, Statistic.INTEGRAL, Statistic.TOTAL})
-"""What only some kinds of series have, whatever else they have."""
+_VALID_LEVEL: Final = Level(Length.HOUR, Statistic.ENERGY_MEAN, min_coverage=0.75)
+_AMOUNTS: Final = frozenset({Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT})
+_OF_AMOUNTS: Final = frozenset({Statistic.TOTAL, Statistic.INCREASE, Statistic.COUNT})
+_OF_QUARTERS: Final = frozenset(
+    {*_OF_AMOUNTS, Statistic.MEAN, Statistic.INTEGRAL, Statistic.ENERGY_MEAN}
+)
+"""What only some quantities have of quarter hours."""
 
 
 def read_window(entry: Entry) -> Window:
@@ -105,7 +110,7 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
     statistic = entry.choice("statistic", _STATISTICS)
     _check_statistics(entry, quantity, [*(each.statistic for each in levels), statistic])
     if not levels and window.fold is Fold.VALID_HOURS:
-        levels = (_VALID_HOUR,)
+        levels = (_VALID_LEVEL if quantity.is_level else _VALID_HOUR,)
     length = entry.choice("window", _LENGTHS) if entry.has("window") else None
     _check_levels(entry, levels, statistic, length or window.length)
     min_coverage = entry.number("min_coverage", 0, 1)
@@ -146,13 +151,25 @@ def _quantity(entry: Entry) -> Quantity:
 def _check_statistics(entry: Entry, quantity: Quantity, statistics: list[Statistic]) -> None:
     """The lowest must be one that the quantity's kind has."""
     lowest = statistics[0]
-    if lowest in _OF_TIME and (lowest is Statistic.TOTAL) != (quantity.kind == Kind.INTERVAL_TOTAL):
-        fitting = "total" if quantity.kind == Kind.INTERVAL_TOTAL else "mean or integral"
-        raise entry.fail("statistic", f"expected {fitting} of {quantity.name}, got {lowest}")
+    fitting = _fitting(quantity)
+    if lowest in _OF_QUARTERS and lowest not in fitting:
+        words = " or ".join(fitting)
+        raise entry.fail("statistic", f"expected {words} of {quantity.name}, got {lowest}")
+    if lowest is Statistic.COUNT and entry.has("unit"):
+        raise entry.fail("unit", "a count of events has none")
     if Statistic.INTEGRAL in statistics and load_catalogue().units[quantity.unit].offset:
         raise entry.fail("statistic", f"{quantity.unit} has a zero of its own: no integral")
     if Statistic.VALUES in statistics[:-1]:
         raise entry.fail("levels", "only the input itself can have the values")
+
+
+def _fitting(quantity: Quantity) -> tuple[Statistic, ...]:
+    """What quarter hours of a quantity have, whatever kind its series declare."""
+    if quantity.is_level:
+        return (Statistic.ENERGY_MEAN,)
+    if quantity.kind in _AMOUNTS:
+        return (Statistic.TOTAL, Statistic.INCREASE, Statistic.COUNT)
+    return (Statistic.MEAN, Statistic.INTEGRAL)
 
 
 def _level(entry: Entry) -> Level:

@@ -12,7 +12,6 @@ DEFINITIONS: Final = (
     # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
     "inhabitant = [inhabitant]",
     "vehicle = [vehicle]",
-    "dollar = [money]",
     "currency = [currency]",
     "hundred_thousand_inhabitants = 100000 * inhabitant",
     # A level is no plain power of ten here: means of levels are a matter for rules.
@@ -25,6 +24,8 @@ DEFINITIONS: Final = (
     "acidity_unit = [acidity]",
     "turbidity_unit = [turbidity]",
     "colony = [colony]",
+    # Which dollars (of which year, at which parity) a figure's source says.
+    "dollar = [dollar]",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]

@@ -87,6 +87,7 @@ class DeclaredRow:
     reporting_s: float
     since_us: int
     reference_state: str = ""
+    modulus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class Audit:
         )
 
     async def rollups(self, series: Sequence[int]) -> Records:
-        """Rollups of series (ROLLUP), by series and bucket."""
+        """Rollups of series (ROLLUP), by series and bucket; -1 for what older ones do not say."""
         return await copy_out(self._connection, ROLLUPS, self._sql["rollups"], list(series))
 
     async def rules(self, city: str) -> list[str]:

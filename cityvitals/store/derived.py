@@ -1,10 +1,11 @@
 """Rollups, indicators and changes: what the aggregator writes, and reads back of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
@@ -19,8 +20,7 @@ from cityvitals.store.sql import queries
 CHANGE_CHANNEL: Final = "cityvitals_change"
 
 
-@dataclass(frozen=True, slots=True)
-class IndicatorRow:
+class IndicatorRow(NamedTuple):
     """One revision of an indicator, in the order of the tables' columns.
 
     Attributes:
@@ -51,8 +51,7 @@ class IndicatorRow:
     facts: list[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(NamedTuple):
     """One numbered event of a city."""
 
     city: str
@@ -62,15 +61,21 @@ class ChangeRow:
     body: str
 
 
-INDICATOR_COLUMNS: Final = [field.name for field in fields(IndicatorRow)]
-_CHANGE_COLUMNS: Final = [field.name for field in fields(ChangeRow)]
-_indicator_values: Final = attrgetter(*INDICATOR_COLUMNS)
-_change_values: Final = attrgetter(*_CHANGE_COLUMNS)
+INDICATOR_COLUMNS: Final = list(IndicatorRow._fields)
+_CHANGE_COLUMNS: Final = list(ChangeRow._fields)
 
 
 def as_mapping(row: IndicatorRow) -> dict[str, Any]:
-    """A row by its columns' names; unlike `dataclasses.asdict` it copies no lists."""
-    return dict(zip(INDICATOR_COLUMNS, _indicator_values(row), strict=True))
+    """A row by its columns' names."""
+    return row._asdict()
+
+
+def is_nothing(rollups: Records) -> NDArray[np.bool_]:
+    """Which rollups (ROLLUP) are the fold of nothing [n]."""
+    found = np.ones(len(rollups), np.bool_)
+    for name in ("count", "flagged", "covered", "estimated"):
+        found &= rollups[name] == 0
+    return found
 
 
 async def write_rollups(connection: Connection, rollups: Records) -> None:
@@ -83,7 +88,7 @@ async def write_rollups(connection: Connection, rollups: Records) -> None:
         return
     sql = queries("derived")
     with translated(f"writing {len(rollups)} rollups"):
-        is_empty = (rollups["count"] == 0) & (rollups["flagged"] == 0) & (rollups["covered"] == 0)
+        is_empty = is_nothing(rollups)
         await _drop(connection, rollups[is_empty])
         await connection.execute(sql["stage_rollups"])
         await copy_in(connection, ROLLUPS, rollups[~is_empty], "rollup_staging")
@@ -207,14 +212,14 @@ async def write_indicators(
         if kept:
             await connection.copy_records_to_table(
                 "indicator",
-                records=map(_indicator_values, kept),
+                records=kept,
                 columns=INDICATOR_COLUMNS,
             )
         if latest:
             await connection.execute(sql["stage_latest"])
             await connection.copy_records_to_table(
                 "indicator_latest_staging",
-                records=map(_indicator_values, latest),
+                records=latest,
                 columns=INDICATOR_COLUMNS,
             )
             await connection.execute(sql["merge_latest"])
@@ -232,7 +237,7 @@ async def write_changes(
         if changes:
             await connection.copy_records_to_table(
                 "change",
-                records=map(_change_values, changes),
+                records=changes,
                 columns=_CHANGE_COLUMNS,
             )
         for city, number in numbers.items():

@@ -83,7 +83,7 @@ select id, sensor_id, quantity, channel from series where sensor_id = any($1::in
 
 -- name: declarations_of
 -- What some series declare, oldest first.
-select series, source, kind, period_s, stamp, reporting_s, unit, reference_state,
+select series, source, kind, period_s, stamp, reporting_s, unit, reference_state, modulus,
        (extract(epoch from greatest(since, '0001-01-01Z')) * 1000000)::bigint as since_us
 from series_declaration where series = any($1::integer[]) order by series, since
 
@@ -96,16 +96,16 @@ from placement where sensor = any($1::integer[]) order by sensor, valid_from
 -- name: declare_series
 -- What series declare from a time on.
 insert into series_declaration as d
-       (series, source, since, kind, period_s, stamp, reporting_s, unit, reference_state)
+       (series, source, since, kind, period_s, stamp, reporting_s, unit, reference_state, modulus)
 select k.series, $1, timestamptz 'epoch' + k.since_us * interval '1 microsecond',
-       k.kind, k.period_s, k.stamp, k.reporting_s, k.unit, k.reference_state
+       k.kind, k.period_s, k.stamp, k.reporting_s, k.unit, k.reference_state, k.modulus
 from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::float8[], $6::smallint[],
-            $7::float8[], $8::text[], $9::text[])
-     as k (series, since_us, kind, period_s, stamp, reporting_s, unit, reference_state)
+            $7::float8[], $8::text[], $9::text[], $10::float8[])
+     as k (series, since_us, kind, period_s, stamp, reporting_s, unit, reference_state, modulus)
 on conflict (series, source, since) do update set
     kind = excluded.kind, period_s = excluded.period_s, stamp = excluded.stamp,
     reporting_s = excluded.reporting_s, unit = excluded.unit,
-    reference_state = excluded.reference_state, declared_at = now()
+    reference_state = excluded.reference_state, modulus = excluded.modulus, declared_at = now()
 
 -- name: place_sensors
 -- Where sensors stand from a time on.

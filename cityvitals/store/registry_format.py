@@ -13,7 +13,7 @@ from cityvitals.catalogue.load import Catalogue
 from cityvitals.catalogue.positions import Lines, steps
 from cityvitals.domain.facts import POPULATION, POPULATION_UNIT
 from cityvitals.domain.limits import Limit
-from cityvitals.domain.names import FOLDED_KINDS, Clock, Domain, Kind, Stamp
+from cityvitals.domain.names import Clock, Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import BadRegistry, MalformedPayload
@@ -33,8 +33,7 @@ from cityvitals.store.registry_entry import RegistryEntry
 from cityvitals.store.target_format import Judge, Target, judge_nothing, read_target
 
 NOTHING_WANTED: Final[Wanted] = MappingProxyType({})
-_KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind in FOLDED_KINDS}
-_COMING: Final = [kind.name.lower() for kind in Kind if kind not in FOLDED_KINDS]
+_KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 _CLOCKS: Final = {clock.value: clock for clock in Clock}
@@ -217,12 +216,13 @@ def _series(entry: RegistryEntry, place: Place, catalogue: Catalogue) -> SeriesE
     stamp = entry.text("stamp", default="")
     stated = Stated(
         quantity,
-        entry.choice("kind", _KINDS, _COMING),
+        entry.choice("kind", _KINDS),
         entry.optional_number("period_s", 0, _LONGEST_S),
         entry.choice("stamp", _STAMPS) if stamp else None,
         entry.optional_number("reporting_s", 0, _LONGEST_S),
         entry.text("unit", default=""),
         _reference_state(entry),
+        entry.optional_number("modulus", 0),
     )
     since = read_moment(entry, "since", place.time_zone)
     entry.finish()

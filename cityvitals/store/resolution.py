@@ -70,9 +70,21 @@ def key_order(readings: Records) -> NDArray[np.intp]:
     packed = (t - first) << bits | series
     order: NDArray[np.intp] = np.argsort(packed)
     ordered = packed.take(order)
-    if (ordered[1:] == ordered[:-1]).any():
-        return np.argsort(packed, kind="stable")
-    return order
+    again = ordered[1:] == ordered[:-1]
+    return _by_arrival(order, again) if again.any() else order
+
+
+def _by_arrival(order: NDArray[np.intp], again: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """An order whose equal keys stand in any order, with each key's arrivals in theirs.
+
+    Args:
+        order: positions sorted by key.
+        again: of each but the first, whether its key is that of the one before.
+    """
+    key = np.append(0, np.cumsum(~again))
+    bits = len(order).bit_length()
+    by_key_and_arrival: NDArray[np.intp] = np.sort(key << bits | order)
+    return by_key_and_arrival & ((1 << bits) - 1)
 
 
 def key_starts(ordered: Records) -> NDArray[np.intp]:

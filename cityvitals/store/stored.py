@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from cityvitals.domain.times import from_us
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
 from cityvitals.store.views import Row
+
+EARLIEST: Final = from_us(-2_208_988_800_000_000)
+LATEST: Final = from_us(7_258_118_400_000_000)
+"""No reading is taken before 1900 or from 2200 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,12 @@ class Wanted:
     """
 
     city: str
-    begin: datetime
-    end: datetime
-    limit: int
     sensor: str | None = None
     quantity: str | None = None
     channel: str | None = None
+    begin: datetime = EARLIEST
+    end: datetime = LATEST
+    limit: int = 1000
 
 
 @dataclass(frozen=True, slots=True)

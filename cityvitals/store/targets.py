@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cityvitals.errors import NotFound
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
@@ -42,9 +43,12 @@ async def read_targets(
     """A city's targets by data point and date; withdrawn ones, too, where they are wanted.
 
     Raises:
+        NotFound: there is no such city.
         StoreUnavailable: the server is away.
     """
     with translated(f"reading the targets of {city}"):
+        if await connection.fetchrow(queries("registry")["place"], city) is None:
+            raise NotFound(f"there is no city {city!r}")
         found: Any = await connection.fetch(queries("targets")["of_city"], city, withdrawn)
     rows: Sequence[Row] = found
     return rows

@@ -180,10 +180,9 @@ def _mean(inside: Any) -> float:
 
 
 def _energy_mean(inside: Any) -> float:
-    spoken = inside[inside["covered"] > 0]
-    means = spoken["integral"] / (spoken["covered"] * 1e-6)
-    powers = 10.0 ** (means / 10.0)
-    return float(10.0 * np.log10((powers * spoken["covered"]).sum() / spoken["covered"].sum()))
+    """The level of the mean power, of which the integral is."""
+    power = _mean(inside)
+    return float(10.0 * np.log10(power)) if power > 0.0 else math.nan
 
 
 OF_QUARTERS: Final[dict[Statistic, Callable[[Any], float]]] = {
@@ -195,9 +194,7 @@ OF_QUARTERS: Final[dict[Statistic, Callable[[Any], float]]] = {
     Statistic.COUNT: lambda inside: float(inside["count"].sum()),
     Statistic.FIRST: lambda inside: float(inside[inside["count"] > 0]["first_v"][0]),
     Statistic.LAST: lambda inside: float(inside[inside["count"] > 0]["last_v"][-1]),
-    Statistic.INCREASE: lambda inside: float(
-        inside[inside["count"] > 0]["last_v"][-1] - inside[inside["count"] > 0]["first_v"][0]
-    ),
+    Statistic.INCREASE: lambda inside: float(inside["increase"].sum()),
     Statistic.ENERGY_MEAN: _energy_mean,
 }
 """What a lowest level makes of quarter hours, of which at least one is covered."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from cityvitals.domain.arrays import ROLLUP, Records, empty
-from cityvitals.domain.times import BUCKET_US, EARLIEST_US, US
+from cityvitals.domain.times import BUCKET_US, EARLIEST_US
 from cityvitals.errors import CannotExplain
 from cityvitals.store.audit import Audit, AuditCity
 from cityvitals.verify.able import unable
@@ -17,6 +17,7 @@ from cityvitals.verify.explain import Telling, explain
 from cityvitals.verify.figures import figures_of
 from cityvitals.verify.fold import fold, span
 from cityvitals.verify.layers import EVER, frame, overlap, reach_back, windows_of
+from cityvitals.verify.newest import reach
 from cityvitals.verify.stations import feeds, keep
 from cityvitals.verify.values import gather
 from kpi_rules.built import unbuilt
@@ -132,20 +133,14 @@ async def _newest(
     """Partials (KEPT) in [low, high) behind the last rollup of each series, from readings."""
     last = await audit.last_buckets(series)
     since = {
-        one: max(at + BUCKET_US, low) - _reach(model, one)
+        one: max(at + BUCKET_US, low) - reach(model.declared.get(one, []))
         for one, at in last.items()
         if at + BUCKET_US < high
     }
+    quantities = {one.id: one.quantity for one in model.series}
     found = {}
     for one, rows in by_series(await audit.readings_since(since)).items():
-        folded = fold(span(rows, model.declared[one]), one)
+        folded = fold(span(rows, model.declared[one], quantities[one]), one)
         bucket = folded["bucket"]
         found[one] = keep(folded[(bucket > last[one]) & (bucket >= low) & (bucket < high)])
     return found
-
-
-def _reach(model: Model, series: int) -> int:
-    """How far before a quarter hour a reading can lie that covers some of it."""
-    rows = model.declared.get(series, [])
-    longest = max((max(row.reporting_s, row.period_s) for row in rows), default=0.0)
-    return BUCKET_US + round(_HOLDS * longest * US)

@@ -80,7 +80,9 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
     numbers = layered(one, cut, station, takes_all=takes_all)[-1]
     values = Series(top, numbers) if one.is_series else Numbers(numbers)
     sums = add_up(folded, top.windows)
-    bucket = folded["bucket"]
+    # What was apportioned to a quarter hour in which nobody spoke is no word of anybody.
+    spoken = (folded["covered"] > 0) | (folded["count"] > 0) | (folded["flagged"] > 0)
+    bucket = folded["bucket"][spoken]
     lows, highs = (np.searchsorted(bucket, edge) for edge in cut.reached)
     return Said(
         station=station,
@@ -128,13 +130,26 @@ def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> F
     valid = sums.covered > 0
     if not takes_all:
         valid &= _share(sums, layer) >= least(layer.min_coverage)
-    seconds = np.maximum(sums.covered, 1) * 1e-6
-    values = sums.integral / (seconds if layer.statistic is Statistic.MEAN else 1.0)
+    values = _of_quarters(sums, layer.statistic)
     values = values * station.scale
     if one.floor is not None:
         values = np.maximum(values, one.floor)
     found = [_rounded(each, layer.rounding) for each in np.where(valid, values, np.nan).tolist()]
     return np.array(found, float)
+
+
+def _of_quarters(sums: Sums, statistic: Statistic) -> Floats:
+    """What partials come to where they cover some time [w]; anything where they do not."""
+    if statistic is Statistic.COUNT:
+        return sums.count.astype(np.float64)
+    mean: Floats = sums.integral / (np.maximum(sums.covered, 1) * 1e-6)
+    if statistic is Statistic.MEAN:
+        return mean
+    if statistic is Statistic.ENERGY_MEAN:
+        power = np.where(mean > 0.0, mean, np.nan)
+        level: Floats = 10.0 * np.log10(power)
+        return level
+    return sums.integral
 
 
 def _rounded(value: float, rounding: Rounding | None) -> float:

@@ -105,6 +105,9 @@ def derive(frame: Frame, group: Group) -> Records:
     _account(frame.rule, group, out)
     minimum = least(frame.rule.space.min_coverage)
     lacking = ~np.isfinite(out["value"]) | (out["coverage"] < minimum)
+    if frame.rule.inputs:  # where no station stands any more, nothing is left
+        out["coverage"][~out["placed"]] = 0.0
+        lacking |= ~out["placed"]
     for field in ("value", "numerator", "denominator"):
         out[field][lacking] = np.nan
     return out

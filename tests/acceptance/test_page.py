@@ -1,7 +1,6 @@
 """The dashboard in a real browser, over a real API and database."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,9 +151,9 @@ def test_change_arrives_on_the_page_without_reload(
     page.wait_for_text(card(RULE, "centro", "value"), ".")
     page.run("window.isTheSame = true")
     row = indicator(RULE, "centro", NOW)
-    commit(database, replace(row, value=1234.56))
+    commit(database, row._replace(value=1234.56))
     page.wait_for_text(card(RULE, "centro", "value"), "1\u202f234.6")
-    commit(database, replace(row, value=12.0, state="corrected", revision=5), "correction")
+    commit(database, row._replace(value=12.0, state="corrected", revision=5), "correction")
     page.wait_for_text(card(RULE, "centro", "value"), "12.0")
     assert page.find_attribute(card(RULE, "centro"), "data-state") == "corrected"
     title = page.find_attribute(card(RULE, "centro", "state"), "title")
@@ -170,8 +169,8 @@ def test_change_of_an_older_window_leaves_the_card(
     page.open(view(base, "indicators?zone=centro"))
     page.wait_for_text(card(RULE, "centro", "value"), ".")
     older = indicator(RULE, "centro", NOW, 3)
-    commit(database, replace(older, value=77.7, state="corrected"), "correction")
-    commit(database, replace(indicator("air.co.hour", "centro", NOW), value=9.0))
+    commit(database, older._replace(value=77.7, state="corrected"), "correction")
+    commit(database, indicator("air.co.hour", "centro", NOW)._replace(value=9.0))
     page.wait_for_text(card("air.co.hour", "centro", "value"), "9.0")
     assert "77.7" not in (page.find_text(card(RULE, "centro")) or "")
 
@@ -181,7 +180,7 @@ def test_first_indicator_of_a_city_appears(
 ) -> None:
     page.open(overview(base, "bare"))
     page.wait_for_text("main", "No indicator yet")
-    commit(database, replace(indicator(RULE, "", NOW), city="bare", value=3.3))
+    commit(database, indicator(RULE, "", NOW)._replace(city="bare", value=3.3))
     page.wait_for_text(card(RULE, "", "value"), "3.3")
 
 
@@ -189,7 +188,7 @@ def test_what_nobody_computes_any_more_is_stale(
     page: Browser, base: str, database: DatabaseSettings
 ) -> None:
     old = indicator(RULE, "", NOW, 30)
-    commit(database, replace(old, city="bare"))
+    commit(database, old._replace(city="bare"))
     page.open(overview(base, "bare"))
     page.wait_for_text(f"{card(RULE)}.is-stale [data-part=value]", ".")
     assert "stale" in (page.find_attribute(card(RULE, "", "age"), "title") or "")
@@ -205,7 +204,7 @@ def test_database_away_is_shown_and_the_page_recovers(
     page.wait_for_connection("lost")
     page.wait_for_text("#notice", "database is away")
     assert "lost since" in (page.find_text("[data-part=connection]") or "")
-    commit(database, replace(indicator(RULE, "", NOW), value=5.5))
+    commit(database, indicator(RULE, "", NOW)._replace(value=5.5))
     door.open()
     page.wait_for_connection("live")
     page.wait_for_text(card(RULE, "", "value"), "5.5")
@@ -234,7 +233,7 @@ def test_history_is_drawn_read_and_kept_up(
     page.wait_until("return document.querySelector('[data-part=plot] canvas') !== null")
     drawn = page.find_attribute("[data-part=plot]", "data-points")
     assert drawn == str(48 - 3 + 1)
-    commit(database, replace(indicator(RULE, "", NOW), value=8.8))
+    commit(database, indicator(RULE, "", NOW)._replace(value=8.8))
     page.wait_for_text("[data-part=now]", "8.8")
     page.wait_for_text("[data-part=readout]", "8.8")
     page.run("document.querySelector('[data-part=plot]').focus()")

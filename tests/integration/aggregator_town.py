@@ -157,15 +157,16 @@ class Town:
         self, rows: Sequence[Row], lane: str = "ingest-0", seen: Declaration | None = None
     ) -> Outcomes:
         """Commit one batch of readings, which come as soon as they are complete."""
-        return await self.writers[lane].commit(self._batch(rows, seen))
+        return await self.writers[lane].commit(self.batch(rows, seen))
 
     async def write_late(self, rows: Sequence[Row], lane: str = "ingest-0") -> Outcomes:
         """Commit one batch of readings that come now."""
-        batch = self._batch(rows, None)
+        batch = self.batch(rows, None)
         batch.readings["received"] = self.now_us
         return await self.writers[lane].commit(batch)
 
-    def _batch(self, rows: Sequence[Row], seen: Declaration | None) -> Batch:
+    def batch(self, rows: Sequence[Row], seen: Declaration | None = None) -> Batch:
+        """Readings as the writer takes them."""
         readings = np.zeros(len(rows), READING)
         ends = np.zeros(len(rows), np.int64)
         names = sorted(self.gateways)

@@ -1,4 +1,4 @@
-"""Readings and rollups by the API: all of them, once, in order, whatever the pages."""
+"""StoredReadings and rollups by the API: all of them, once, in order, whatever the pages."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.stored_schemas import CityReadings, CityRollups
+from api.stored_schemas import StoredReadings, StoredRollups
 from cityvitals.domain.times import to_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.partitions import Partitions
@@ -29,8 +29,8 @@ insert into reading (observed_at, value, rev, series_id, flags, lag_ms)
 select timestamptz '2026-11-23T10:00Z' + n * interval '1 minute', n + id / 8.0, n % 2, id,
        case n when 3 then 12 else 0 end, 1000
 from series, generate_series(0, 6) n;
-insert into rollup (bucket_begin, series_id, count, flagged, sum, sumsq, min, max,
-                    first_t, first_v, last_t, last_v, integral, increase, covered)
+insert into rollup (bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, first_v,
+                    last_t, last_v, integral, increase, covered)
 select timestamptz '2026-11-23T10:00Z' + n * interval '15 minutes', id, 1 - n % 2, n % 2, 3, 9,
        case n % 2 when 0 then 3 else float8 'inf' end,
        case n % 2 when 0 then 3 else float8 '-inf' end,
@@ -73,8 +73,8 @@ READINGS, ROLLUPS = "/v1/cities/town/readings", "/v1/cities/town/rollups"
 
 
 def test_answers_are_as_documented(client: httpx.Client) -> None:
-    CityReadings.model_validate(client.get(READINGS).json())
-    CityRollups.model_validate(client.get(ROLLUPS).json())
+    StoredReadings.model_validate(client.get(READINGS).json())
+    StoredRollups.model_validate(client.get(ROLLUPS).json())
     first = client.get(READINGS, params={"sensor": "s", "quantity": "no2"}).json()["items"]
     assert [one["flags"] for one in first[2:5]] == [[], ["out_of_range", "fault_code"], []]
     assert [one["rev"] for one in first] == [0, 1, 0, 1, 0, 1, 0]
@@ -111,11 +111,12 @@ def test_what_cannot_be_asked_is_told(client: httpx.Client) -> None:
     assert client.get("/v1/cities/nowhere/readings").status_code == 404
     following = client.get(READINGS, params={"limit": 2}).json()["next"]
     for path, query, told in (
+        (READINGS, {"limit": 3, "cursor": following}, "the `next` of an earlier answer"),
         (ROLLUPS, {"limit": 2, "cursor": following}, "the `next` of an earlier answer"),
         (READINGS, {"cursor": "b2gh"}, "the `next` of an earlier answer"),
         (READINGS, {"from": "2026-11-23T10:00:00Z", "to": "2026-11-23T10:00:00Z"}, "after `from`"),
         (READINGS, {"sensor": "a b"}, "an id of letters"),
-        (READINGS, {"channel": "x" * 999}, "characters, none of them NUL"),
+        (READINGS, {"channel": "x" * 65}, "at most 64 characters"),
         (ROLLUPS, {"limit": 1_000_000}, "a whole number from 1"),
     ):
         answer = client.get(path, params=query)

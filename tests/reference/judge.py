@@ -103,7 +103,9 @@ def matches(case: Case, key: str, found: Any) -> bool:
 
 
 def _look(results: Results, wanted: Any) -> Any:
-    """A result by its name, or whether the band is a given one."""
+    """A result by its name, whether it is there, or whether the band is a given one."""
+    if isinstance(wanted, dict) and "known" in wanted:
+        return float(not math.isnan(results[wanted["known"]]))
     if isinstance(wanted, dict):
         return float(results["band"] == wanted["band"])
     return results.get(wanted, "nothing of that name")

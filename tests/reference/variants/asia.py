@@ -47,6 +47,7 @@ _DUST: Final[dict[str, dict[str, Edges]]] = {
 
 def cases() -> Iterator[Case]:
     """All of Asia's."""
+    yield from _overall()
     for gas, (edges, gap, unit) in _NAQI.items():
         yield from _indian(gas, edges, gap, unit)
     for standard, dust in _DUST.items():
@@ -54,6 +55,18 @@ def cases() -> Iterator[Case]:
             yield from _chinese(standard, quantity, edges, "conc_ugm3")
     for quantity, edges in _BOTH.items():
         yield from _chinese(_SAME, quantity, edges, "conc")
+
+
+def _overall() -> Iterator[Case]:
+    """The worst of three pollutants with particles among them; in China the worst of any."""
+    name, three = "India NAQI (CPCB 2014)", {"PM2.5": 60, "NO2": 40, "SO2": 80}
+    yield case(name, "overall", three, {"index": 100})
+    yield case(name, "overall", {"PM2.5": 60, "NO2": 40}, {"index": None})
+    yield case(name, "overall", {"O3": 50, "NO2": 40, "SO2": 80}, {"index": None})
+    yield case(name, "overall", {"PM10": 250, "NO2": 40, "O3": 50}, {"index": 200})
+    said = {"PM2.5_24h": 60, "PM10_24h": 50, "O3_8h": 100}
+    yield case(_2026, "AQI", said, {"aqi": 100})
+    yield case(_2012, "AQI", said, {"aqi": 82})  # 50 + 25 / 40 * 50, carried up
 
 
 def _indian(gas: str, edges: Edges, gap: str, unit: str) -> Iterator[Case]:

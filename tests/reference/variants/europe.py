@@ -139,6 +139,9 @@ def _computable() -> Iterator[Case]:
                 said: dict[str, Any] = {"type": kind, "pollutants": list(some)}
                 standard = "EEA European AQI, rule before 2024"
                 yield case(standard, "index computable", said, {"computable": able})
+            said = {"pollutants": list(some)}
+            standard = "EEA European AQI, rule since 2024"
+            yield case(standard, "index computable", said, {"computable": bool(some)})
 
 
 def _who_levels() -> Iterator[Case]:
@@ -204,6 +207,12 @@ def _validities() -> Iterator[Case]:
 
 
 def _british() -> Iterator[Case]:
+    chance = random.Random(17)  # noqa: S311 (no secret)
+    for _ in range(20):
+        gases = chance.sample(sorted(_DAQI), chance.randint(1, 5))
+        said = {gas: float(chance.randint(0, 300)) for gas in gases}
+        worst = max(class_of(_DAQI[gas], Fraction(int(value))) for gas, value in said.items())
+        yield case("UK DAQI (2013)", "overall", said, {"index": worst})
     for gas, edges in _DAQI.items():
         for value in {"0", "9000", *around(edges, ("1", "0.4", "0.5"))}:
             rounded = Fraction(half_up(Fraction(value)))
@@ -212,6 +221,9 @@ def _british() -> Iterator[Case]:
 
 
 def _common() -> Iterator[Case]:
+    name, said = "CAQI hourly (CITEAIR II)", {"NO2": 75.0, "PM10": 70.0, "O3": 60.0}
+    yield case(name, "overall", said, {"index": 62.5}, 1e-9)
+    yield case(name, "overall", {"NO2": 75.0, "PM10": 70.0}, {"index": None})
     for gas, edges in _CAQI.items():
         points = [("0", 0), *((edge, 25 * (i + 1)) for i, edge in enumerate(edges))]
         for value in {"0", *around(edges, ("1", "7.5"))}:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.checkpoint import dump, load, rebuild
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.shard import Shard
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, Records
 from cityvitals.domain.logbody import encode_json, encode_readings
@@ -89,7 +89,6 @@ def test_a_restored_shard_goes_on_as_the_one_before(
 
 def _by_key(closed: list[Records]) -> list[bytes]:
     whole = np.concatenate(closed)
-    whole["pad"] = 0
     return [row.tobytes() for row in whole[np.lexsort((whole["bucket"], whole["series"]))]]
 
 
@@ -144,5 +143,5 @@ def test_to_rebuild_is_to_recompute_all_that_readings_reach() -> None:
     assert state["broken"].tolist() == [1, 0, 0]
     assert (state["oldest"][0], state["last_seen"][0]) == (NOON, NOON + 5 * HOUR)
     assert state["bucket"][0] == NONE
-    (load_of_it,) = made.due(10)
+    (load_of_it,) = made.restoring()
     assert load_of_it.end == NOON + 5 * HOUR + 1

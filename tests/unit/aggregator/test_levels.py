@@ -302,5 +302,5 @@ unit = "1"
     assert found.value[:, 0].tolist() == [0.5, 0.25]
     assert (found.numerator[0, 0], found.denominator[0, 0]) == (500.0, 1000.0)
     north, south = "no people is declared for zone north", "no cars is declared for zone south"
-    assert found.reasons[0] == ["", north, south]
+    assert found.reasons[0].tolist() == ["", north, south]
     assert found.present.tolist() == [[True, True, False]] * 2

@@ -142,7 +142,10 @@ def test_bodies_are_json_and_digests_follow_them() -> None:
         ([('"utc"', '"lunar"')], "window.clock: expected one of"),
         ([("fold =", "folds =")], "window.fold: missing"),
         ([('"electricity_energy"', '"magic"')], r"input\[0\].quantity: expected a quantity"),
-        ([('"total"', '"mean"')], r"input\[0\].statistic: expected total of electricity_energy"),
+        (
+            [('"total"', '"mean"')],
+            r"input\[0\].statistic: expected total or increase or count of el",
+        ),
         ([('"total"', '"average"')], r"input\[0\].statistic: expected one of"),
         ([("0.75", "1.5")], r"input\[0\].min_coverage: expected a number from 0 to 1, got 1.5"),
         ([('"mean", city = "mean"', '"sum", city = "sum"')], r"min_coverage: is not built yet for"),

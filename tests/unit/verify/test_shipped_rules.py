@@ -14,6 +14,7 @@ import pytest
 
 from cityvitals.catalogue.load import Quantity, load_catalogue
 from cityvitals.domain.arrays import READING
+from cityvitals.domain.names import INTERVALS
 from cityvitals.domain.times import to_us
 from cityvitals.store.audit import DeclaredRow
 from cityvitals.trial.main import Options, try_rule
@@ -79,10 +80,10 @@ def fed(nth: int, one: Input, said: list[tuple[datetime, float]]) -> Station:
     quantity = load_catalogue().quantities[one.quantity]
     rows = np.zeros(len(said), READING)
     rows["t"], rows["v"] = [to_us(at) for at, _ in said], [value for _, value in said]
-    period = 3600.0 if quantity.kind else 0.0
+    period = 3600.0 if quantity.kind in INTERVALS else 0.0
     declared = DeclaredRow(nth, "registry", quantity.kind, period, quantity.stamp, 3600.0, -(2**62))
     scale = 1.0 if one.scale is None else one.scale
-    return station(nth, keep(fold(span(rows, [declared]), nth)), "a", scale=scale)
+    return station(nth, keep(fold(span(rows, [declared], one.quantity), nth)), "a", scale=scale)
 
 
 def write(path: Path, instants: str, said: dict[str, list[tuple[datetime, float]]]) -> None:
