@@ -19,9 +19,9 @@ from tests.benchmarks.fold import fold_seconds
 from tests.benchmarks.metropolis import Metropolis, live_rules
 from tests.benchmarks.stack import ROOT
 
-_ZONES: Final = (50, 125, 250, 500, 1000)
-_MILLIONS: Final = (1, 2, 3, 4, 5)
-_RULE_ZONES: Final = 250
+_ZONES: Final = (50, 100, 200, 400)
+_MILLIONS: Final = (1, 2, 3, 4)
+_RULE_ZONES: Final = 100
 _REPEATS: Final = 3
 _WIDTH: Final = 280
 _HEIGHT: Final = 200
