@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
+from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Floats, Names, SeriesOf
 from aggregator.reasons import reasons_of
@@ -109,9 +110,11 @@ def derive(
     else:
         result = _by_group(plan, together, given, shown)
     coverage = _coverage(plan.rule, together)
+    joints = list(together.values())
+    present: NDArray[np.bool_] = np.logical_or.reduce([one.stations > 0 for one in joints])
+    coverage = np.where(present, coverage, 0.0)
     reasons = reasons_of(plan, together, coverage, given, result.value)
     lacking = (reasons != "").astype(np.bool_)
-    joints = list(together.values())
     return Derived(
         begins=begins,
         ends=ends,
@@ -121,7 +124,7 @@ def derive(
         coverage=coverage,
         observed=np.add.reduce([one.observed for one in joints]).astype(np.int64),
         flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
-        present=np.logical_or.reduce([one.stations > 0 for one in joints]),
+        present=present,
         spoken=np.logical_or.reduce([one.spoken for one in joints]),
         valid=_valid(plan, joints, result),
         reasons=reasons,
@@ -295,15 +298,28 @@ def _valid(
     plan: RulePlan, found: Sequence[Joined], result: _Found
 ) -> tuple[NDArray[np.bool_], ...]:
     """Per input, which members took part: those of stations that came to nothing did not."""
-    if result.took is None:
-        return tuple(one.valid for one in found)
     valid = []
-    for one, at in zip(found, plan.stations.at, strict=True):
-        took = np.zeros_like(one.valid)
-        there = np.flatnonzero(at >= 0)
-        took[:, at[there]] = result.took[:, there]
-        valid.append(one.valid & took)
+    for index, (one, at) in enumerate(zip(found, plan.stations.at, strict=True)):
+        mine = one.valid
+        if result.took is not None:
+            took = np.zeros_like(mine)
+            there = np.flatnonzero(at >= 0)
+            took[:, at[there]] = result.took[:, there]
+            mine = mine & took
+        of = plan.rule.inputs[index] if result.took is None else None
+        if combines(plan.rule, of, 1)[0] is Combine.POPULATION_WEIGHTED:
+            mine = _through_zones(plan.members[index], mine)
+        valid.append(mine)
     return tuple(valid)
+
+
+def _through_zones(members: Members, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A city that weights its zones has of its stations those that stand in one."""
+    found = valid.copy()
+    found[:, members.group == 0] = False
+    w, zoned = np.nonzero(valid & (members.in_city >= 0))
+    found[w, members.in_city[zoned]] = True
+    return found
 
 
 def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:

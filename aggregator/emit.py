@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aggregator.derive import Derived
 from aggregator.facts import Facts
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.sheet import Circumstances, Columns, content_of, same_content, took_part
@@ -88,6 +88,10 @@ class Emitter:
     def closed_before(self, plan: RulePlan, begins: Ints) -> Bools:
         """Which windows were final already [w, g]."""
         return self._of(plan).closed_before(begins)
+
+    def zones(self) -> dict[tuple[str, str], set[str]]:
+        """By city and rule, the zones of which anything was ever said; '' is the city."""
+        return {key: told.zones() for key, told in self._told.items()}
 
     def _of(self, plan: RulePlan) -> Told:
         told = self._told[plan.city.id, plan.rule.id]
@@ -216,8 +220,8 @@ class _Before(NamedTuple):
 def _is_said(plan: RulePlan, told: Told, now: _Now, found: Derived, around: Circumstances) -> Bools:
     """Which windows and groups anything is said of: somebody stands there, and has spoken."""
     known: Bools = told.known[now.cells]
-    # A window may have said something by facts alone, of which nothing is left.
-    present = found.present if plan.rule.inputs else found.present | known
+    # A window may have said something by a fact or station that is not there any more.
+    present = found.present | known
     begun = around.watermarks[None, :] - plan.reach.lead > found.begins[:, None]
     said: Bools = present & (begun | around.closing) & (known | found.spoken[:, None])
     return said

@@ -20,7 +20,9 @@ class Members:
 
     Attributes:
         rows: row of the series [m].
-        since, until: numbers of the buckets in which it is placed there [m].
+        since, until: numbers of the buckets of each stretch in which one is placed there [s].
+        of: whose stretch it is [s], ascending: who left a group and came back has several.
+        starts: where each member's stretches begin [m + 1].
         offsets: where each group begins [g + 1].
         group: of each [m].
         in_city: which member of the city's group is the same series [m]; -1 for none.
@@ -29,9 +31,28 @@ class Members:
     rows: Ints
     since: Ints
     until: Ints
+    of: Ints
+    starts: Ints
     offsets: Ints
     group: Ints
     in_city: Ints
+
+    def some(self, at: Ints) -> "Members":
+        """Some of them, ascending, out of their groups."""
+        stretches = np.flatnonzero(np.isin(self.of, at))
+        of = np.searchsorted(at, self.of[stretches])
+        place = np.full(len(self.rows) + 1, -1, np.int64)  # the last one stands for none
+        place[at] = np.arange(len(at))
+        return Members(
+            rows=self.rows[at],
+            since=self.since[stretches],
+            until=self.until[stretches],
+            of=of,
+            starts=np.searchsorted(of, np.arange(len(at) + 1)),
+            offsets=self.offsets,
+            group=self.group[at],
+            in_city=place[self.in_city[at]],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +91,8 @@ class Contributing:
     is_plain: bool
 
 
+Placing = tuple[int, int, int]
+"""The row of a series, and the numbers of the buckets [since, until) in which it stands."""
 Placed = tuple[str, int, int]
 """A zone, and the numbers of the buckets [since, until) in which a series stands there."""
 
@@ -129,19 +152,37 @@ def contributing_of(members: Sequence[Members], groups: int) -> Contributing:
     )
 
 
-def members_of(groups: Sequence[Sequence[tuple[int, int, int]]]) -> Members:
-    """Members of each group: row, and the buckets' numbers [since, until) of its placement."""
-    flat = np.array([one for group in groups for one in group], np.int64).reshape(-1, 3)
-    group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    in_city = {row: at for at, (row, _, _) in enumerate(groups[0])} if groups else {}
-    rows_and_groups = zip(flat[:, 0].tolist(), group.tolist(), strict=True)
+def members_of(groups: Sequence[Sequence[Placing]]) -> Members:
+    """Members of each group, by row and the buckets' numbers [since, until) of their placements.
+
+    A series' placements in a group stand together, oldest first.
+    """
+    found = [_stretches(group) for group in groups]
+    members = [(g, row) for g, group in enumerate(found) for row in group]
+    flat = [(m, *each) for m, (g, row) in enumerate(members) for each in found[g][row]]
+    stretches = np.array(flat, np.int64).reshape(-1, 3)
+    of = np.ascontiguousarray(stretches[:, 0])
+    group = np.array([g for g, _ in members], np.int64)
+    in_city = {row: at for at, row in enumerate(found[0])} if found else {}
     return Members(
-        rows=np.ascontiguousarray(flat[:, 0]),
-        since=np.ascontiguousarray(flat[:, 1]),
-        until=np.ascontiguousarray(flat[:, 2]),
-        offsets=np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64),
+        rows=np.array([row for _, row in members], np.int64),
+        since=np.ascontiguousarray(stretches[:, 1]),
+        until=np.ascontiguousarray(stretches[:, 2]),
+        of=of,
+        starts=np.searchsorted(of, np.arange(len(members) + 1)),
+        offsets=np.searchsorted(group, np.arange(len(groups) + 1)),
         group=group,
-        in_city=np.array(
-            [in_city.get(row, -1) if of else -1 for row, of in rows_and_groups], np.int64
-        ),
+        in_city=np.array([in_city.get(row, -1) if g else -1 for g, row in members], np.int64),
     )
+
+
+def _stretches(group: Sequence[Placing]) -> dict[int, list[tuple[int, int]]]:
+    """By row, when it stands in a group; stretches that touch are one."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row, since, until in group:
+        mine = found.setdefault(row, [])
+        if mine and mine[-1][1] == since:
+            mine[-1] = (mine[-1][0], until)
+        else:
+            mine.append((since, until))
+    return found

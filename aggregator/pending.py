@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,15 @@ class Pending:
     def forget(self, city: str) -> None:
         """A city's windows begin elsewhere now; those that do not are touched again."""
         for key in [key for key in self._waiting if key[0] == city]:
+            del self._waiting[key]
+
+    def begins(self, key: RuleKey) -> list[int]:
+        """Begins of a rule's windows that wait."""
+        return list(self._waiting.get(key, ()))
+
+    def keep(self, rules: Container[str]) -> None:
+        """Forget windows of all rules but these."""
+        for key in [key for key in self._waiting if key[1] not in rules]:
             del self._waiting[key]
 
     def keys(self) -> list[RuleKey]:

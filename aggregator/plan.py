@@ -3,8 +3,10 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -35,11 +37,15 @@ from kpi_rules.words import Combine, Statistic
 
 EVERY_DOMAIN: Final = ""
 _SHARE: Final = "ppb"
+_NOTHING_TOLD: Final[Mapping[tuple[str, str], AbstractSet[str]]] = MappingProxyType({})
 
 _KINDS: Final = {
-    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
+    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.ENERGY_MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.TOTAL: {Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT},
+    Statistic.INCREASE: {Kind.COUNTER},
+    Statistic.COUNT: {Kind.EVENT},
 }
 
 
@@ -99,8 +105,21 @@ class Plan:
     patience: dict[int, float]
 
 
-def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> Plan:
-    """Lay the rules over the cities."""
+def make_plan(
+    model: ShardModel,
+    table: SeriesTable,
+    rules: Sequence[Rule],
+    told: Mapping[tuple[str, str], AbstractSet[str]] = _NOTHING_TOLD,
+) -> Plan:
+    """Lay the rules over the cities.
+
+    Args:
+        model: the cities.
+        table: their series.
+        rules: what is in force.
+        told: by city and rule, the zones of which something was said before: where no station
+            stands any more, that is taken back.
+    """
     by_key = sorted(range(len(table)), key=lambda row: table.series[row].key)
     by_city: dict[str, list[int]] = defaultdict(list)
     for row in by_key:
@@ -110,9 +129,10 @@ def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> P
         zones = [zone for of, zone in model.zones if of == city.id]
         layout = _Layout(city, by_city[city.id], zones, table)
         plans += [
-            layout.plan(rule)
+            layout.plan(rule, before)
             for rule in rules
-            if not rule.inputs or any(layout.feeds(one) for one in rule.inputs)
+            for before in [told.get((city.id, rule.id), frozenset())]
+            if not rule.inputs or before or any(layout.feeds(one) for one in rule.inputs)
         ]
     return Plan(tuple(plans), _watchers(table, rules), _patience(table))
 
@@ -165,13 +185,13 @@ class _Layout:
             ]
         return self._eligible[key]
 
-    def plan(self, rule: Rule) -> RulePlan:
-        """A rule in the city."""
+    def plan(self, rule: Rule, before: AbstractSet[str]) -> RulePlan:
+        """A rule in the city, and in the zones of which it said something before."""
         own = _prepared(rule)
         asked = [_asks_for(one) for one in rule.inputs]
         placed_in = [self._placed(one) for one in rule.inputs]
-        said = {zone for found in placed_in for zone in found}
-        groups = tuple(sorted(said if rule.inputs else {"", *self._zones}))
+        said = {zone for found in placed_in for zone in found} if rule.inputs else self._zones
+        groups = tuple(sorted({"", *said, *before}))
         members = tuple(
             self._members_of(key, groups, found)
             for key, found in zip(asked, placed_in, strict=True)

@@ -27,8 +27,12 @@ def reasons_of(
     left = ~np.isfinite(values) | (coverage < least(space.min_coverage))
     if found:
         spoken = np.logical_or.reduce([one.spoken for one in found.values()])
-        # Said only where something was said before.
-        left = _give(reasons, left, ~spoken[:, None], "nothing is left of what was observed")
+        empty = ~np.logical_or.reduce([one.stations > 0 for one in found.values()])
+        # Both are said only where something was said before.
+        left = _give(
+            reasons, left | empty, ~spoken[:, None], "nothing is left of what was observed"
+        )
+        left = _give(reasons, left, empty, "no station stands there any more")
     few = coverage < least(space.min_coverage)
     texts = _coverages(coverage, left & few, space.min_coverage)
     left = _give(reasons, left, few, texts)

@@ -17,7 +17,7 @@ from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
 from aggregator.emit import Emitter
 from aggregator.facts import Facts
-from aggregator.kernels.fold import BUCKET, NONE
+from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
 from aggregator.progress import Gateways
@@ -88,6 +88,11 @@ class Shard:
 
     Bounded by its series (state and ring), by windows that are not final, and by the backlog's
     intervals.
+
+    Attributes:
+        rules: those in force, sorted by id.
+        rules_changed: whether the checkpoint was made by others, so that a new one must say so
+            before anything is derived.
     """
 
     def __init__(self, number: int, rules: Sequence[Rule], provisional_every_s: float) -> None:
@@ -109,8 +114,9 @@ class Shard:
         self._reach: Ints = np.empty(0, np.int64)
         self._rates: NDArray[np.float64] = np.empty(0)
         self._rows_by_city: dict[str, Ints] = {}
-        self._rules = tuple(rules)
-        self._fed_by = _by_quantity(self._rules)
+        self.rules = tuple(rules)
+        self.rules_changed = False
+        self._fed_by = _by_quantity(self.rules)
 
     def apply_model(self, model: ShardModel) -> None:
         """Take over what is known of the cities."""
@@ -126,7 +132,7 @@ class Shard:
         self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
         for city in model.cities:
             self.buckets.floor[self._rows_by_city[city.id]] = city.dropped_us
-        self.plan = make_plan(model, self.table, self._rules)
+        self.plan = make_plan(model, self.table, self.rules, self.emitter.zones())
         self._rates = self.table.rates()
         reach = np.maximum(self.table.back, self.table.ahead)
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
@@ -171,6 +177,8 @@ class Shard:
                     reflagged.append(decode_json(entry.body))
                 case LogKind.SILENCE:
                     self.gateways.hear(decode_json(entry.body))
+                case LogKind.RULES:
+                    self._do_again(decode_json(entry.body))
                 case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
                     self._take_news(decode_json(entry.body))
                 case _:
@@ -221,14 +229,23 @@ class Shard:
                 if one.sensor_id == news["sensor"]:
                     self._requeue(one.key.city, self._fed_by.get(one.key.quantity, ()))
         elif "name" in news:
-            for rule in _using(self._rules, news["name"]):
+            for rule in _using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
                 self.rederive.add(news["city"], rule.id, *_stretch(news))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
             self.waiting.forget(news["city"])
-            self._requeue(news["city"], self._rules)
+            self._requeue(news["city"], self.rules)
+
+    def _do_again(self, news: dict[str, Any]) -> None:
+        """Have done again what `cityvitals recompute` asks for: buckets of a series, or windows."""
+        if "series" in news:
+            row = int(self.table.rows(np.array([news["series"]], np.int32))[0])
+            if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+                self.mark(row, news["begin"], news["end"])
+        else:
+            self.rederive.add(news["city"], news["rule"], news["begin"], news["end"])
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
         for rule in rules:

@@ -8,7 +8,7 @@ import numpy as np
 from aggregator.columns import CELL, no_cells
 from aggregator.derive import all_layers, judged_of, until_of
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
@@ -77,7 +77,7 @@ async def from_store(
     slots = max(1, (end - begin) // BUCKET)
     longest = max((one.shortest_windows for one in wanted), default=0)
     most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
-    for first in range(0, len(rows), most):
+    for first in range(0, max(len(rows), 1), most):  # once where no station is left, too
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
         shared: dict[int, tuple[Ints, Members]] = {}
         for one in wanted:
@@ -126,7 +126,7 @@ class _Wanted:
             members = plan.members[index]
             if id(members) not in shared:
                 mine = np.flatnonzero(cells.at[members.rows] >= 0)
-                shared[id(members)] = mine, _some(members, mine)
+                shared[id(members)] = mine, members.some(mine)
             here, some = shared[id(members)]
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
@@ -139,25 +139,6 @@ class _Wanted:
         for index, parts in enumerate(self._parts):
             found.put(self.windows.plan, index, together(parts))
         return found
-
-
-def _some(members: Members, at: Ints) -> Members:
-    """Some members, out of their groups."""
-    return Members(
-        rows=members.rows[at],
-        since=members.since[at],
-        until=members.until[at],
-        offsets=members.offsets,
-        group=members.group[at],
-        in_city=_in_city(members, at),
-    )
-
-
-def _in_city(members: Members, at: Ints) -> Ints:
-    """Where among some members each one's twin in the city's group is."""
-    place = np.full(len(members.rows) + 1, -1, np.int64)
-    place[at] = np.arange(len(at))
-    return place[members.in_city[at]]
 
 
 async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, end: int) -> Cells:

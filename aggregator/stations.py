@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from aggregator.compiler import ROUNDING
 from aggregator.kernels.levels import (
     COUNT,
+    COUNT_OF,
     ENERGY_MEAN,
     FIRST,
+    INTEGRAL_OF,
     LAST,
+    LEVEL_OF,
     MAX,
     MEAN,
+    MEAN_OF,
     MIN,
     TOTAL,
     fold_level,
@@ -45,6 +49,14 @@ _STATISTICS: Final = {
     Statistic.LAST: LAST,
     Statistic.ENERGY_MEAN: ENERGY_MEAN,
     Statistic.VALUES: COUNT,
+}
+_LOWEST: Final = {
+    Statistic.MEAN: MEAN_OF,
+    Statistic.INTEGRAL: INTEGRAL_OF,
+    Statistic.TOTAL: INTEGRAL_OF,
+    Statistic.INCREASE: INTEGRAL_OF,
+    Statistic.ENERGY_MEAN: LEVEL_OF,
+    Statistic.COUNT: COUNT_OF,
 }
 
 
@@ -146,14 +158,16 @@ class Cells:
         alike = np.zeros(len(members.rows), np.bool_)
         if len(begins) and len(members.in_city):
             # Who stood there all the time comes to what it comes to for the city.
-            alike = (members.since <= first.min()) & (members.until >= last.max())
-            alike &= members.in_city >= 0
+            begun, over = members.since <= first.min(), members.until >= last.max()
+            alike = (begun & over)[members.starts[:-1]]
+            alike &= (members.in_city >= 0) & (np.diff(members.starts) == 1)
         if self.span is not None:
             first, last = np.clip(first, *self.span), np.clip(last, *self.span)
-        mine = np.flatnonzero(~alike)
+        mine = np.flatnonzero(~alike[members.of])
+        who = members.of[mine]
         fold_windows(
-            self.cells, self.at[members.rows[mine]], members.since[mine], members.until[mine],
-            first, last, mine, out,
+            self.cells, self.at[members.rows[who]], members.since[mine], members.until[mine],
+            first, last, who, out,
         )  # fmt: skip
         out[:, alike] = out[:, members.in_city[alike]]
         return out
@@ -285,9 +299,12 @@ def _places(layers: Layers) -> Ints:
 def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     """Whether each member stands in its group at all during each window [w, m]."""
     first, last = begins // BUCKET_US, ends // BUCKET_US
-    found: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
+    there: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
         members.until[None, :] > first[:, None]
     )
+    if len(members.since) == len(members.rows):
+        return there
+    found: NDArray[np.bool_] = np.logical_or.reduceat(there, members.starts[:-1], axis=1)
     return found
 
 
@@ -303,8 +320,7 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
         how = combines(plan.rule, one, len(plan.groups))
         summed = np.array([each is Combine.SUM for each in how], np.bool_)
         minimum[summed[who.members.group]] = 0.0
-    mean = lowest.statistic is Statistic.MEAN
-    lowest_values(folds.lowest, due, minimum, mean, values)
+    lowest_values(folds.lowest, due, minimum, _LOWEST[lowest.statistic], values)
     values = _seen(one, who.scales, values)
     if not one.levels:
         return rounded(values, one.rounding)
@@ -321,10 +337,11 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
 
 
 def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
-    """Values as the expression wants to see them: not below the floor, in its unit."""
+    """Values as the expression wants to see them: in its unit, not below the floor."""
+    values = values * scale[None, :]
     if one.floor is not None:
         values = np.where(values < one.floor, one.floor, values)  # nan stays nan
-    return values * scale[None, :]
+    return values
 
 
 def rounded(values: Floats, rounding: Rounding | None) -> Floats:

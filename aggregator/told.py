@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.times import to_us
@@ -97,6 +97,11 @@ class Told:
         self.revision[at], self.saved_us[at] = row["revision"], to_us(row["computed_at"])
         if newest:
             self.newest[column] = begin
+
+    def zones(self) -> set[str]:
+        """Zones of which anything was ever said."""
+        said = self.newest != NONE
+        return {zone for zone, at in self._groups.items() if at < len(said) and said[at]}
 
     def _group(self, zone: str) -> int:
         return self._groups.setdefault(zone, len(self._groups))

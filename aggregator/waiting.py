@@ -1,6 +1,6 @@
 """Windows that changed, or can become final, and are not derived yet."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,11 @@ class Waiting:
     def forget(self, city: str) -> None:
         """A city's windows begin elsewhere now."""
         for key in [key for key in self._ends if key[0] == city]:
+            del self._ends[key]
+
+    def keep(self, rules: Container[str]) -> None:
+        """Forget windows of all rules but these."""
+        for key in [key for key in self._ends if key[1] not in rules]:
             del self._ends[key]
 
     def dump(self) -> list[list[Any]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from aggregator import checkpoint
 from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints
@@ -96,7 +96,11 @@ class ShardWorker:
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
         opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
         self._extend(opened["series"].astype(np.int64), opened["bucket"])
-        as_saved = self.shard.cursors == self._claim.cursors and not self.shard.has_queued()
+        as_saved = (
+            self.shard.cursors == self._claim.cursors
+            and not self.shard.has_queued()
+            and not self.shard.rules_changed
+        )
         self._saved = dict(self.shard.cursors) if as_saved else None
         self._saved_us = now_us
 
@@ -149,6 +153,20 @@ class ShardWorker:
         """
         taken = self.shard.cursors
         return all(taken.get(lane, 0) >= seq for lane, seq in self._claim.cursors.items())
+
+    def as_saved(self) -> shards.Claim:
+        """The claim with which another worker of ours goes on from the checkpoint."""
+        return replace(self._claim, cursors=self._furthest(), rebuild=False)
+
+    def _furthest(self) -> tail.Cursors:
+        """How far the store has ever come: a checkpoint of before does not take it back.
+
+        Who begins from it must know up to where the store is ahead of memory.
+        """
+        taken = dict(self.shard.cursors)
+        for lane, seq in self._claim.cursors.items():
+            taken[lane] = max(seq, taken.get(lane, 0))
+        return taken
 
     async def _read(
         self, connection: Connection, heads: tail.Cursors, now_us: int
@@ -286,7 +304,7 @@ class ShardWorker:
                 await shards.save_checkpoint(
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
-                await shards.advance(connection, self.shard.number, cursors)
+                await shards.advance(connection, self.shard.number, self._furthest())
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)
                 await tail.prune_log(connection, self.shard.number, cursors)

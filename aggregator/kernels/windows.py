@@ -39,9 +39,11 @@ def fold_windows(
 
     Args:
         cells: as in `put_cells`. series: row of `cells` per member [m].
-        since, until: the buckets' numbers in which the member is placed [m]: [since, until).
+        since, until: the buckets' numbers in which the member is placed [m]: [since, until),
+            ascending where one has several stretches.
         begins, ends: windows as buckets' numbers [w]: [begin, end).
-        at: where each member stands in `out` [m].
+        at: where each member stands in `out` [m]; one that stands there several times is folded
+            on, stretch by stretch.
         out: float64 [w, n, 4]: integral, covered microseconds, count, flagged.
     """
     slots = cells.shape[1]
@@ -56,6 +58,12 @@ def fold_windows(
                 covered = np.int64(0)
                 count = np.int64(0)
                 flagged = np.int64(0)
+                place = at[m]
+                if m > 0 and at[m - 1] == place:
+                    integral = out[w, place, 0]
+                    covered = np.int64(out[w, place, 1])
+                    count = np.int64(out[w, place, 2])
+                    flagged = np.int64(out[w, place, 3])
                 first = max(begins[w], since[m])
                 slot = first % slots
                 for number in range(first, min(ends[w], until[m])):
@@ -68,7 +76,6 @@ def fold_windows(
                         covered += cell.covered
                         count += cell.count
                         flagged += cell.flagged
-                place = at[m]
                 out[w, place, 0] = integral
                 out[w, place, 1] = covered
                 out[w, place, 2] = count

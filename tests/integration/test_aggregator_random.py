@@ -42,7 +42,7 @@ class Crash(NamedTuple):
 
 
 class Declare(NamedTuple):
-    """A station of means says what its readings mean, from a time on."""
+    """A station says what its readings mean, from a time on."""
 
     station: str
     declaration: Declaration
@@ -75,12 +75,28 @@ STEPS = st.one_of(
     st.builds(Crash, st.booleans()),
     st.builds(
         Declare,
+        st.just("e"),
+        st.sampled_from(
+            [
+                Declaration(Kind.COUNTER, reporting_s=1800),
+                Declaration(Kind.COUNTER, reporting_s=7200, modulus=50.0),
+                Declaration(Kind.EVENT, reporting_s=3600),
+                Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN),
+            ]
+        ),
+        st.integers(-24, 30).map(lambda number: number * 10 * MINUTE),
+    ),
+    st.builds(
+        Declare,
         st.sampled_from("abc"),
         st.sampled_from(
             [
                 GAUGE,
                 HOURLY,
                 Declaration(Kind.GAUGE, reporting_s=60),
+                Declaration(Kind.STATE, reporting_s=1200),
+                Declaration(Kind.COUNTER, reporting_s=600),
+                Declaration(Kind.EVENT, reporting_s=1200),
                 Declaration(Kind.GAUGE, reporting_s=5400),
                 Declaration(Kind.INTERVAL_MEAN, period_s=1200, stamp=Stamp.BEGIN),
             ]
