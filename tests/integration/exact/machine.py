@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from cityvitals.domain.names import Flag
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import StoreUnavailable
@@ -18,12 +17,10 @@ from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
 from cityvitals.verify.report import Difference
 from tests.integration.exact.cast import (
-    CITIES,
     DAY,
     DECLARATIONS,
     GATEWAYS,
     HOUR,
-    LANES,
     MINUTE,
     NOON,
     PLACES,
@@ -31,38 +28,55 @@ from tests.integration.exact.cast import (
     STATIONS,
     Row,
 )
+from tests.integration.exact.draws import (
+    cities,
+    edges,
+    flags,
+    lanes,
+    moments,
+    odd_moments,
+    revs,
+    shards,
+    since,
+    stations,
+    steps,
+    values,
+)
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.world import World, device
 
 T = TypeVar("T")
 
-cities = st.sampled_from(list(CITIES))
-stations = st.sampled_from(list(STATIONS))
-lanes = st.sampled_from(LANES)
-shards = st.sampled_from(list(SHARD.values()))
-values = st.sampled_from([0.0, 1.0, 2.5, -3.0, 7.1, 100.0, 1e-3, 33.3])
-flags = st.sampled_from([0, 0, 0, 0, 0, int(Flag.FAULT_CODE), int(Flag.UNIT_CHANGED)])
-revs = st.sampled_from([0, 0, 0, 1, 2])
-moments = st.one_of(
-    st.integers(0, 36).map(lambda number: number * 10 * MINUTE),
-    st.integers(0, 12 * 60).map(lambda number: number * MINUTE + 1),
-    st.integers(-3 * 24, 24).map(lambda number: number * HOUR),
+ACTIONS: Final = (
+    "both shards",
+    "catch up",
+    "crash",
+    "crash in a cycle",
+    "crash in a save",
+    "crash in a start",
+    "cycle",
+    "declaration",
+    "duplicate",
+    "fact",
+    "in order",
+    "ingest restarts",
+    "late",
+    "limit",
+    "odd clock",
+    "on an edge",
+    "placement",
+    "registry",
+    "revision",
+    "rules",
+    "save",
+    "status",
+    "takeover",
+    "verify in the end",
+    "verify on the way",
+    "wait",
+    "wake of the fenced",
 )
-edges = st.builds(
-    lambda quarter, beside: quarter * 15 * MINUTE + beside,
-    st.integers(-120, 60),
-    st.sampled_from([-1, 0, 0, 0, 1]),
-)
-odd_moments = st.one_of(
-    st.integers(25, 47).map(lambda number: number * HOUR),
-    st.integers(4, 30).map(lambda number: -number * DAY),
-)
-since = st.one_of(
-    st.none(),
-    st.integers(-40, 40).map(lambda number: NOON + number * 10 * MINUTE),
-    st.sampled_from([EARLIEST_US, NOON - 30 * DAY, NOON - HOUR]),
-)
-steps = st.integers(0, 25)
+"""What a run may do; each must have occurred often."""
 
 
 class Exactness(RuleBasedStateMachine):
