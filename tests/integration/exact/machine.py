@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from cityvitals.domain.series import Declaration
-from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
@@ -42,6 +41,7 @@ from tests.integration.exact.draws import (
     steps,
     values,
 )
+from tests.integration.exact.registry_text import series_entry, table
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.world import World, device
 
@@ -233,8 +233,8 @@ class Exactness(RuleBasedStateMachine):
     )
     def state_fact(self, city: str, zone: str, number: int, day: str) -> None:
         """The registry says how many people live somewhere, from a day on."""
-        text = _table("zone", id='"north"') + _table("zone", id='"south"')
-        text += _table(
+        text = table("zone", id='"north"') + table("zone", id='"south"')
+        text += table(
             "fact", name='"population"', zone=f'"{zone}"', value=number, unit='"{inhabitant}"',
             valid_from=day, source='"census"', quality='"measured"',
         )  # fmt: skip
@@ -253,7 +253,7 @@ class Exactness(RuleBasedStateMachine):
             return
         sensor = {} if whole else {"sensor": f'"{name}"'}
         quantity = f'"{STATIONS[name].quantity}"'
-        text = _table("limit", quantity=quantity, low=low, high=high, source='"a test"', **sensor)
+        text = table("limit", quantity=quantity, low=low, high=high, source='"a test"', **sensor)
         self._do("limit", self.world.register(city, text))
 
     @rule(city=cities, name=stations, declared=st.sampled_from(DECLARATIONS), since_us=since)
@@ -261,7 +261,7 @@ class Exactness(RuleBasedStateMachine):
         """The registry says what a station's readings mean, and counts more than the station."""
         if (city, name) not in self.world.ids:
             return
-        said = _series(name, declared, since_us)
+        said = series_entry(name, declared, since_us)
         if said:
             self._do("registry", self.world.register(city, said))
 
@@ -399,29 +399,3 @@ async def _nothing() -> None:
 def _not_too_new(rows: list[Row]) -> list[Row]:
     """Ingest takes nothing from further ahead than a wrong clock may be."""
     return [row for row in rows if row.after <= 4 * DAY]
-
-
-def _table(kind: str, /, **entries: object) -> str:
-    lines = [f"{key} = {value}" for key, value in entries.items() if value != '""']
-    return f"\n[[{kind}]]\n" + "\n".join(lines) + "\n"
-
-
-_KIND_NAMES: Final = {0: "gauge", 1: "interval_mean", 2: "interval_total"}
-
-
-def _series(name: str, declared: Declaration, since_us: int | None) -> str:
-    """A station in the registry's words; "" where it would not be taken."""
-    from cityvitals.domain.times import iso  # noqa: PLC0415
-
-    entries: dict[str, object] = {
-        "sensor": f'"{name}"',
-        "quantity": f'"{STATIONS[name].quantity}"',
-        "kind": f'"{_KIND_NAMES[declared.kind]}"',
-    }
-    if declared.period_s:
-        entries |= {"period_s": declared.period_s, "stamp": f'"{declared.stamp.name.lower()}"'}
-    if declared.reporting_s:
-        entries["reporting_s"] = declared.reporting_s
-    if since_us is not None and since_us > EARLIEST_US:
-        entries["since"] = iso(since_us)
-    return _table("series", **entries)
