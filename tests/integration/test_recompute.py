@@ -103,7 +103,7 @@ def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
 async def told(settings: Settings, *arguments: str) -> dict[str, Any]:
     """The report of a run that goes well."""
     process = start(settings, "--json", *arguments)
-    out, err = await asyncio.to_thread(process.communicate, None, 120)
+    out, err = await asyncio.to_thread(process.communicate, None, 400)
     assert process.returncode == 0, err
     found: dict[str, Any] = json.loads(out)
     return found
@@ -199,7 +199,7 @@ def test_ended_in_the_middle_it_goes_on_where_it_was(
             process = start(settings, "--processes", "1", "--json")
             await until(lambda: has_begun(settings), "no piece is done")
             process.send_signal(how)
-            out, err = await asyncio.to_thread(process.communicate, None, 60)
+            out, err = await asyncio.to_thread(process.communicate, None, 400)
             assert process.returncode == (130 if how == signal.SIGINT else -how), err
             assert not out
             found = await told(settings, "--processes", "2")

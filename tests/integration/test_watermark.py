@@ -56,7 +56,9 @@ def test_a_clock_a_day_fast_closes_nobody_elses_windows(database: DatabaseSettin
                 await where.run()
             assert set(await hours(where)) == {0, 1}, "the city goes by the right clock"
             assert set(await hours(where, "south")) == {0, 1}
-            assert set(await hours(where, "north")) == {24, 25}
+            north = await hours(where, "north")
+            assert {24, 25} <= set(north), "its own zone goes by it"
+            assert {north[at]["state"] for at in set(north) - {24, 25}} == {"insufficient"}
             await assert_clean(where)
 
     asyncio.run(main())
@@ -151,10 +153,10 @@ def test_a_second_on_each_side_of_the_seal(database: DatabaseSettings) -> None:
             assert sealed == NOON + DAY // 2, "a midnight, a day ago at least"
             second = 1_000_000
             with pytest.raises(SealRisen):
-                await where.write_late([Row("a", sealed - second - NOON, 70.0)])
-            await where.write_late([Row("a", sealed + second - NOON, 70.0)])
+                await where.write_late([Row("a", sealed - second - NOON, 777.0)])
+            await where.write_late([Row("a", sealed + second - NOON, 777.0)])
             await where.run()
-            stored = await where.pool.fetch("select observed_at from reading where value = 70")
+            stored = await where.pool.fetch("select observed_at from reading where value = 777")
             assert [row["observed_at"] for row in stored] == [from_us(sealed + second)]
             assert (await hours(where))[12]["state"] == "corrected"
             await assert_clean(where)
@@ -250,7 +252,8 @@ def test_a_clock_years_slow_holds_nobody_up(database: DatabaseSettings) -> None:
             where.now_us = NOON + 3 * HOUR
             await where.write([*samples("a", 0, 3 * HOUR), *samples("c", 0, 3 * HOUR)])
             await where.write_late([Row("a", -3 * 365 * DAY, 1.0)])
-            await where.cycle()
+            for _ in range(4):  # of the hundreds that three years take, a month in each
+                assert (await where.cycle()).more
             assert set(await hours(where)) == {0, 1}
             await where.run(2000)
             found = await hours(where)
