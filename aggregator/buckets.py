@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.columns import CELL, NO_TAG, fresh_state, no_cells
-from aggregator.kernels.fold import BUCKET, NONE, fold_stream, order_by_row
+from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.partial import BUCKET, COUNTER, NONE
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
-from aggregator.series_table import Ints, SeriesTable, tables
+from aggregator.series_table import Ints, SeriesTable
 from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.domain.names import EXCLUDING_FLAGS
 
@@ -66,20 +67,30 @@ class Buckets:
         rows, t, v = rows[order], t[order], np.ascontiguousarray(v[order])
         bad = (flags[order] & EXCLUDING_FLAGS) != 0
         decl = self._table.declaration(rows, t)
-        out = np.empty(self._room(decl), ROLLUP)
+        out = np.empty(self._room(rows, t, decl), ROLLUP)
         late = np.zeros(len(rows), np.bool_)
-        count = fold_stream(t, v, rows, bad, decl, *tables(self._table), self.state, out, late)
+        count = fold_stream(t, v, rows, bad, decl, self._table.declared, self.state, out, late)
         closed = out[:count]
         put_cells(self.cells, closed)
         return Folded(closed, rows[late], t[late], np.unique(rows))
 
-    def _room(self, decl: Ints) -> int:
-        """The most buckets that these readings can close."""
-        table = self._table
-        reach = np.maximum(table.periods, table.holds)[decl]
-        carried = int(table.holds.max(initial=0)) // BUCKET + 2
+    def _room(self, rows: Ints, t: Ints, decl: Ints) -> int:
+        """The most buckets that these readings, sorted by (series, time), can close."""
+        declared = self._table.declared
+        reach = np.maximum(declared.periods, declared.holds)[decl]
+        counts = declared.codes[decl] == COUNTER
+        if counts.any():
+            reach = np.where(counts, np.minimum(self._gaps(rows, t), declared.reaches[decl]), reach)
+        carried = int(declared.holds.max(initial=0)) // BUCKET + 2
         touched = min(len(decl), len(self.state))
         return int((reach // BUCKET + 2).sum()) + len(decl) + carried * touched
+
+    def _gaps(self, rows: Ints, t: Ints) -> Ints:
+        """How long after the one before of its series each reading was observed; 0 if earlier."""
+        before = np.concatenate([[NONE], t[:-1]])
+        first = np.concatenate([[True], rows[1:] != rows[:-1]])
+        before[first] = self.state["last_seen"][rows[first]]
+        return np.where(before == NONE, 0, np.maximum(t - before, 0))
 
     def open_rows(self, rows: Ints) -> Records:
         """Open buckets as they stand now (ROLLUP, `series` is the row), into the ring too."""

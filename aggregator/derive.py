@@ -11,7 +11,7 @@ from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
-from aggregator.program import Evaluated, Floats, Names, SeriesOf
+from aggregator.program import Floats, Names, SeriesOf
 from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, rounded
@@ -245,8 +245,7 @@ def _by_station(
         names[one.name] = _at_stations(found[one.name], at)
     for name, value in given.items():
         names[name] = value[:, plan.stations.group]
-    evaluated: Evaluated = plan.compiled(names)
-    value = np.ascontiguousarray(evaluated.unrounded)
+    value = _evaluated(plan, names)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
     how = combines(plan.rule, None, len(plan.groups))
@@ -257,6 +256,42 @@ def _by_station(
     numerator = np.where(mean, out[..., 0], total)
     result = rounded(total, plan.rule.rounding)
     return _Found(result, numerator, np.where(mean, used, np.nan), np.isfinite(value))
+
+
+def _evaluated(plan: RulePlan, names: Names) -> Floats:
+    """The expression at each station [w, s].
+
+    Each stands in its zone and in the city, nearly always with the same numbers: what comes of them
+    is the same then, too.
+    """
+    twins = plan.stations.in_city
+    alike = twins >= 0
+    for one in names.values():
+        numbers, at = one.values if isinstance(one, SeriesOf) else one, twins[alike]
+        if numbers.shape[1] == len(twins):  # what the clock shows is the same at all
+            mine, other = numbers[:, alike], numbers[:, at]
+            same = (mine == other) | (np.isnan(mine) & np.isnan(other))
+            alike[alike] = same.all(axis=tuple(axis for axis in range(same.ndim) if axis != 1))
+    own = np.flatnonzero(~alike)
+    value = np.empty((_windows(names), len(twins)))
+    value[:, own] = plan.compiled({name: _some(one, own) for name, one in names.items()}).unrounded
+    value[:, alike] = value[:, twins[alike]]
+    return value
+
+
+def _some(one: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
+    """The numbers or series of some stations [w, s, …]."""
+    if isinstance(one, SeriesOf):
+        if one.lengths.shape[1] == 1:
+            return one
+        return SeriesOf(one.values[:, at], one.lengths[:, at])
+    return one[:, at]
+
+
+def _windows(names: Names) -> int:
+    return max(
+        len(one.lengths) if isinstance(one, SeriesOf) else len(one) for one in names.values()
+    )
 
 
 def _valid(

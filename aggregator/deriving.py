@@ -10,7 +10,7 @@ from aggregator import sources
 from aggregator.buckets import SLOTS
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.loading import Extents
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints

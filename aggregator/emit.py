@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aggregator.derive import Derived
 from aggregator.facts import Facts
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.sheet import Circumstances, Columns, content_of, same_content, took_part

@@ -7,7 +7,7 @@ import structlog
 
 from aggregator import checkpoint
 from aggregator.buckets import SLOTS
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.shard import Shard
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.model import load_model

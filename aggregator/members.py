@@ -61,11 +61,13 @@ class Stations:
         at: per input of the rule, which member stands for each station [s]; -1 for none.
         group: of each [s].
         offsets: where each group begins [g + 1].
+        in_city: which station of the city's group is the same sensor [s]; -1 for none.
     """
 
     at: tuple[Ints, ...]
     group: Ints
     offsets: Ints
+    in_city: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,16 @@ def stations_of(members: Sequence[Members], table: SeriesTable, groups: int) -> 
         placed_at = np.full(len(found), -1, np.int64)
         placed_at[np.searchsorted(found, stations)] = first
         at.append(placed_at)
-    group = found // many
+    group, sensor = found // many, found % many
+    mine = sensor[group == 0]
+    twin = np.searchsorted(mine, sensor)
+    known = (group > 0) & (twin < len(mine))
+    known[known] = mine[twin[known]] == sensor[known]
     return Stations(
-        tuple(at), group, np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
+        at=tuple(at),
+        group=group,
+        offsets=np.searchsorted(group, np.arange(groups + 1)).astype(np.int64),
+        in_city=np.where(known, twin, -1),
     )
 
 

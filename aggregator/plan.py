@@ -40,9 +40,12 @@ _SHARE: Final = "ppb"
 _NOTHING_TOLD: Final[Mapping[tuple[str, str], AbstractSet[str]]] = MappingProxyType({})
 
 _KINDS: Final = {
-    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
+    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.ENERGY_MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.TOTAL: {Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT},
+    Statistic.INCREASE: {Kind.COUNTER},
+    Statistic.COUNT: {Kind.EVENT},
 }
 
 

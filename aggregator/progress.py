@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from typing import Any, Final
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from cityvitals.domain.times import BUCKET_US, bucket_of, ceil_bucket
 
 STEP_US: Final = 31 * 86_400_000_000

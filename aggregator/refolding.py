@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from aggregator.backlog import Request
 from aggregator.buckets import Buckets
-from aggregator.kernels.fold import BUCKET, NONE
+from aggregator.kernels.partial import BUCKET, LEVEL_MEAN, MEAN, NONE, TOTAL
 from aggregator.kernels.refold import fold_ranges, restore
-from aggregator.series_table import Ints, SeriesTable, tables
+from aggregator.series_table import Ints, SeriesTable
 from cityvitals.domain.arrays import ROLLUP, Records, empty
-from cityvitals.domain.names import EXCLUDING_FLAGS, Kind, Stamp
+from cityvitals.domain.names import EXCLUDING_FLAGS, Stamp
 
 _GROUP_US: Final = 2 * 86_400_000_000
 """Requests that begin within so long of each other share a query."""
@@ -129,10 +129,10 @@ def refold(load: Load, readings: Records, table: SeriesTable, buckets: Buckets) 
     starts = np.concatenate([[0], np.cumsum([one.stop - one.start for one in found])])
     rows = np.array([request.row for request in load.requests], np.int64)
     out = np.empty(int(counts.sum()), ROLLUP)
-    pending = np.zeros((len(rows), 3))
+    pending = np.zeros((len(rows), 4))
     fold_ranges(
         slices.t[picked], slices.v[picked], slices.bad[picked], slices.decl[picked],
-        *tables(table), starts.astype(np.int64), rows, firsts, counts, open_from, out, pending,
+        table.declared, starts.astype(np.int64), rows, firsts, counts, open_from, out, pending,
     )  # fmt: skip
     _restore(out, rows, firsts, counts, open_from, pending, buckets)
     return Refolded(out, rows[opened])
@@ -170,11 +170,12 @@ def _newest_bucket(slices: _Slices, found: slice, table: SeriesTable) -> int:
     t, decl = slices.t[found], slices.decl[found]
     if not len(t):
         return NONE
-    interval = table.kinds[decl] != Kind.GAUGE
-    ends_at_stamp = interval & (table.stamps[decl] == Stamp.END)
-    begin = np.where(ends_at_stamp, t - table.periods[decl], t)
+    periods = table.declared.periods[decl]
+    interval = np.isin(table.declared.codes[decl], (MEAN, TOTAL, LEVEL_MEAN))
+    ends_at_stamp = interval & (table.declared.stamps[decl] == Stamp.END)
+    begin = np.where(ends_at_stamp, t - periods, t)
     spread = interval & ~slices.bad[found]
-    newest = np.where(spread, begin + table.periods[decl] - 1, begin).max()
+    newest = np.where(spread, begin + periods - 1, begin).max()
     return int(newest - newest % BUCKET)
 
 

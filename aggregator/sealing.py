@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import structlog
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.refolding import Load
 from aggregator.series_table import Ints

@@ -1,12 +1,15 @@
 """A shard's series as arrays: a series keeps its row for as long as the process lives."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cityvitals.domain.names import Kind, Stamp
+from aggregator.columns import Declared
+from aggregator.kernels import partial
+from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.names import INTERVALS, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import US
 from cityvitals.store.model import SeriesRow
@@ -14,6 +17,19 @@ from cityvitals.store.model import SeriesRow
 Ints = NDArray[np.int64]
 _USUAL_S: Final = 60.0
 """Between the readings of a series that does not say how often it reports."""
+
+_CODES: Final = {
+    Kind.GAUGE: partial.GAUGE,
+    Kind.INTERVAL_MEAN: partial.MEAN,
+    Kind.INTERVAL_TOTAL: partial.TOTAL,
+    Kind.COUNTER: partial.COUNTER,
+    Kind.EVENT: partial.EVENT,
+    Kind.STATE: partial.GAUGE,
+}
+_LEVEL_CODES: Final = {
+    Kind.GAUGE: partial.LEVEL,
+    Kind.INTERVAL_MEAN: partial.LEVEL_MEAN,
+}
 
 
 class SeriesTable:
@@ -23,8 +39,7 @@ class SeriesTable:
         series: the series by row.
         ids: surrogate id by row [n].
         sensors: the rank of its sensor's name among all [n].
-        kinds, stamps, periods, holds: declaration tables; a series' declarations stand together,
-            oldest first; durations in microseconds.
+        declared: declaration tables; a series' declarations stand together, oldest first.
         several: whether there is more than one declaration [n].
         back: how long before a bucket a reading that reaches into it may be observed [n].
         ahead: how long after it [n].
@@ -78,10 +93,8 @@ class SeriesTable:
         self.ids = np.array([found.id for found in self.series], np.int32)
         names = np.array([found.key.sensor for found in self.series], np.str_)
         self.sensors: Ints = np.unique(names, return_inverse=True)[1].astype(np.int64)
-        self.kinds = np.array([one.kind for one in flat], np.int8)
-        self.stamps = np.array([one.stamp for one in flat], np.int8)
-        self.periods = np.array([one.period_us for one in flat], np.int64)
-        self.holds = np.array([one.hold_us for one in flat], np.int64)
+        quantities = [found.key.quantity for found in self.series for _ in found.declarations]
+        self.declared = _declared(flat, quantities)
         self._since = np.array([one.since_us for one in flat], np.int64)
         self._newest = np.cumsum(counts) - 1
         self._first = self._newest - counts + 1
@@ -92,21 +105,59 @@ class SeriesTable:
         self.ahead = np.array([_reach_ahead(some) for some in declared], np.int64)
 
 
-def _reach_back(declared: Sequence[Declaration]) -> int:
-    """The longest that any of these readings speaks for after its stamp."""
-    return max(
-        one.hold_us if one.kind == Kind.GAUGE else one.period_us * (one.stamp == Stamp.BEGIN)
-        for one in declared
+def _declared(flat: Sequence[Declaration], quantities: Sequence[str]) -> Declared:
+    """Declaration tables, of declarations and what their series watch."""
+    fitting = [_fitting(one, quantity) for one, quantity in zip(flat, quantities, strict=True)]
+    return Declared(
+        codes=np.array([each.code for each in fitting], np.int8),
+        stamps=np.array([one.stamp for one in flat], np.int8),
+        periods=np.array([one.period_us for one in flat], np.int64),
+        holds=np.array([one.hold_us for one in flat], np.int64),
+        reaches=np.array([one.reach_us for one in flat], np.int64),
+        moduli=np.array([one.modulus for one in flat], np.float64),
+        steps=np.array([each.step for each in fitting], np.float64),
     )
+
+
+class _Fitting(NamedTuple):
+    """What a declaration means for a quantity: a code, and how far apart two samples may be."""
+
+    code: int
+    step: float
+
+
+def _fitting(one: Declaration, quantity: str) -> _Fitting:
+    known = load_catalogue().quantities.get(quantity)
+    if one.kind == Kind.STATE:
+        return _Fitting(partial.GAUGE, 0.0)  # every change is one
+    step = np.inf if known is None or known.step is None else known.step
+    if known is not None and known.is_level and one.kind in _LEVEL_CODES:
+        return _Fitting(_LEVEL_CODES[one.kind], step)
+    return _Fitting(_CODES[one.kind], step)
+
+
+def _reach_back(declared: Sequence[Declaration]) -> int:
+    """The longest that any of these readings speaks for after its stamp.
+
+    Of a counter as long as the next one may come that tells how it went on.
+    """
+    return max(_after(one) for one in declared)
+
+
+def _after(one: Declaration) -> int:
+    if one.kind == Kind.COUNTER:
+        return one.reach_us
+    if one.kind in INTERVALS:
+        return one.period_us * (one.stamp == Stamp.BEGIN)
+    return one.hold_us
 
 
 def _reach_ahead(declared: Sequence[Declaration]) -> int:
     """The longest that any of these readings speaks for before its stamp."""
-    return max(
-        one.period_us * (one.kind != Kind.GAUGE and one.stamp == Stamp.END) for one in declared
-    )
+    return max(_before(one) for one in declared)
 
 
-def tables(table: SeriesTable) -> tuple[Any, Any, Any, Any]:
-    """The declaration tables in the order in which kernels take them."""
-    return table.kinds, table.stamps, table.periods, table.holds
+def _before(one: Declaration) -> int:
+    if one.kind == Kind.COUNTER:
+        return one.reach_us
+    return one.period_us * (one.kind in INTERVALS and one.stamp == Stamp.END)

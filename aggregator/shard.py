@@ -17,7 +17,7 @@ from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
 from aggregator.emit import Emitter
 from aggregator.facts import Facts
-from aggregator.kernels.fold import BUCKET, NONE
+from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
 from aggregator.progress import Gateways

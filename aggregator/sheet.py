@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints

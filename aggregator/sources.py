@@ -7,7 +7,7 @@ import numpy as np
 from aggregator.columns import CELL, no_cells
 from aggregator.derive import all_layers, judged_of, until_of
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from aggregator.compiler import ROUNDING
 from aggregator.kernels.levels import (
     COUNT,
+    COUNT_OF,
     ENERGY_MEAN,
     FIRST,
+    INTEGRAL_OF,
     LAST,
+    LEVEL_OF,
     MAX,
     MEAN,
+    MEAN_OF,
     MIN,
     TOTAL,
     fold_level,
@@ -45,6 +49,14 @@ _STATISTICS: Final = {
     Statistic.LAST: LAST,
     Statistic.ENERGY_MEAN: ENERGY_MEAN,
     Statistic.VALUES: COUNT,
+}
+_LOWEST: Final = {
+    Statistic.MEAN: MEAN_OF,
+    Statistic.INTEGRAL: INTEGRAL_OF,
+    Statistic.TOTAL: INTEGRAL_OF,
+    Statistic.INCREASE: INTEGRAL_OF,
+    Statistic.ENERGY_MEAN: LEVEL_OF,
+    Statistic.COUNT: COUNT_OF,
 }
 
 
@@ -306,8 +318,7 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
         how = combines(plan.rule, one, len(plan.groups))
         summed = np.array([each is Combine.SUM for each in how], np.bool_)
         minimum[summed[who.members.group]] = 0.0
-    mean = lowest.statistic is Statistic.MEAN
-    lowest_values(folds.lowest, due, minimum, mean, values)
+    lowest_values(folds.lowest, due, minimum, _LOWEST[lowest.statistic], values)
     values = _seen(one, who.scales, values)
     if not one.levels:
         return rounded(values, one.rounding)
@@ -324,10 +335,11 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
 
 
 def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
-    """Values as the expression wants to see them: not below the floor, in its unit."""
+    """Values as the expression wants to see them: in its unit, not below the floor."""
+    values = values * scale[None, :]
     if one.floor is not None:
         values = np.where(values < one.floor, one.floor, values)  # nan stays nan
-    return values * scale[None, :]
+    return values
 
 
 def rounded(values: Floats, rounding: Rounding | None) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.times import to_us

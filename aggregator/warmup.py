@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from aggregator.columns import CELL, fresh_state
+from aggregator.columns import CELL, Declared, fresh_state
 from aggregator.compiler import compile_tree
-from aggregator.kernels.fold import NONE, fold_stream, order_by_row
-from aggregator.kernels.levels import MEAN, fold_level, join_values, lowest_values, round_all
+from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.levels import (
+    MEAN,
+    MEAN_OF,
+    fold_level,
+    join_values,
+    lowest_values,
+    round_all,
+)
+from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
 from aggregator.kernels.windows import fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
@@ -17,17 +25,16 @@ def warm_up() -> None:
     one = np.zeros(1, np.int64)
     bad = np.zeros(1, np.bool_)
     v = np.zeros(1)
-    declared = (np.zeros(1, np.int8), np.zeros(1, np.int8), one.copy(), one + 60_000_000)
+    small, hold = np.zeros(1, np.int8), one + 60_000_000
+    declared = Declared(small, small.copy(), one.copy(), hold, hold.copy(), v.copy(), v.copy())
     state, out = fresh_state(1), np.empty(8, ROLLUP)
     order_by_row(one, one, 1, one.copy())
-    fold_stream(one, v, one, bad, one, *declared, state, out, bad.copy())
+    fold_stream(one, v, one, bad, one, declared, state, out, bad.copy())
     rows = out[: snapshot(state, one, out)]
     snapshot_size(state, one)
-    pending = np.zeros((1, 3))
+    pending = np.zeros((1, 4))
     span = np.array([0, 1])
-    fold_ranges(
-        one, v, bad, one, *declared, span, one, one, one + 1, one + NONE, out, pending
-    )  # fmt: skip
+    fold_ranges(one, v, bad, one, declared, span, one, one, one + 1, one + NONE, out, pending)
     restore(state[0], out[0], pending[0])
     cells = np.zeros((1, 4), CELL)
     put_cells(cells, rows)
@@ -35,7 +42,7 @@ def warm_up() -> None:
     fold_windows(cells, one, one, one + 1, one, one + 1, one, folded)
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
-    lowest_values(folded, one.reshape(1, 1), v, True, values)  # noqa: FBT003
+    lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)
     fold_level(values, one, one + 1, one, 0.5, 1, MEAN, values.copy())
     round_all(v, 0, 1, 10.0, v.copy())
     join_values(values, values, here, span, np.zeros((1, 1, 6)))

@@ -12,7 +12,7 @@ from aggregator import checkpoint
 from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints

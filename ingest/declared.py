@@ -117,4 +117,5 @@ def _stated(one: SeriesMeta) -> Stated:
         one.reporting_s,
         one.unit,
         one.reference_state,
+        one.modulus,
     )

@@ -10,7 +10,16 @@ from typing import Final, NamedTuple
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order, Statistic
 
-OF_TIME: Final = frozenset({Statistic.MEAN, Statistic.TOTAL, Statistic.INTEGRAL})
+OF_TIME: Final = frozenset(
+    {
+        Statistic.MEAN,
+        Statistic.TOTAL,
+        Statistic.INTEGRAL,
+        Statistic.INCREASE,
+        Statistic.COUNT,
+        Statistic.ENERGY_MEAN,
+    }
+)
 """What can be made of quarter hours."""
 OF_VALUES: Final = frozenset(Statistic) - {Statistic.INTEGRAL, Statistic.INCREASE}
 """What can be made of values of shorter windows."""

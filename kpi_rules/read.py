@@ -207,7 +207,8 @@ def _check_name(entry: Entry, key: str, name: str, seen: set[str]) -> None:
 
 def _input_form(one: Input, window: Window) -> Form:
     units = load_catalogue().units
-    if one.statistic is Statistic.COUNT:
+    lowest = one.levels[0].statistic if one.levels else one.statistic
+    if Statistic.COUNT in {lowest, one.statistic}:
         measure = PLAIN
     elif one.in_unit:
         measure = measure_of(units[one.in_unit])

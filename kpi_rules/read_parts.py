@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from cityvitals.catalogue.entry import Entry
-from cityvitals.catalogue.gases import parse_reference
+from cityvitals.catalogue.gases import MOLAR_MASS, parse_reference
 from cityvitals.catalogue.load import Quantity, UnitToken, load_catalogue
 from cityvitals.domain.names import EXCLUDING_FLAGS, Flag, Kind
 from kpi_rules.model import (
@@ -48,8 +48,13 @@ _FLAGS: Final = {each.name.lower(): each for each in Flag}
 _ALWAYS_LEFT_OUT: Final = frozenset(name for name, flag in _FLAGS.items() if flag & EXCLUDING_FLAGS)
 _MOST_COUNT: Final = 1_000_000
 _VALID_HOUR: Final = Level(Length.HOUR, Statistic.MEAN, min_coverage=0.75)
-_OF_TIME: Final = frozenset({Statistic.MEAN, Statistic.INTEGRAL, Statistic.TOTAL})
-"""What only some kinds of series have, whatever else they have."""
+_VALID_LEVEL: Final = Level(Length.HOUR, Statistic.ENERGY_MEAN, min_coverage=0.75)
+_AMOUNTS: Final = frozenset({Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT})
+_OF_AMOUNTS: Final = frozenset({Statistic.TOTAL, Statistic.INCREASE, Statistic.COUNT})
+_OF_QUARTERS: Final = frozenset(
+    {*_OF_AMOUNTS, Statistic.MEAN, Statistic.INTEGRAL, Statistic.ENERGY_MEAN}
+)
+"""What only some quantities have of quarter hours."""
 
 
 def read_window(entry: Entry) -> Window:
@@ -105,13 +110,13 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
     statistic = entry.choice("statistic", _STATISTICS)
     _check_statistics(entry, quantity, [*(each.statistic for each in levels), statistic])
     if not levels and window.fold is Fold.VALID_HOURS:
-        levels = (_VALID_HOUR,)
+        levels = (_VALID_LEVEL if quantity.is_level else _VALID_HOUR,)
     length = entry.choice("window", _LENGTHS) if entry.has("window") else None
     _check_levels(entry, levels, statistic, length or window.length)
     min_coverage = entry.number("min_coverage", 0, 1)
     if min_coverage > 0 and space.zone is space.city is Combine.SUM:
         raise entry.fail("min_coverage", "is not built yet for sums, which take every station: 0")
-    unit, state = _seen_in(entry), _state(entry)
+    unit, state = _seen_in(entry), _state(entry, quantity)
     found = Input(
         name=entry.text("name", NAME),
         quantity=quantity.name,
@@ -124,7 +129,7 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
         clock=entry.choice("clock", _CLOCKS) if entry.has("clock") else None,
         flags=_flags(entry),
         in_unit="" if unit is None else unit.token,
-        scale=1.0 if unit is None else _input_scale(entry, quantity, statistic, unit, state),
+        scale=_input_scale(entry, quantity, statistic, unit, state),
         reference_state=state,
         floor=entry.optional_number("floor"),
         rounding=read_rounding(entry),
@@ -146,13 +151,25 @@ def _quantity(entry: Entry) -> Quantity:
 def _check_statistics(entry: Entry, quantity: Quantity, statistics: list[Statistic]) -> None:
     """The lowest must be one that the quantity's kind has."""
     lowest = statistics[0]
-    if lowest in _OF_TIME and (lowest is Statistic.TOTAL) != (quantity.kind == Kind.INTERVAL_TOTAL):
-        fitting = "total" if quantity.kind == Kind.INTERVAL_TOTAL else "mean or integral"
-        raise entry.fail("statistic", f"expected {fitting} of {quantity.name}, got {lowest}")
+    fitting = _fitting(quantity)
+    if lowest in _OF_QUARTERS and lowest not in fitting:
+        words = " or ".join(fitting)
+        raise entry.fail("statistic", f"expected {words} of {quantity.name}, got {lowest}")
+    if lowest is Statistic.COUNT and entry.has("unit"):
+        raise entry.fail("unit", "a count of events has none")
     if Statistic.INTEGRAL in statistics and load_catalogue().units[quantity.unit].offset:
         raise entry.fail("statistic", f"{quantity.unit} has a zero of its own: no integral")
     if Statistic.VALUES in statistics[:-1]:
         raise entry.fail("levels", "only the input itself can have the values")
+
+
+def _fitting(quantity: Quantity) -> tuple[Statistic, ...]:
+    """What quarter hours of a quantity have, whatever kind its series declare."""
+    if quantity.is_level:
+        return (Statistic.ENERGY_MEAN,)
+    if quantity.kind in _AMOUNTS:
+        return (Statistic.TOTAL, Statistic.INCREASE, Statistic.COUNT)
+    return (Statistic.MEAN, Statistic.INTEGRAL)
 
 
 def _level(entry: Entry) -> Level:
@@ -204,8 +221,10 @@ def _seen_in(entry: Entry) -> UnitToken | None:
     return read_unit(entry) if entry.has("unit") else None
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: Entry, quantity: Quantity) -> str:
     text = entry.text("reference_state") if entry.has("reference_state") else ""
+    if text and quantity.name not in MOLAR_MASS:
+        raise entry.fail("reference_state", f"{quantity.name} is no gas: it has none")
     if text and parse_reference(text) is None:
         raise entry.fail("reference_state", f'expected such as "298.15 K, 101325 Pa", got {text!r}')
     return text
@@ -218,8 +237,11 @@ def natural_measure(quantity_unit: UnitToken, statistic: Statistic) -> Measure:
 
 
 def _input_scale(
-    entry: Entry, quantity: Quantity, statistic: Statistic, unit: UnitToken, state: str
+    entry: Entry, quantity: Quantity, statistic: Statistic, unit: UnitToken | None, state: str
 ) -> float | None:
+    """None where it takes each series' reference state."""
+    if unit is None:
+        return None if state else 1.0
     canonical = load_catalogue().units[quantity.unit]
     families = {canonical.family, unit.family}
     if families == {"amount fraction", "mass concentration"} or state:

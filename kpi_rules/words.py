@@ -79,7 +79,9 @@ class Statistic(StrEnum):
     """What is made of a station's partials, or of values of the level below, over a window.
 
     Of partials: `mean` is integral ÷ covered time, `integral` the integral over seconds, `total`
-    the sum of what intervals say, apportioned by time. Of values: their arithmetic mean or sum.
+    the sum of what intervals and events say and of what counters rise, apportioned by time,
+    `increase` that of counters alone, `count` how many events there are, `energy_mean` the level of
+    the time mean of sound power. Of values: their arithmetic mean or sum, and so on.
     """
 
     MEAN = "mean"

@@ -9,7 +9,7 @@ import msgspec
 
 from cityvitals.catalogue.gases import EXPECTED, conversion_at, parse_reference
 from cityvitals.catalogue.load import load_catalogue
-from cityvitals.domain.names import FOLDED_KINDS, Domain, Kind, Stamp, is_identifier
+from cityvitals.domain.names import INTERVALS, Domain, Kind, Stamp, is_identifier
 from cityvitals.errors import SettingsError
 from cityvitals.wire.meta import SeriesMeta, is_time_zone
 from simulator.mapping import (
@@ -21,6 +21,7 @@ from simulator.mapping import (
     Mapping,
     Midnight,
     MissingSection,
+    RepeatedHour,
     StationSection,
     TimeSection,
 )
@@ -45,11 +46,12 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "file.layout": tuple(Layout),
     "file.decimal": (".", ","),
     "time.midnight": tuple(Midnight),
+    "time.repeated_hour": tuple(RepeatedHour),
     "station.domain": tuple(Domain),
     "gateway.by": ("station", "zone", "city"),
 }
 _STAMPS: Final = {"begin": Stamp.BEGIN, "end": Stamp.END}
-_KINDS: Final = {kind.name.lower(): kind for kind in FOLDED_KINDS}
+_KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 
 
 def find_mapping(given: Path) -> Path:
@@ -102,7 +104,7 @@ def series_of(column: ColumnSection) -> SeriesMeta:
     """What a column's readings are declared as; what it leaves open is the quantity's default."""
     quantity = load_catalogue().quantities[column.quantity]
     kind = quantity.kind if column.kind is None else _KINDS[column.kind]
-    if kind is Kind.GAUGE:
+    if kind not in INTERVALS:
         reporting_s = column.reporting_s or quantity.reporting_s
         period_s, stamp = None, None
     else:
@@ -223,12 +225,12 @@ def _check_channels(columns: tuple[ColumnSection, ...]) -> None:
 def _check_interval(key: str, column: ColumnSection) -> None:
     default = load_catalogue().quantities[column.quantity]
     kind = default.kind if column.kind is None else _KINDS[column.kind]
-    is_gauge = kind is Kind.GAUGE
+    is_interval = kind in INTERVALS
     for name in ("period_s", "stamp"):
         given = getattr(column, name)
-        if is_gauge and given is not None:
+        if not is_interval and given is not None:
             raise _Wrong(f"{key}.{name}", "it with an interval kind only", given)
-        if not is_gauge and given is None and default.kind is Kind.GAUGE:
+        if is_interval and given is None and default.kind not in INTERVALS:
             raise _Wrong(f"{key}.{name}", f"it, since kind is {column.kind}", given)
 
 

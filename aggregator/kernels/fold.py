@@ -1,107 +1,42 @@
-"""Folding readings into quarter-hour partials: one streaming kernel, one for any range.
+"""Folding readings into quarter-hour partials: the streaming kernel; `refold` folds any range.
 
-Both add what each reading contributes to a bucket in order of observed time, so a bucket comes out
-bit for bit the same whether its readings streamed in or were read back. Kinds are the numbers of
-`cityvitals.domain.names.Kind`: 0 gauge, 1 interval mean, 2 interval total.
+Both add what each reading contributes to a bucket (`partial`) in order of observed time, so that
+it comes out bit for bit the same whether its readings streamed in or were read back.
 
 Field access by literal name keeps one record per series in one or two cache lines; splitting the
 record into arrays of fields was measured slower at a million series (design figures: 7 against 20
 million readings a second).
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-BUCKET: Final = 900_000_000
-"""A quarter hour in microseconds."""
-NONE: Final = -(2**62)
-"""No time at all."""
-
-_GAUGE: Final = 0
-_MEAN: Final = 1
-_END: Final = 1
-
-
-@njit(cache=True, nogil=True)
-def clear(part: Any) -> None:
-    """Make a partial the fold of nothing."""
-    part.count = 0
-    part.flagged = 0
-    part.sum = 0.0
-    part.sumsq = 0.0
-    part.min = np.inf
-    part.max = -np.inf
-    part.first_t = 0
-    part.first_v = 0.0
-    part.last_t = 0
-    part.last_v = 0.0
-    part.integral = 0.0
-    part.increase = 0.0
-    part.covered = 0
-
-
-@njit(cache=True, nogil=True)
-def anchor(part: Any, t: int, v: float) -> None:
-    """Count a reading in the bucket where its span begins."""
-    if part.count == 0:
-        part.first_t = t
-        part.first_v = v
-    part.count += 1
-    part.sum += v
-    part.sumsq += v * v
-    part.last_t = t
-    part.last_v = v
-
-
-@njit(cache=True, nogil=True)
-def span_begin(kind: int, stamp: int, period: int, t: int) -> int:
-    """When the stretch begins that a reading speaks for."""
-    if kind != _GAUGE and stamp == _END:
-        return t - period
-    return t
-
-
-@njit(cache=True, nogil=True)
-def cover(part: Any, kind: int, v: float, overlap: int, period: int) -> None:
-    """Add a reading's value over `overlap` microseconds of a bucket."""
-    part.covered += overlap
-    if kind == _GAUGE:
-        part.integral += v * (overlap * 1e-6)
-        return
-    if kind == _MEAN:
-        part.integral += v * (overlap * 1e-6)
-        share = v
-    else:
-        share = v * (overlap / period)
-        part.integral += share
-    part.min = min(part.min, share)
-    part.max = max(part.max, share)
-
-
-@njit(cache=True, nogil=True)
-def copy_partial(source: Any, target: Any) -> None:
-    """Copy a partial's fields from one record to another."""
-    target.count = source.count
-    target.flagged = source.flagged
-    target.sum = source.sum
-    target.sumsq = source.sumsq
-    target.min = source.min
-    target.max = source.max
-    target.first_t = source.first_t
-    target.first_v = source.first_v
-    target.last_t = source.last_t
-    target.last_v = source.last_v
-    target.integral = source.integral
-    target.increase = source.increase
-    target.covered = source.covered
+from aggregator.kernels.partial import (
+    BUCKET,
+    COUNTER,
+    GAUGE,
+    NONE,
+    add_rise,
+    anchor,
+    anchor_more,
+    are_samples,
+    clear,
+    compare,
+    copy_partial,
+    cover,
+    is_held,
+    is_interval,
+    rise_between,
+    span_begin,
+)
 
 
 @njit(cache=True, nogil=True)
 def _emit(state: Any, series: int, out: Any, n: int) -> int:
     """Close the open bucket: append it unless nothing fell into it."""
-    if state.count == 0 and state.flagged == 0 and state.covered == 0:
+    if state.count == 0 and state.flagged == 0 and state.covered == 0 and state.estimated == 0:
         return n
     row = out[n]
     row.bucket = state.bucket
@@ -119,7 +54,6 @@ def _advance(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
         n = _emit(state, series, out, n)
     clear(state)
     state.bucket = bucket
-    state.closed = max(state.closed, bucket)
     return n
 
 
@@ -127,7 +61,7 @@ def _advance(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
 def _stretch(
     state: Any,
     series: int,
-    kind: int,
+    code: int,
     v: float,
     begin: int,
     end: int,
@@ -141,18 +75,45 @@ def _stretch(
         bucket = at - at % BUCKET
         n = _advance(state, series, bucket, out, n)
         upto = min(end, bucket + BUCKET)
-        cover(state, kind, v, upto - at, period)
+        cover(state, code, v, upto - at, period)
+        at = upto
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _rise(
+    state: Any,
+    series: int,
+    t: int,
+    v: float,
+    hold: int,
+    reach: int,
+    modulus: float,
+    out: Any,
+    n: int,
+) -> int:
+    """Spread how far a counter went on since its reading in the open bucket, if there is one."""
+    gap = t - state.last_t
+    if state.last_code != COUNTER or state.count == 0 or gap > reach:
+        return n
+    rise = rise_between(state.last_v, v, modulus)
+    at = state.last_t
+    while at < t:
+        bucket = at - at % BUCKET
+        n = _advance(state, series, bucket, out, n)
+        upto = min(t, bucket + BUCKET)
+        add_rise(state, rise, upto - at, gap, hold)
         at = upto
     return n
 
 
 @njit(cache=True, nogil=True)
 def _settle(state: Any, series: int, until: int, out: Any, n: int) -> int:
-    """Give the pending gauge sample the stretch it held until `until`."""
+    """Give the pending sample the stretch it held until `until`."""
     if state.pend_t == NONE:
         return n
     end = min(until, state.pend_end)
-    n = _stretch(state, series, _GAUGE, state.pend_v, state.pend_t, end, 0, out, n)
+    n = _stretch(state, series, state.last_code, state.pend_v, state.pend_t, end, 0, out, n)
     state.pend_t = NONE
     return n
 
@@ -166,30 +127,62 @@ def _continues(state: Any, t: int) -> bool:
     """
     inside: bool = t > state.last_seen and t < state.bucket + BUCKET
     pending: bool = state.pend_t >= state.bucket and state.pend_t != NONE
-    whole: bool = state.broken == 0
+    whole: bool = state.broken == 0 and state.last_code == GAUGE
     return inside and pending and whole
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _go_on(state: Any, t: int, v: float, hold: int) -> None:
-    """Fold a sample of which `_continues` is true: what the general way does, in one bucket."""
-    overlap = min(t, state.pend_end) - state.pend_t
-    state.covered += overlap
-    state.integral += state.pend_v * (overlap * 1e-6)
+def _go_on(
+    state: Any,
+    i: int,
+    t: Any,
+    v: Any,
+    series: Any,
+    bad: Any,
+    decl: Any,
+    holds: Any,
+    steps: Any,
+) -> int:
+    """Fold samples from one on of which `_continues` is true, as far as they are of one run.
+
+    What the general way does, in one bucket. Sums are kept in registers meanwhile: added up in the
+    record, each waits for the one before to be stored. Returns where the run ends.
+    """
+    upto = state.bucket + BUCKET
+    since, until, before = state.pend_t, state.pend_end, state.pend_v
+    covered, integral = state.covered, state.integral
+    total, squares, low, high = state.sum, state.sumsq, state.min, state.max
+    repeated, stepped = state.repeated, state.stepped
     if state.count == 0:
-        state.first_t = t
-        state.first_v = v
-    state.count += 1
-    state.sum += v
-    state.sumsq += v * v
-    state.min = min(state.min, v)
-    state.max = max(state.max, v)
-    state.last_t = t
-    state.last_v = v
-    state.last_seen = t
-    state.pend_t = t
-    state.pend_end = t + hold
-    state.pend_v = v
+        state.first_t = t[i]
+        state.first_v = v[i]
+    begun, row, d = i, series[i], decl[i]
+    hold, step = holds[d], steps[d]
+    while True:
+        now, value = t[i], v[i]
+        overlap = min(now, until) - since
+        covered += overlap
+        integral += before * (overlap * 1e-6)
+        held = now <= until
+        repeated += held and value == before
+        stepped += held and abs(value - before) > step
+        total += value
+        squares += value * value
+        low = min(low, value)
+        high = max(high, value)
+        since, until, before = now, now + hold, value
+        i += 1
+        if i == t.shape[0] or series[i] != row or decl[i] != d or bad[i]:
+            break
+        if t[i] <= since or t[i] >= upto:
+            break
+    state.count += i - begun
+    state.sum, state.sumsq, state.min, state.max = total, squares, low, high
+    state.covered, state.integral = covered, integral
+    state.repeated, state.stepped = repeated, stepped
+    state.last_t, state.last_v, state.last_seen = since, before, since
+    state.pend_t, state.pend_end, state.pend_v = since, until, before
+    return i
 
 
 @njit(cache=True, nogil=True)
@@ -228,10 +221,7 @@ def fold_stream(
     series: Any,
     bad: Any,
     decl: Any,
-    kinds: Any,
-    stamps: Any,
-    periods: Any,
-    holds: Any,
+    declared: Any,
     state: Any,
     out: Any,
     late: Any,
@@ -246,50 +236,82 @@ def fold_stream(
         t: observed times [n], microseconds. v: values [n]. series: index into `state` [n].
         bad: readings to count as flagged and leave out otherwise [n], bool.
         decl: row of the declaration tables that applies to each reading [n].
-        kinds, stamps, periods, holds: the declaration tables; durations in microseconds.
+        declared: the declaration tables (`aggregator.columns.Declared`).
         state: one record per series (`aggregator.columns.STATE`), updated.
         out: ROLLUP records, filled with closed buckets; `series` is the index into `state`.
         late: bool [n], set.
 
     Returns how many records of `out` were filled.
     """
-    n = 0
+    # Taken out once: inside the loop each would be counted as a reference, and counted down.
+    codes, stamps, periods, holds, reaches, moduli, steps = declared
+    n = upto = 0
     for i in range(t.shape[0]):
+        if i < upto:
+            continue
         s = series[i]
         ai = state[s]
         d = decl[i]
-        kind = kinds[d]
-        if kind == _GAUGE and not bad[i] and _continues(ai, t[i]):
-            _go_on(ai, t[i], v[i], holds[d])
+        code = codes[d]
+        if code == GAUGE and not bad[i] and _continues(ai, t[i]):
+            upto = _go_on(ai, i, t, v, series, bad, decl, holds, steps)
             continue
-        begin = span_begin(kind, stamps[d], periods[d], t[i])
+        begin = span_begin(code, stamps[d], periods[d], t[i])
         if ai.oldest == NONE or t[i] < ai.oldest:
             ai.oldest = t[i]
-        if _is_late(ai, begin, t[i]):
+        if _is_late(ai, begin, t[i], code == COUNTER and not bad[i]):
             late[i] = True
-            continue
-        bucket = begin - begin % BUCKET
-        if bad[i]:
+        elif bad[i]:
+            bucket = begin - begin % BUCKET
             n = _hold_over(ai, s, bucket, out, n)
             n = _advance(ai, s, bucket, out, n)
             ai.flagged += 1
-            continue
-        n = _settle(ai, s, t[i], out, n)
-        n = _advance(ai, s, bucket, out, n)
-        anchor(ai, t[i], v[i])
-        if kind == _GAUGE:
-            _hold(ai, t[i], v[i], holds[d])
         else:
-            n = _stretch(ai, s, kind, v[i], begin, begin + periods[d], periods[d], out, n)
+            held_v, held_on = ai.pend_v, _is_held_on(ai, code, t[i])
+            n = _settle(ai, s, t[i], out, n)
+            if code == COUNTER:
+                n = _rise(ai, s, t[i], v[i], holds[d], reaches[d], moduli[d], out, n)
+            n = _advance(ai, s, begin - begin % BUCKET, out, n)
+            _anchor(ai, code, t[i], v[i], holds[d])
+            if held_on:
+                compare(ai, held_v, v[i], steps[d])
+            if is_interval(code):
+                end = begin + periods[d]
+                n = _stretch(ai, s, code, v[i], begin, end, periods[d], out, n)
     return n
 
 
 @njit(cache=True, nogil=True)
-def _is_late(state: Any, begin: int, t: int) -> bool:
-    """Whether a reading cannot be added at the end of its series; remembers how far that is."""
+def _anchor(state: Any, code: int, t: int, v: float, hold: int) -> None:
+    """Count a reading in the open bucket; what holds waits for how long."""
+    anchor(state, t, v)
+    anchor_more(state, code, v)
+    state.last_code = code
+    if is_held(code):
+        state.pend_t = t
+        state.pend_end = t + hold
+        state.pend_v = v
+
+
+@njit(cache=True, nogil=True)
+def _is_held_on(state: Any, code: int, t: int) -> bool:
+    """Whether the sample before a sample still held when that was taken."""
+    sampled: bool = are_samples(state.last_code, code)
+    held: bool = state.pend_t != NONE and t <= state.pend_end
+    return sampled and held
+
+
+@njit(cache=True, nogil=True)
+def _is_late(state: Any, begin: int, t: int, counts: bool) -> bool:
+    """Whether a reading cannot be added at the end of its series; remembers how far that is.
+
+    Nor can a counter's whose reading before lies in a bucket that is closed (a flagged one came in
+    between): what it rose since belongs there, too.
+    """
     newest = t > state.last_seen
-    back = begin - begin % BUCKET < state.closed or (state.pend_t != NONE and begin < t)
-    late: bool = not newest or back or state.broken != 0
+    back = begin - begin % BUCKET < state.bucket or (state.pend_t != NONE and begin < t)
+    apart = counts and state.last_code == COUNTER and state.count == 0
+    late: bool = not newest or back or apart or state.broken != 0
     if newest:
         state.last_seen = t
         if late:
@@ -298,22 +320,12 @@ def _is_late(state: Any, begin: int, t: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _hold(state: Any, t: int, v: float, hold: int) -> None:
-    """Let a gauge sample hold until the next one comes."""
-    state.min = min(state.min, v)
-    state.max = max(state.max, v)
-    state.pend_t = t
-    state.pend_end = t + hold
-    state.pend_v = v
-
-
-@njit(cache=True, nogil=True)
 def _hold_over(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
     """Settle what the pending sample held before `bucket`; it goes on holding there."""
     if state.pend_t == NONE or state.pend_t >= bucket:
         return n
     end = min(bucket, state.pend_end)
-    n = _stretch(state, series, _GAUGE, state.pend_v, state.pend_t, end, 0, out, n)
+    n = _stretch(state, series, state.last_code, state.pend_v, state.pend_t, end, 0, out, n)
     if end < state.pend_end:
         state.pend_t = bucket
     else:

@@ -13,17 +13,19 @@ from aggregator.kernels.numbers import rounded
 
 MEAN, TOTAL, MIN, MAX, COUNT, FIRST, LAST, ENERGY_MEAN = range(8)
 """Statistics of `fold_level`, by number."""
+INTEGRAL_OF, MEAN_OF, LEVEL_OF, COUNT_OF = range(4)
+"""Of `lowest_values`: the integral, the time mean, the level of a mean power, how many readings."""
 
 
 @njit(cache=True, nogil=True)
-def lowest_values(folded: Any, due: Any, minimum: Any, mean: bool, out: Any) -> None:
+def lowest_values(folded: Any, due: Any, minimum: Any, how: int, out: Any) -> None:
     """What members' partials come to over the shortest windows.
 
     Args:
         folded: what `fold_windows` gave [n, m, 4]: integral, covered microseconds, …
         due: microseconds of each window that have passed for each member [n, m].
         minimum: share of those that must be covered, for each member [m].
-        mean: whether the value is the time mean (else the integral).
+        how: INTEGRAL_OF, MEAN_OF, LEVEL_OF or COUNT_OF.
         out: float64 [n, m]; nan where there is no value.
     """
     for n in range(folded.shape[0]):
@@ -34,10 +36,22 @@ def lowest_values(folded: Any, due: Any, minimum: Any, mean: bool, out: Any) -> 
                 continue
             if min(1.0, covered / due[n, m]) < minimum[m]:
                 continue
-            if mean:
-                out[n, m] = folded[n, m, 0] / (covered * 1e-6)
-            else:
-                out[n, m] = folded[n, m, 0]
+            out[n, m] = _lowest(folded[n, m], how)
+
+
+@njit(cache=True, nogil=True)
+def _lowest(folded: Any, how: int) -> float:
+    """What one member's partials, which cover some time, come to over one window."""
+    integral: float = folded[0]
+    count: float = folded[2]
+    if how == INTEGRAL_OF:
+        return integral
+    if how == COUNT_OF:
+        return count
+    mean: float = integral / (folded[1] * 1e-6)
+    if how == MEAN_OF:
+        return mean
+    return 10.0 * math.log10(mean) if mean > 0.0 else math.nan
 
 
 @njit(cache=True, nogil=True)

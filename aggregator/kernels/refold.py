@@ -5,7 +5,24 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from aggregator.kernels.fold import BUCKET, NONE, anchor, clear, copy_partial, cover, span_begin
+from aggregator.kernels.partial import (
+    BUCKET,
+    COUNTER,
+    NONE,
+    NOTHING,
+    add_rise,
+    anchor,
+    anchor_more,
+    are_samples,
+    clear,
+    compare,
+    copy_partial,
+    cover,
+    is_held,
+    is_interval,
+    rise_between,
+    span_begin,
+)
 
 
 @njit(cache=True, nogil=True)
@@ -14,7 +31,7 @@ def _spread(
     base: int,
     first: int,
     count: int,
-    kind: int,
+    code: int,
     v: float,
     begin: int,
     end: int,
@@ -26,7 +43,29 @@ def _spread(
     while at < end:
         bucket = at - at % BUCKET
         upto = min(end, bucket + BUCKET)
-        cover(out[base + (bucket - first) // BUCKET], kind, v, upto - at, period)
+        cover(out[base + (bucket - first) // BUCKET], code, v, upto - at, period)
+        at = upto
+
+
+@njit(cache=True, nogil=True)
+def _spread_rise(
+    out: Any,
+    base: int,
+    first: int,
+    count: int,
+    rise: float,
+    begin: int,
+    end: int,
+    hold: int,
+) -> None:
+    """Spread a counter's rise over those buckets of [begin, end) that lie in the range."""
+    gap = end - begin
+    at = max(begin, first)
+    end = min(end, first + count * BUCKET)
+    while at < end:
+        bucket = at - at % BUCKET
+        upto = min(end, bucket + BUCKET)
+        add_rise(out[base + (bucket - first) // BUCKET], rise, upto - at, gap, hold)
         at = upto
 
 
@@ -41,32 +80,12 @@ def _prepare(out: Any, base: int, first: int, count: int, series: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _anchor_in_range(
-    out: Any, base: int, first: int, count: int, begin: int, kind: int, t: int, v: float, bad: bool
-) -> None:
-    """Count a reading in its anchor bucket, if that lies in the range."""
-    if begin < first or begin >= first + count * BUCKET:
-        return
-    row = out[base + (begin - begin % BUCKET - first) // BUCKET]
-    if bad:
-        row.flagged += 1
-        return
-    anchor(row, t, v)
-    if kind == 0:
-        row.min = min(row.min, v)
-        row.max = max(row.max, v)
-
-
-@njit(cache=True, nogil=True)
 def fold_ranges(
     t: Any,
     v: Any,
     bad: Any,
     decl: Any,
-    kinds: Any,
-    stamps: Any,
-    periods: Any,
-    holds: Any,
+    declared: Any,
     starts: Any,
     series: Any,
     firsts: Any,
@@ -82,15 +101,15 @@ def fold_ranges(
 
     Args:
         t, v, bad, decl: as in `fold_stream`, but of stored readings.
-        kinds, stamps, periods, holds: the declaration tables.
+        declared: the declaration tables (`aggregator.columns.Declared`).
         starts: offsets of the requests' readings [r + 1].
         series: index into the state, per request [r]; written to `out`.
         firsts: begin of the first bucket [r], microseconds. counts: buckets in the range [r].
-        open_from: where the newest gauge sample is to stay pending: the begin of the bucket that
+        open_from: where the newest held sample is to stay pending: the begin of the bucket that
             remains open, or NONE to spread it whole [r].
         out: ROLLUP records [sum of counts], filled in request order.
-        pending: float64 [r, 3] (time, end, value) of the sample that stays pending; time is NONE
-            where none does. Exact: times are below 2**53.
+        pending: float64 [r, 4] (time, end, value) of the sample that stays pending; time is NONE
+            where none does; and the code of the newest reading. Exact: times are below 2**53.
     """
     base = 0
     for r in range(series.shape[0]):
@@ -98,14 +117,16 @@ def fold_ranges(
         count = counts[r]
         _prepare(out, base, first, count, series[r])
         pending[r, 0] = NONE
+        pending[r, 3] = NOTHING
         low, high = starts[r], starts[r + 1]
-        held = _fold_range(
-            t, v, bad, decl, kinds, stamps, periods, holds, low, high, out, base, first, count
-        )
-        if held >= 0:
-            hold = holds[decl[held]]
-            row = pending[r]
-            _finish(out, base, first, count, t[held], hold, v[held], open_from[r], row)
+        last = _fold_range(t, v, bad, decl, declared, low, high, out, base, first, count)
+        if last >= 0:
+            d = decl[last]
+            code = declared.codes[d]
+            pending[r, 3] = code
+            if is_held(code):
+                hold, row = declared.holds[d], pending[r]
+                _finish(out, base, first, count, code, t[last], hold, v[last], open_from[r], row)
         base += count
 
 
@@ -115,10 +136,7 @@ def _fold_range(
     v: Any,
     bad: Any,
     decl: Any,
-    kinds: Any,
-    stamps: Any,
-    periods: Any,
-    holds: Any,
+    declared: Any,
     low: int,
     high: int,
     out: Any,
@@ -126,24 +144,63 @@ def _fold_range(
     first: int,
     count: int,
 ) -> int:
-    """Fold readings low:high over one range; returns which gauge sample still holds, or -1."""
-    held = -1
+    """Fold readings low:high over one range; returns which good one is the newest, or -1."""
+    last = -1
+    upto = first + count * BUCKET
     for i in range(low, high):
         d = decl[i]
-        kind = kinds[d]
-        begin = span_begin(kind, stamps[d], periods[d], t[i])
-        _anchor_in_range(out, base, first, count, begin, kind, t[i], v[i], bad[i])
+        code = declared.codes[d]
+        begin = span_begin(code, declared.stamps[d], declared.periods[d], t[i])
+        inside = first <= begin < upto
+        at = base + (begin - first) // BUCKET
         if bad[i]:
+            if inside:
+                out[at].flagged += 1
             continue
-        if held >= 0:
-            end = min(t[i], t[held] + holds[decl[held]])
-            _spread(out, base, first, count, 0, v[held], t[held], end, 0)
-            held = -1
-        if kind == 0:
-            held = i
-        else:
-            _spread(out, base, first, count, kind, v[i], begin, begin + periods[d], periods[d])
-    return held
+        held_on = False
+        if last >= 0:
+            held_on = _follow(t, v, decl, declared, last, i, out, base, first, count)
+        if inside:
+            anchor(out[at], t[i], v[i])
+            anchor_more(out[at], code, v[i])
+            if held_on:
+                compare(out[at], v[last], v[i], declared.steps[d])
+        if is_interval(code):
+            period = declared.periods[d]
+            _spread(out, base, first, count, code, v[i], begin, begin + period, period)
+        last = i
+    return last
+
+
+@njit(cache=True, nogil=True)
+def _follow(
+    t: Any,
+    v: Any,
+    decl: Any,
+    declared: Any,
+    last: int,
+    i: int,
+    out: Any,
+    base: int,
+    first: int,
+    count: int,
+) -> bool:
+    """Add what only the next reading tells of the one before: how long it held, how far it rose.
+
+    Returns whether both are samples, and the one before still held.
+    """
+    was, now = decl[last], decl[i]
+    before, code = declared.codes[was], declared.codes[now]
+    if is_held(before):
+        end = t[last] + declared.holds[was]
+        until = min(t[i], end)
+        _spread(out, base, first, count, before, v[last], t[last], until, 0)
+        return are_samples(before, code) and t[i] <= end
+    gap = t[i] - t[last]
+    if before == COUNTER and code == COUNTER and gap <= declared.reaches[now]:
+        rise = rise_between(v[last], v[i], declared.moduli[now])
+        _spread_rise(out, base, first, count, rise, t[last], t[i], declared.holds[now])
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -152,18 +209,19 @@ def _finish(
     base: int,
     first: int,
     count: int,
+    code: int,
     t: int,
     hold: int,
     v: float,
     open_from: int,
     pending: Any,
 ) -> None:
-    """Spread the newest gauge sample, up to the open bucket where that is asked for."""
+    """Spread the newest held sample, up to the open bucket where that is asked for."""
     end = t + hold
     if open_from == NONE:
-        _spread(out, base, first, count, 0, v, t, end, 0)
+        _spread(out, base, first, count, code, v, t, end, 0)
         return
-    _spread(out, base, first, count, 0, v, t, min(end, open_from), 0)
+    _spread(out, base, first, count, code, v, t, min(end, open_from), 0)
     if end > open_from:
         pending[0] = max(t, open_from)
         pending[1] = end
@@ -194,7 +252,8 @@ def snapshot(state: Any, series: Any, out: Any) -> int:
         _prepare(out, n, first, count, s)
         copy_partial(ai, out[n])
         if ai.pend_t != NONE:
-            _spread(out, n, first, count, 0, ai.pend_v, ai.pend_t, ai.pend_end, 0)
+            code = ai.last_code
+            _spread(out, n, first, count, code, ai.pend_v, ai.pend_t, ai.pend_end, 0)
         n += count
     return n
 
@@ -217,10 +276,10 @@ def restore(state: Any, row: Any, pending: Any) -> None:
     """Make a series' open bucket what a refold of it says, so that streaming can go on."""
     copy_partial(row, state)
     state.bucket = row.bucket
-    state.closed = row.bucket
     state.pend_t = NONE
     if pending[0] != NONE:
         state.pend_t = np.int64(pending[0])
         state.pend_end = np.int64(pending[1])
         state.pend_v = pending[2]
+    state.last_code = np.int16(pending[3])
     state.broken = 0

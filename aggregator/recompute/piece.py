@@ -11,7 +11,7 @@ from aggregator import sources
 from aggregator.backlog import Request
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.loading import Extents, load_shard
 from aggregator.plan import RulePlan
 from aggregator.recompute.found import Asked, Change, Piece, PieceFound, RuleFound

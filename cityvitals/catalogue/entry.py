@@ -7,7 +7,7 @@ format has in mind but nobody evaluates yet are refused as such, never approxima
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -128,17 +128,14 @@ class Entry:
         self,
         key: str,
         members: Mapping[str, _E],
-        coming: Iterable[str] = (),
         default: object = _REQUIRED,
     ) -> _E:
-        """One of the words of a closed set; a word in `coming` is refused as not built yet."""
+        """One of the words of a closed set."""
         found = self._take(key, default)
         member = members.get(found) if isinstance(found, str) else None
         if member is not None:
             return member
         words = ", ".join(f'"{word}"' for word in members)
-        if isinstance(found, str) and found in coming:
-            raise self.fail(key, f'"{found}" is not built yet; built so far: {words}')
         raise self.fail(key, f"expected one of {words}, got {_shown(found)}")
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -206,12 +203,10 @@ class Entry:
             raise self.fail(key, f"expected a table, got {_shown(found)}")
         return Entry(found, self._where, self._error, f"{self._path}{key}.")
 
-    def finish(self, coming: Iterable[str] = ()) -> None:
-        """Refuse keys that nobody asked for, those in `coming` as not built yet."""
+    def finish(self) -> None:
+        """Refuse keys that nobody asked for."""
         for key in self._table:
             if key in self._asked:
                 continue
-            if key in coming:
-                raise self.fail(key, "is not built yet")
             known = ", ".join(sorted(self._asked))
             raise self.fail(key, f"unknown key; expected only {known}")

@@ -11,17 +11,26 @@ def limit_of(
 ) -> tuple[float, float]:
     """The bounds (low, high) of a series' canonical values; NaN is no bound.
 
-    A bound on totals is one on totals of the quantity's default period: what is declared over
-    another period is judged in proportion, so that a day's total may be 24 times an hour's.
+    What a counter shows has none but the registry's; a state is 0, 1, or between. A bound on totals
+    is one on totals of the quantity's default period: what is declared over another period is
+    judged in proportion, so that a day's total may be 24 times an hour's.
 
     Args:
         quantity: of the series.
         declaration: what the series declares.
         override: what the registry says instead of the catalogue, as a whole.
     """
-    limit = Limit(quantity.low, quantity.high) if override is None else override
+    limit = _usual(quantity, declaration.kind) if override is None else override
     scale = _periods(quantity, declaration)
     return _scaled(limit.low, scale), _scaled(limit.high, scale)
+
+
+def _usual(quantity: Quantity, kind: Kind) -> Limit:
+    if kind == Kind.COUNTER:
+        return Limit(None, None)
+    if kind == Kind.STATE:
+        return Limit(0.0, 1.0)
+    return Limit(quantity.low, quantity.high)
 
 
 def _periods(quantity: Quantity, declaration: Declaration) -> float:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -15,17 +16,27 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cityvitals.catalogue.entry import Entry, parse_toml
-from cityvitals.domain.names import FOLDED_KINDS, Domain, Kind, Stamp
+from cityvitals.domain.names import INTERVALS, Domain, Kind, Stamp
 from cityvitals.errors import BadCatalogue
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind in FOLDED_KINDS}
-_COMING_KINDS: Final = [kind.name.lower() for kind in Kind if kind not in FOLDED_KINDS]
+_KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 
 MOST_FAULT_CODES: Final = 4
 """Of one quantity: each reading is compared with all of them."""
+
+
+class Average(StrEnum):
+    """By what a quantity's numbers are averaged over time."""
+
+    ARITHMETIC = "arithmetic"
+    ENERGY = "energy"
+    """By their powers, 10^(level/10): levels in dB."""
+
+
+_AVERAGES: Final = {average.value: average for average in Average}
 
 
 class Conversion(NamedTuple):
@@ -67,6 +78,9 @@ class Quantity:
         fault_codes: numbers that devices send instead of a value, compared as sent: a device that
             has none to send does not convert it first.
         limits: what the bounds rest on.
+        averaged: by what its numbers are averaged over time.
+        step: two samples in a row that lie further apart are counted as `stepped`; None for no
+            bound.
     """
 
     name: str
@@ -81,6 +95,13 @@ class Quantity:
     high: float | None
     fault_codes: tuple[float, ...]
     limits: str
+    averaged: Average = Average.ARITHMETIC
+    step: float | None = None
+
+    @property
+    def is_level(self) -> bool:
+        """Whether its numbers are levels in dB, of which only the powers can be averaged."""
+        return self.averaged is Average.ENERGY
 
 
 def _plain(token: str) -> str:
@@ -177,10 +198,11 @@ def read_units(text: str, name: str) -> dict[str, UnitToken]:
 
 
 def _quantity(name: str, entry: Entry, units: Mapping[str, UnitToken]) -> Quantity:
-    kind = entry.choice("kind", _KINDS, _COMING_KINDS)
-    period_s = 0.0 if kind == Kind.GAUGE else entry.number("period_s", 1, 86_400)
-    stamp = Stamp.END if kind == Kind.GAUGE else entry.choice("stamp", _STAMPS)
-    reporting_s = entry.number("reporting_s", 1, 86_400) if kind == Kind.GAUGE else period_s
+    kind = entry.choice("kind", _KINDS)
+    is_interval = kind in INTERVALS
+    period_s = entry.number("period_s", 1, 86_400) if is_interval else 0.0
+    stamp = entry.choice("stamp", _STAMPS) if is_interval else Stamp.END
+    reporting_s = period_s if is_interval else entry.number("reporting_s", 1, 86_400)
     quantity = Quantity(
         name=name,
         title=entry.text("title"),
@@ -194,8 +216,12 @@ def _quantity(name: str, entry: Entry, units: Mapping[str, UnitToken]) -> Quanti
         high=entry.optional_number("high"),
         fault_codes=entry.numbers("fault_codes"),
         limits=entry.text("limits"),
+        averaged=entry.choice("averaged", _AVERAGES, default=Average.ARITHMETIC.value),
+        step=entry.optional_number("step", 0),
     )
     entry.finish()
+    if quantity.is_level and quantity.unit != "dB":
+        raise entry.fail("averaged", f"expected levels in dB, got {quantity.unit!r}")
     if len(quantity.fault_codes) > MOST_FAULT_CODES:
         raise entry.fail("fault_codes", f"expected at most {MOST_FAULT_CODES}")
     unit = units.get(quantity.unit)

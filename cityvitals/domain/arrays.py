@@ -37,8 +37,11 @@ LOG_REVISION: Final = np.dtype([("t", "<i8"), ("series", "<i4"), ("pad", "<i4")]
 
 PARTIAL: Final = np.dtype(
     [
+        ("estimated", "<i4"),
         ("count", "<i4"),
         ("flagged", "<i4"),
+        ("repeated", "<i4"),
+        ("stepped", "<i4"),
         ("sum", "<f8"),
         ("sumsq", "<f8"),
         ("min", "<f8"),
@@ -52,9 +55,11 @@ PARTIAL: Final = np.dtype(
         ("covered", "<i8"),
     ]
 )
-"""The fold of one series over one bucket; `docs/architecture.md` says what each field holds."""
+"""The fold of one series over one bucket; `docs/architecture.md` says what each field holds.
 
-ROLLUP: Final = np.dtype([("bucket", "<i8"), ("series", "<i4"), ("pad", "<i4"), *PARTIAL.descr])
+Begins with a field of four bytes, so that behind a key of twelve all others are aligned."""
+
+ROLLUP: Final = np.dtype([("bucket", "<i8"), ("series", "<i4"), *PARTIAL.descr])
 """A partial with its key, as the `rollup` table keeps it."""
 
 

@@ -24,10 +24,7 @@ class Domain(StrEnum):
 
 
 class Kind(IntEnum):
-    """What a reading's number means over time.
-
-    Kinds outside `FOLDED_KINDS` are refused by name until their folds exist.
-    """
+    """What a reading's number means over time; `docs/payloads.md` says it of each."""
 
     GAUGE = 0
     INTERVAL_MEAN = 1
@@ -37,7 +34,8 @@ class Kind(IntEnum):
     STATE = 5
 
 
-FOLDED_KINDS: Final = frozenset({Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.INTERVAL_TOTAL})
+INTERVALS: Final = frozenset({Kind.INTERVAL_MEAN, Kind.INTERVAL_TOTAL})
+"""Kinds whose numbers belong to a stretch of time of their own."""
 
 
 class Stamp(IntEnum):

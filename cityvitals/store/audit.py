@@ -87,6 +87,7 @@ class DeclaredRow:
     reporting_s: float
     since_us: int
     reference_state: str = ""
+    modulus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class Audit:
         )
 
     async def rollups(self, series: Sequence[int]) -> Records:
-        """Rollups of series (ROLLUP), by series and bucket."""
+        """Rollups of series (ROLLUP), by series and bucket; -1 for what older ones do not say."""
         return await copy_out(self._connection, ROLLUPS, self._sql["rollups"], list(series))
 
     async def rules(self, city: str) -> list[str]:
@@ -304,11 +305,21 @@ async def open_audit(pool: Pool) -> AsyncIterator[Audit]:
     Raises:
         StoreUnavailable: the server is away.
     """
-    async with pool.acquire() as connection:
-        with translated("opening a snapshot"):
-            await connection.execute(queries("audit")["snapshot"])
-        try:
-            yield Audit(connection)
-        finally:
-            with translated("closing a snapshot"):
-                await connection.execute(queries("audit")["release"])
+    async with pool.acquire() as connection, audit_on(connection) as audit:
+        yield audit
+
+
+@asynccontextmanager
+async def audit_on(connection: Connection) -> AsyncIterator[Audit]:
+    """A snapshot of everything on a connection, until left; what else it reads is of it, too.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("opening a snapshot"):
+        await connection.execute(queries("audit")["snapshot"])
+    try:
+        yield Audit(connection)
+    finally:
+        with translated("closing a snapshot"):
+            await connection.execute(queries("audit")["release"])

@@ -28,7 +28,7 @@ where s.city = $1
 
 -- name: declarations
 -- All that a city's series declare.
-select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s, d.reference_state,
+select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s, d.reference_state, d.modulus,
        (extract(epoch from greatest(d.since, '0001-01-01Z')) * 1000000)::bigint as since_us
 from series_declaration d join series s on s.id = d.series where s.city = $1
 
@@ -73,7 +73,8 @@ order by series_id, observed_at
 -- name: rollups
 -- Stored rollups of some series.
 select bucket_begin, series_id, count, flagged, sum, sumsq, min, max, first_t, first_v,
-       last_t, last_v, integral, increase, covered
+       last_t, last_v, integral, increase, covered,
+       coalesce(repeated, -1), coalesce(stepped, -1), coalesce(estimated, -1)
 from rollup where series_id = any($1::integer[]) order by series_id, bucket_begin
 
 -- name: stored_rules

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
@@ -67,6 +70,14 @@ def as_mapping(row: IndicatorRow) -> dict[str, Any]:
     return row._asdict()
 
 
+def is_nothing(rollups: Records) -> NDArray[np.bool_]:
+    """Which rollups (ROLLUP) are the fold of nothing [n]."""
+    found = np.ones(len(rollups), np.bool_)
+    for name in ("count", "flagged", "covered", "estimated"):
+        found &= rollups[name] == 0
+    return found
+
+
 async def write_rollups(connection: Connection, rollups: Records) -> None:
     """Insert or replace rollups (ROLLUP with series ids), in a transaction; empty folds go.
 
@@ -77,7 +88,7 @@ async def write_rollups(connection: Connection, rollups: Records) -> None:
         return
     sql = queries("derived")
     with translated(f"writing {len(rollups)} rollups"):
-        is_empty = (rollups["count"] == 0) & (rollups["flagged"] == 0) & (rollups["covered"] == 0)
+        is_empty = is_nothing(rollups)
         await _drop(connection, rollups[is_empty])
         await connection.execute(sql["stage_rollups"])
         await copy_in(connection, ROLLUPS, rollups[~is_empty], "rollup_staging")

@@ -20,7 +20,8 @@ on conflict (series_id, bucket_begin) do update set
     count = excluded.count, flagged = excluded.flagged, sum = excluded.sum, sumsq = excluded.sumsq,
     min = excluded.min, max = excluded.max, first_t = excluded.first_t, first_v = excluded.first_v,
     last_t = excluded.last_t, last_v = excluded.last_v, integral = excluded.integral,
-    increase = excluded.increase, covered = excluded.covered
+    increase = excluded.increase, covered = excluded.covered, repeated = excluded.repeated,
+    stepped = excluded.stepped, estimated = excluded.estimated
 
 -- name: cells
 -- What windows need of the buckets of some series in [$2, $3).

@@ -37,6 +37,9 @@ ROLLUPS: Final = Layout(
         Column("integral", "float8", "integral"),
         Column("increase", "float8", "increase"),
         Column("covered", "int8", "covered"),
+        Column("repeated", "int4", "repeated"),
+        Column("stepped", "int4", "stepped"),
+        Column("estimated", "int4", "estimated"),
     ],
 )
 

@@ -142,4 +142,5 @@ def _declaration(row: Any) -> Declaration:
         unit=row["unit"],
         reference_state=row["reference_state"],
         since_us=row["since_us"],
+        modulus=row["modulus"],
     )

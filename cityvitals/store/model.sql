@@ -21,6 +21,7 @@ where c.shard = $1 order by s.id
 -- name: declarations
 -- All declarations of a shard's series, oldest first.
 select d.series, d.source, d.kind, d.period_s, d.stamp, d.reporting_s, d.unit, d.reference_state,
+       d.modulus,
        (extract(epoch from greatest(d.since, '0001-01-01Z')) * 1000000)::bigint as since_us
 from series_declaration d join series s on s.id = d.series join city c on c.id = s.city
 where c.shard = $1 order by d.series, d.since

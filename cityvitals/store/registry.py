@@ -202,7 +202,7 @@ async def register_series(
 
 
 def declaration_columns(declared: list[Declaration]) -> list[list[Any]]:
-    """Kind, period, stamp, reporting, unit and reference state of declarations, as columns."""
+    """Kind, period, stamp, reporting, unit, reference state and modulus, as columns."""
     return [
         [int(one.kind) for one in declared],
         [one.period_s for one in declared],
@@ -210,6 +210,7 @@ def declaration_columns(declared: list[Declaration]) -> list[list[Any]]:
         [one.reporting_s for one in declared],
         [one.unit for one in declared],
         [one.reference_state for one in declared],
+        [one.modulus for one in declared],
     ]
 
 
@@ -291,4 +292,5 @@ def _declaration(row: Any) -> Declaration:
         row["unit"],
         row["reference_state"],
         row["since_us"],
+        row["modulus"],
     )

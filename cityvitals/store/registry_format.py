@@ -13,7 +13,7 @@ from cityvitals.catalogue.load import Catalogue
 from cityvitals.catalogue.positions import Lines, steps
 from cityvitals.domain.facts import POPULATION, POPULATION_UNIT
 from cityvitals.domain.limits import Limit
-from cityvitals.domain.names import FOLDED_KINDS, Clock, Domain, Kind, Stamp
+from cityvitals.domain.names import Clock, Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import BadRegistry, MalformedPayload
@@ -30,10 +30,10 @@ from cityvitals.store.fact_format import (
 from cityvitals.store.limits import StatedLimit
 from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_entry import RegistryEntry
+from cityvitals.store.target_format import Judge, Target, judge_nothing, read_target
 
 NOTHING_WANTED: Final[Wanted] = MappingProxyType({})
-_KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind in FOLDED_KINDS}
-_COMING: Final = [kind.name.lower() for kind in Kind if kind not in FOLDED_KINDS]
+_KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 _CLOCKS: Final = {clock.value: clock for clock in Clock}
@@ -100,10 +100,15 @@ class Registry:
     series: list[SeriesEntry] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     limits: list[StatedLimit] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
 
 
 def read_registry(
-    text: str, name: str, catalogue: Catalogue, wanted: Wanted = NOTHING_WANTED
+    text: str,
+    name: str,
+    catalogue: Catalogue,
+    wanted: Wanted = NOTHING_WANTED,
+    judge: Judge = judge_nothing,
 ) -> Registry:
     """The registry in a TOML text.
 
@@ -112,6 +117,7 @@ def read_registry(
         name: the file's name, for errors and as the source of populations.
         catalogue: what quantities and units are known.
         wanted: in which units rules use facts.
+        judge: what is wrong with a target.
 
     Raises:
         BadRegistry: naming file, line, entry and key, and what was expected.
@@ -139,6 +145,8 @@ def read_registry(
         registry.facts.append(read_fact(entry, place))
     for entry in top.rows("limit"):
         registry.limits.append(_limit(entry, catalogue))
+    for entry in top.rows("target"):
+        registry.targets.append(read_target(entry, city.time_zone, judge))
     top.finish()
     _refuse_twice(registry, name)
     return registry
@@ -208,12 +216,13 @@ def _series(entry: RegistryEntry, place: Place, catalogue: Catalogue) -> SeriesE
     stamp = entry.text("stamp", default="")
     stated = Stated(
         quantity,
-        entry.choice("kind", _KINDS, _COMING),
+        entry.choice("kind", _KINDS),
         entry.optional_number("period_s", 0, _LONGEST_S),
         entry.choice("stamp", _STAMPS) if stamp else None,
         entry.optional_number("reporting_s", 0, _LONGEST_S),
         entry.text("unit", default=""),
         _reference_state(entry),
+        entry.optional_number("modulus", 0),
     )
     since = read_moment(entry, "since", place.time_zone)
     entry.finish()
@@ -261,6 +270,7 @@ def _refuse_twice(registry: Registry, name: str) -> None:
         ("series", [(s.sensor, s.quantity, s.channel, s.since_us) for s in registry.series]),
         ("fact", [(one.name, one.zone, one.valid_from_us) for one in registry.facts]),
         ("limit", [(one.sensor, one.quantity) for one in registry.limits]),
+        ("target", [(one.point, one.valid_from_us) for one in registry.targets]),
     )
     for table, ids in keys:
         for id_, count in Counter(ids).items():

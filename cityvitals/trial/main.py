@@ -10,7 +10,7 @@ import numpy as np
 
 from cityvitals.catalogue.load import Quantity, load_catalogue
 from cityvitals.domain.arrays import READING, ROLLUP, Records
-from cityvitals.domain.names import Kind
+from cityvitals.domain.names import INTERVALS
 from cityvitals.errors import BadTrial
 from cityvitals.store.audit import DeclaredRow
 from cityvitals.trial.folding import Clockwork, Folded, Folding
@@ -98,7 +98,7 @@ def _partials(readings: Readings, quantity: Quantity) -> Records:
     found = np.zeros(len(times), READING)
     found["t"], found["v"] = times, values
     step = _usual_step(times) or quantity.period_s or quantity.reporting_s
-    period = 0.0 if quantity.kind == Kind.GAUGE else step
+    period = step if quantity.kind in INTERVALS else 0.0
     declared = DeclaredRow(
         series=0,
         source="registry",
@@ -108,7 +108,7 @@ def _partials(readings: Readings, quantity: Quantity) -> Records:
         stamp=quantity.stamp,
         reporting_s=step,
     )
-    return fold(span(found, [declared]), 0)
+    return fold(span(found, [declared], quantity.name), 0)
 
 
 def _usual_step(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:

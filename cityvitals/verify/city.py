@@ -182,7 +182,7 @@ def _verify_series(
             out.check("series", name, "declaration", "none", "one")
             return
         _check_keys(name, readings, out)
-        spans = span(readings, declared)
+        spans = span(readings, declared, series.quantity)
         folded, open_us = fold(spans, series.id), open_from(spans)
     model.folded[series.id] = keep(folded)
     rollups.compare(name, stored, folded, model.city.sealed_us, open_us, out)

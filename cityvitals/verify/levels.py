@@ -77,12 +77,12 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
         takes_all: whether a sum takes every station, however little it covers.
     """
     folded, top = station.folded, cut.layers[-1]
-    numbers = _lowest(one, cut.layers[0], station, takes_all=takes_all and not one.levels)
-    for layer in cut.layers[1:] if not one.is_series else cut.layers[1:-1]:
-        numbers = np.array([_fold(layer, w, numbers) for w in range(len(layer.passed))], float)
+    numbers = layered(one, cut, station, takes_all=takes_all)[-1]
     values = Series(top, numbers) if one.is_series else Numbers(numbers)
     sums = add_up(folded, top.windows)
-    bucket = folded["bucket"]
+    # What was apportioned to a quarter hour in which nobody spoke is no word of anybody.
+    spoken = (folded["covered"] > 0) | (folded["count"] > 0) | (folded["flagged"] > 0)
+    bucket = folded["bucket"][spoken]
     lows, highs = (np.searchsorted(bucket, edge) for edge in cut.reached)
     return Said(
         station=station,
@@ -94,6 +94,15 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
         flagged=sums.flagged,
         spoken=highs > lows,
     )
+
+
+def layered(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> list[Floats]:
+    """Values of the windows of each layer, from the lowest; of a series without its own layer."""
+    found = [_lowest(one, cut.layers[0], station, takes_all=takes_all and not one.levels)]
+    for layer in cut.layers[1:] if not one.is_series else cut.layers[1:-1]:
+        below = found[-1]
+        found.append(np.array([_fold(layer, w, below) for w in range(len(layer.passed))], float))
+    return found
 
 
 def _is_known(value: Value) -> bool:
@@ -121,13 +130,26 @@ def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> F
     valid = sums.covered > 0
     if not takes_all:
         valid &= _share(sums, layer) >= least(layer.min_coverage)
-    seconds = np.maximum(sums.covered, 1) * 1e-6
-    values = sums.integral / (seconds if layer.statistic is Statistic.MEAN else 1.0)
+    values = _of_quarters(sums, layer.statistic)
+    values = values * station.scale
     if one.floor is not None:
         values = np.maximum(values, one.floor)
-    values = values * station.scale
     found = [_rounded(each, layer.rounding) for each in np.where(valid, values, np.nan).tolist()]
     return np.array(found, float)
+
+
+def _of_quarters(sums: Sums, statistic: Statistic) -> Floats:
+    """What partials come to where they cover some time [w]; anything where they do not."""
+    if statistic is Statistic.COUNT:
+        return sums.count.astype(np.float64)
+    mean: Floats = sums.integral / (np.maximum(sums.covered, 1) * 1e-6)
+    if statistic is Statistic.MEAN:
+        return mean
+    if statistic is Statistic.ENERGY_MEAN:
+        power = np.where(mean > 0.0, mean, np.nan)
+        level: Floats = 10.0 * np.log10(power)
+        return level
+    return sums.integral
 
 
 def _rounded(value: float, rounding: Rounding | None) -> float:

@@ -20,10 +20,14 @@ _EXACT: Final = (
     "first_v",
     "last_t",
     "last_v",
-    "increase",
     "covered",
+    "repeated",
+    "stepped",
+    "estimated",
 )
-_CLOSE: Final = ("sum", "sumsq", "integral")
+_CLOSE: Final = ("sum", "sumsq", "integral", "increase")
+_UNTOLD: Final = ("repeated", "stepped", "estimated")
+"""What rollups from before do not tell: -1."""
 _RELATIVE: Final = 1e-12
 
 
@@ -86,6 +90,8 @@ def _fields(name: str, stored: Records, expected: Records, out: Findings) -> Non
     for field in (*_EXACT, *_CLOSE):
         if field in _EXACT:
             bad = stored[field] != expected[field]
+            if field in _UNTOLD:
+                bad &= stored[field] != -1
         else:
             bad = ~close(stored[field], expected[field], _RELATIVE)
         wrong |= bad

@@ -27,9 +27,12 @@ KEPT: Final = np.dtype(
 """What windows need of a partial; a third of it."""
 
 FITTING: Final = {
-    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN},
-    Statistic.TOTAL: {Kind.INTERVAL_TOTAL},
+    Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.INTEGRAL: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
+    Statistic.ENERGY_MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN},
+    Statistic.TOTAL: {Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT},
+    Statistic.INCREASE: {Kind.COUNTER},
+    Statistic.COUNT: {Kind.EVENT},
 }
 """What can be made of quarter hours, and of which kinds of series."""
 

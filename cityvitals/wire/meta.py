@@ -1,6 +1,7 @@
 """What devices, gateways and cities declare about themselves, as JSON; both ways, pure."""
 
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from cityvitals.domain.names import FOLDED_KINDS, Clock, Kind, Stamp, is_identifier
+from cityvitals.domain.names import Clock, Kind, Stamp, is_identifier
 from cityvitals.domain.outcome import Reason
 from cityvitals.domain.times import iso
 from cityvitals.errors import MalformedPayload
@@ -40,9 +41,10 @@ class SeriesMeta:
         kind: what a reading's number means over time.
         period_s: length of an interval, seconds.
         stamp: which end of the interval the time names.
-        reporting_s: a gauge reports every so many seconds.
+        reporting_s: what is no interval reports every so many seconds.
         unit: unit token of the readings; "" is the canonical one.
         reference_state: what a gas concentration refers to, or "".
+        modulus: where a counter begins anew at 0, in `unit`.
     """
 
     q: str
@@ -53,6 +55,7 @@ class SeriesMeta:
     reporting_s: float | None = None
     unit: str = ""
     reference_state: str = ""
+    modulus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +184,22 @@ def _series(index: int, entry: Any) -> SeriesMeta:
         _seconds(entry, "reporting_s"),
         _text(entry, "unit"),
         _text(entry, "reference_state"),
+        _modulus(f"series[{index}].modulus", entry.get("modulus")),
     )
 
 
 def _kind(key: str, given: Any) -> Kind:
     if not isinstance(given, str) or given not in _KINDS:
         raise _wrong(key, f"one of {', '.join(_KINDS)}")
-    if _KINDS[given] not in FOLDED_KINDS:
-        raise MalformedPayload(Reason.UNSUPPORTED, f"key {key!r}: {given} is not supported yet")
     return _KINDS[given]
+
+
+def _modulus(key: str, given: Any) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
+        raise _wrong(key, "a number above 0: where the counter begins anew")
+    return float(given)
 
 
 def _series_words(one: SeriesMeta) -> dict[str, Any]:
@@ -202,6 +212,7 @@ def _series_words(one: SeriesMeta) -> dict[str, Any]:
         "reporting_s": one.reporting_s,
         "unit": one.unit or None,
         "reference_state": one.reference_state or None,
+        "modulus": one.modulus,
     }
     return {key: word for key, word in words.items() if word is not None}
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -11,8 +11,9 @@ import pandas as pd
 import polars as pl
 from numpy.typing import NDArray
 
-from aggregator.columns import fresh_state
-from aggregator.kernels.fold import BUCKET, fold_stream, order_by_row
+from aggregator.columns import Declared, fresh_state
+from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.partial import BUCKET
 from cityvitals.domain.arrays import ROLLUP, Records
 from cityvitals.domain.times import US
 from tests.benchmarks.city import SERIES, STEP_US
@@ -110,10 +111,13 @@ def _timed(work: Callable[[], pl.DataFrame]) -> tuple[float, pl.DataFrame]:
     return time.perf_counter() - begun_s, found
 
 
-def _declared(count: int) -> tuple[Any, Any, Any, Any]:
+def _declared(count: int) -> Declared:
     """Declaration tables of so many gauges."""
-    zero = np.zeros(count, np.int8)
-    return zero, zero.copy(), np.zeros(count, np.int64), np.full(count, _HOLD_US)
+    zero, none = np.zeros(count, np.int8), np.zeros(count, np.int64)
+    holds = np.full(count, _HOLD_US)
+    return Declared(
+        zero, zero.copy(), none, holds, holds.copy(), np.zeros(count), np.full(count, np.inf)
+    )
 
 
 def _fold(readings: Readings) -> tuple[float, Records, Records]:
@@ -126,7 +130,7 @@ def _fold(readings: Readings) -> tuple[float, Records, Records]:
     for part in readings.batches():
         t, v, series = readings.t[part], readings.v[part], readings.series[part]
         begun_s = time.perf_counter()
-        count = fold_stream(t, v, series, bad, series, *declared, state, out, late)
+        count = fold_stream(t, v, series, bad, series, declared, state, out, late)
         taken_s += time.perf_counter() - begun_s
         closed.append(out[:count].copy())
     if late.any():
@@ -153,7 +157,7 @@ def _sorting(readings: Readings) -> float:
         begun_s = time.perf_counter()
         order_by_row(series, t, readings.count, order)
         t, v, series = t[order], v[order], series[order]
-        fold_stream(t, v, series, bad, series, *declared, state, out, late)
+        fold_stream(t, v, series, bad, series, declared, state, out, late)
         taken_s += time.perf_counter() - begun_s
     return _READINGS / taken_s
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.shard import Changed, Shard
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, ROLLUP
 from cityvitals.domain.facts import POPULATION, POPULATION_UNIT

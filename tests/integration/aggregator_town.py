@@ -22,6 +22,7 @@ from cityvitals.store.declarations import (
     DeclaredStatus,
     declare,
 )
+from cityvitals.store.derived import remember_rules
 from cityvitals.store.lanes import Lane, take_lane
 from cityvitals.store.pool import Pool, open_pool
 from cityvitals.store.registry import DeviceKey
@@ -241,6 +242,15 @@ class Town:
                 return
             await self.cycle()
         raise AssertionError(f"{len(self.worker.shard.pending)} windows do not become final")
+
+    async def remember(self) -> None:
+        """Have the store remember the rules, as the process does when it starts."""
+        bodies = [
+            (rule.id, rule.revision, rule.digest, rule.body(), rule.definition)
+            for rule in self.rules
+        ]
+        async with self.pool.acquire() as connection:
+            await remember_rules(connection, bodies)
 
     async def verify(self) -> Findings:
         """What verify finds, all windows expected closed."""

@@ -142,6 +142,19 @@ def _travel(given: Inputs) -> Mapping[str, Said]:
     return {"travel_time": [60.0 * each for each in given["travel_min"]] * 8}
 
 
+def _periods(day: range, evening: range) -> Callable[[Inputs], Mapping[str, Said]]:
+    """Hours at the levels of day, evening and night."""
+
+    def said(given: Inputs) -> Mapping[str, Said]:
+        keys = [
+            "Lday" if hour in day else "Levening" if hour in evening else "Lnight"
+            for hour in range(24)
+        ]
+        return {"noise_laeq": [float(given[key]) for key in keys]}
+
+    return said
+
+
 _NIGHT_USE: Final = {"households": 2500.0, "household_night_use": 1.7}
 
 FED: Final = (
@@ -246,6 +259,10 @@ FED: Final = (
         facts=lambda given: {"free_flow_time": 60.0 * given["free_flow_min"]},
         keys=("tti",),
     ),
+    Fed("emep_bus6_nox_20", DAY, _constant("traffic_speed", "kmh")),
+    Fed("lden_hourly", DAY, lambda given: {"noise_laeq": given["laeq_h"]}, keys=("Lden",)),
+    Fed("lden_68_66_61", DAY, _periods(range(7, 19), range(19, 23)), keys=("lden",)),
+    Fed("ldn_70_50", DAY, _periods(range(7, 22), range(0)), keys=("ldn",)),
     Fed(
         "lf_0",
         DAY,

@@ -266,7 +266,7 @@ def test_bad_parameters_are_named_with_what_was_expected(client: httpx.Client) -
     assert {fault["parameter"] for fault in found["errors"]} == {"form", "to", "limit"}
     assert "RFC 3339" in found["detail"]
     for path in ("/v1/cities", f"/v1/cities/{CITY}", f"/v1/cities/{CITY}/zones"):
-        assert "expected none" in problem(client, 422, path, page="2")["detail"]
+        assert "page: unknown" in problem(client, 422, path, page="2")["detail"]
     same = NOW.isoformat()
     assert "after `from`" in problem(client, 422, HISTORY, **{"from": same, "to": same})["detail"]
     assert "cursor" in problem(client, 422, HISTORY, cursor="made-up")["detail"]

@@ -83,7 +83,7 @@ def test_stream_begins_with_all_latest_indicators(base: str) -> None:
 def test_city_without_indicators_has_an_empty_snapshot(base: str) -> None:
     with stream(base, "bare") as events:
         first = next(events)
-        assert (first.number, first.data) == (0, {"items": [], "next": None})
+        assert (first.number, first.data["items"], first.data["next"]) == (0, [], None)
 
 
 def test_change_comes_with_number_kind_and_body_as_written(
@@ -259,3 +259,17 @@ def test_server_stops_with_streams_open(filled: DatabaseSettings) -> None:
     # running_api has asserted that the server is gone; this is what the client was told
     assert next(events).comment == "the API is stopping"
     context.__exit__(None, None, None)
+
+
+def test_a_filtered_stream_tells_only_what_is_asked_for(base: str) -> None:
+    with stream(base, CITY, rule="air.*", zone="centro,barco", event="value") as events:
+        first = next_of(events, "snapshot")
+        assert {one["zone"] for one in first.data["items"]} == {"centro", "barco"}
+        assert {one["domain"] for one in first.data["items"]} == {"air"}
+        assert first.data["city"] == CITY
+
+
+def test_bad_filters_of_a_stream_are_named(base: str) -> None:
+    for query in ({"rule": "a b"}, {"zone": "a b"}, {"domain": "fire"}, {"event": "snapshot"}):
+        answer = httpx.get(f"{base}/v1/stream", params={"city": CITY, **query})
+        assert answer.status_code == 422 and next(iter(query)) in answer.text

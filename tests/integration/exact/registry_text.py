@@ -1,7 +1,5 @@
 """What the registry says, as text."""
 
-from typing import Final
-
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US, iso
 from tests.integration.exact.cast import STATIONS
@@ -13,15 +11,13 @@ def table(kind: str, /, **entries: object) -> str:
     return f"\n[[{kind}]]\n" + "\n".join(lines) + "\n"
 
 
-_KIND_NAMES: Final = {0: "gauge", 1: "interval_mean", 2: "interval_total"}
-
-
 def series_entry(name: str, declared: Declaration, since_us: int | None) -> str:
     """A station in the registry's words; "" where it would not be taken."""
     entries: dict[str, object] = {
         "sensor": f'"{name}"',
         "quantity": f'"{STATIONS[name].quantity}"',
-        "kind": f'"{_KIND_NAMES[declared.kind]}"',
+        "kind": f'"{declared.kind.name.lower()}"',
+        "modulus": declared.modulus or '""',
     }
     if declared.period_s:
         entries |= {"period_s": declared.period_s, "stamp": f'"{declared.stamp.name.lower()}"'}

@@ -1,4 +1,7 @@
-"""Runs of the state machine, by seed: python -m tests.integration.exact.run --from 0 --runs 100."""
+"""Runs of the state machine by seed.
+
+`python -m tests.integration.exact.run --from 0 --runs 100`
+"""
 
 import argparse
 import asyncio

@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator import buckets, refolding
+from aggregator import buckets, refolding, sealing, sources, stations
 from tests.unit.aggregator import test_fold
 
 _EXAMPLES = 40
@@ -40,28 +40,37 @@ class Rows:
         self.shape = records.shape
 
     def __getitem__(self, at: Any) -> Any:
-        return _as_compiled(self._records[at])
+        return as_compiled(self._records[at])
 
 
-def _as_compiled(value: Any) -> Any:
+def as_compiled(value: Any) -> Any:
+    """An argument as kernels want it."""
     if isinstance(value, np.void):
         return Fields(value)
     return Rows(value) if isinstance(value, np.ndarray) and value.dtype.names else value
 
 
 def _plainly(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments: kernel(*map(_as_compiled, arguments))
+    return lambda *arguments: kernel(*map(as_compiled, arguments))
 
 
-def main() -> None:
+def make_plain() -> None:
+    """Have all that folds give kernels their records by attributes, since nothing is compiled."""
     if os.environ.get("NUMBA_DISABLE_JIT") != "1":
         sys.exit("NUMBA_DISABLE_JIT is not set")
     for module, names in (
         (buckets, ("fold_stream", "put_cells", "snapshot", "snapshot_size")),
         (refolding, ("fold_ranges", "restore")),
+        (sources, ("put_cells", "snapshot", "snapshot_size")),
+        (sealing, ("snapshot", "snapshot_size")),
+        (stations, ("fold_windows",)),
     ):
         for name in names:
             setattr(module, name, _plainly(getattr(module, name)))
+
+
+def main() -> None:
+    make_plain()
     few = settings(
         max_examples=_EXAMPLES,
         deadline=None,

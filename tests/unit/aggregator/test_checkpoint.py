@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.checkpoint import dump, load, rebuild
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.shard import Shard
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, Records
 from cityvitals.domain.logbody import encode_json, encode_readings
@@ -89,7 +89,6 @@ def test_a_restored_shard_goes_on_as_the_one_before(
 
 def _by_key(closed: list[Records]) -> list[bytes]:
     whole = np.concatenate(closed)
-    whole["pad"] = 0
     return [row.tobytes() for row in whole[np.lexsort((whole["bucket"], whole["series"]))]]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from aggregator.derive import Derived
 from aggregator.emit import Emitter, Outputs
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.progress import EVERYTHING
 from aggregator.sheet import Circumstances
 from cityvitals.domain.names import State

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aggregator.columns import no_cells
-from aggregator.kernels.fold import BUCKET
+from aggregator.kernels.partial import BUCKET
 from aggregator.kernels.windows import fold_windows, put_cells
 from aggregator.plan import make_plan
 from aggregator.series_table import SeriesTable

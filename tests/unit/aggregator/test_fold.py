@@ -1,6 +1,7 @@
 """The streaming fold, the range refold and a slow twin agree, whatever arrives in which order."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,42 +10,50 @@ from hypothesis import strategies as st
 
 from aggregator.backlog import Request
 from aggregator.buckets import Buckets
-from aggregator.kernels.fold import BUCKET, NONE
+from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.refolding import plan_loads, refold
 from aggregator.series_table import SeriesTable
+from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.arrays import READING, ROLLUP, Records
 from cityvitals.domain.names import Flag, Kind, Stamp
 from cityvitals.domain.series import Declaration, SeriesKey
+from cityvitals.store.audit import DeclaredRow
 from cityvitals.store.model import SeriesRow
+from tests.unit.verify.test_fold import Bucket, by_definition
 
+STEP = 15_000_000
+LONG = 9000 * STEP // BUCKET * BUCKET
 START = 1_700_000_100 * 1_000_000 // BUCKET * BUCKET
-FIELDS = [name for name in ROLLUP.names or () if name != "pad"]
+FIELDS = ROLLUP.names or ()
 
 
 @dataclass(frozen=True)
 class Case:
-    declaration: Declaration
+    declared: tuple[Declaration, ...]
     t: list[int]
     v: list[float]
     flags: list[int]
+    quantity: str = "air_temperature"
 
 
-def series_table(*declared: Declaration) -> SeriesTable:
+def series_table(*declared: Declaration, quantity: str = "air_temperature") -> SeriesTable:
+    """One series, and what it declares."""
     table = SeriesTable()
-    rows = [
-        SeriesRow(
-            id=row + 7,
-            key=SeriesKey("c", f"s{row}", "pm2_5"),
-            domain="air",
-            gateway=1,
-            sensor_id=row + 1,
-            declarations=(one,),
-            placements=(),
-        )
-        for row, one in enumerate(declared)
-    ]
-    table.update(rows)
+    row = SeriesRow(
+        id=7,
+        key=SeriesKey("c", "s", quantity),
+        domain="air",
+        gateway=1,
+        sensor_id=1,
+        declarations=declared,
+        placements=(),
+    )
+    table.update([row])
     return table
+
+
+def table_of(case: Case) -> SeriesTable:
+    return series_table(*case.declared, quantity=case.quantity)
 
 
 def readings_of(case: Case) -> Records:
@@ -56,8 +65,14 @@ def readings_of(case: Case) -> Records:
 declarations = st.one_of(
     st.builds(
         Declaration,
-        kind=st.just(Kind.GAUGE),
+        kind=st.sampled_from([Kind.GAUGE, Kind.EVENT, Kind.STATE]),
         reporting_s=st.sampled_from([10.0, 60.0, 700.0, 3600.0]),
+    ),
+    st.builds(
+        Declaration,
+        kind=st.just(Kind.COUNTER),
+        reporting_s=st.sampled_from([60.0, 700.0, 3600.0, 86_400.0]),
+        modulus=st.sampled_from([0.0, 100.0, 1e7]),
     ),
     st.builds(
         Declaration,
@@ -70,11 +85,25 @@ declarations = st.one_of(
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    declaration = draw(declarations)
-    step = 15_000_000
-    t = draw(st.lists(st.integers(0, 600), min_size=1, max_size=40, unique=True))
-    t = sorted(START + one * step + draw(st.sampled_from([0, 0, 1, 999_999])) for one in t)
-    v = draw(st.lists(st.floats(-1e6, 1e6, width=32), min_size=len(t), max_size=len(t)))
+    declared = draw(st.lists(declarations, min_size=1, max_size=2))
+    if len(declared) == 2:
+        since = START + draw(st.integers(0, 600)) * STEP
+        declared[1] = replace(declared[1], since_us=since)
+    gauges = {one.kind for one in declared} <= {Kind.GAUGE, Kind.INTERVAL_MEAN}
+    quantity = draw(st.sampled_from(["air_temperature", "noise_laeq"] if gauges else ["pm2_5"]))
+    ticks = st.one_of(st.integers(0, 600), st.sampled_from([60, 120, 540, 6360, 6400, 9000]))
+    t = draw(st.lists(ticks, min_size=1, max_size=40, unique=True))
+    t = sorted(START + one * STEP + draw(st.sampled_from([0, 0, 1, 999_999])) for one in t)
+    numbers = st.floats(-1e6, 1e6, width=32)
+    if quantity == "noise_laeq":
+        numbers = st.floats(-20.0, 140.0, width=32)
+    v = draw(
+        st.lists(
+            st.one_of(numbers, st.sampled_from([0.0, 1.0, 2.0, 9.0])),
+            min_size=len(t),
+            max_size=len(t),
+        )
+    )
     flags = draw(
         st.lists(
             st.sampled_from([0, 0, 0, int(Flag.FAULT_CODE), int(Flag.UNIT_CHANGED)]),
@@ -82,7 +111,7 @@ def cases(draw: st.DrawFn) -> Case:
             max_size=len(t),
         )
     )
-    return Case(declaration, t, v, flags)
+    return Case(tuple(declared), t, v, flags, quantity)
 
 
 Stored = dict[int, tuple[float, ...]]
@@ -90,7 +119,7 @@ Stored = dict[int, tuple[float, ...]]
 
 def streamed(case: Case, cuts: list[int]) -> Stored:
     """Buckets after streaming the readings in batches, recomputing what came late."""
-    table = series_table(case.declaration)
+    table = table_of(case)
     buckets = Buckets(table)
     buckets.grow()
     stored: dict[int, tuple[float, ...]] = {}
@@ -123,7 +152,7 @@ def fold_batch(
 def take(rollups: Records, stored: dict[int, tuple[float, ...]]) -> None:
     for row in rollups:
         values = tuple(row[name].item() for name in FIELDS)
-        if row["count"] == 0 and row["flagged"] == 0 and row["covered"] == 0:
+        if not any(row[name] for name in ("count", "flagged", "covered", "estimated")):
             stored.pop(int(row["bucket"]), None)
         else:
             stored[int(row["bucket"])] = values
@@ -131,11 +160,11 @@ def take(rollups: Records, stored: dict[int, tuple[float, ...]]) -> None:
 
 def refolded(case: Case) -> dict[int, tuple[float, ...]]:
     """Buckets recomputed from all readings at once."""
-    table = series_table(case.declaration)
+    table = table_of(case)
     buckets = Buckets(table)
     buckets.grow()
     buckets.state[0]["last_seen"] = max(case.t)
-    request = Request(0, START - 8 * BUCKET, START + 24 * BUCKET)
+    request = Request(0, START - 8 * BUCKET, START + 24 * BUCKET + LONG)
     stored: dict[int, tuple[float, ...]] = {}
     for load in plan_loads([request], table, buckets):
         take(refold(load, readings_of(case), table, buckets).rollups, stored)
@@ -154,70 +183,60 @@ def test_streamed_in_order_equals_refolded(case: Case, data: st.DataObject) -> N
 def test_arrival_order_does_not_matter(case: Case, data: st.DataObject) -> None:
     order = np.array(data.draw(st.permutations(range(len(case.t)))))
     shuffled = Case(
-        case.declaration,
+        case.declared,
         [case.t[i] for i in order],
         [case.v[i] for i in order],
         [case.flags[i] for i in order],
+        case.quantity,
     )
     cuts = data.draw(st.lists(st.integers(0, len(case.t)), max_size=8))
     assert streamed(shuffled, cuts) == refolded(case)
 
 
-def slow(case: Case) -> dict[int, tuple[int, int, float, int]]:
-    """The definition, one reading and one bucket at a time: count, flagged, integral, covered."""
-    declaration = case.declaration
-    good = [
-        (t, v)
-        for t, v, flag in zip(case.t, case.v, case.flags, strict=True)
-        if flag != Flag.FAULT_CODE
-    ]
-    spans = []
-    for i, (t, v) in enumerate(good):
-        begin, end = declaration.span(t)
-        if declaration.kind == Kind.GAUGE and i + 1 < len(good):
-            end = min(end, good[i + 1][0])
-        spans.append((begin, end, v))
-    found = {}
-    for bucket in range(START - 8 * BUCKET, START + 24 * BUCKET, BUCKET):
-        upto = bucket + BUCKET
-        overlaps = [(max(0, min(end, upto) - max(begin, bucket)), v) for begin, end, v in spans]
-        if declaration.kind == Kind.INTERVAL_TOTAL:
-            integral = sum(v * overlap / declaration.period_us for overlap, v in overlaps)
-        else:
-            integral = sum(v * overlap / 1e6 for overlap, v in overlaps)
-        count = sum(bucket <= begin < upto for begin, _, _ in spans)
-        flagged = sum(
-            flag == Flag.FAULT_CODE and bucket <= declaration.span(t)[0] < upto
-            for t, flag in zip(case.t, case.flags, strict=True)
+def slow(case: Case) -> dict[int, Bucket]:
+    """The definition, one reading and one bucket at a time, in exact numbers."""
+    declared = [
+        DeclaredRow(
+            7, "meta", one.kind, one.period_s, one.stamp, one.reporting_s, one.since_us, "",
+            one.modulus,
         )
-        covered = sum(overlap for overlap, _ in overlaps)
-        if count or flagged or covered:
-            found[bucket] = (count, flagged, integral, covered)
-    return found
+        for one in case.declared
+    ]  # fmt: skip
+    bad = Flag.FAULT_CODE
+    rows = [(t, v, int(flag == bad)) for t, v, flag in zip(case.t, case.v, case.flags, strict=True)]
+    known = load_catalogue().quantities[case.quantity]
+    step = math.inf if known.step is None else known.step
+    return by_definition(rows, declared, is_level=known.is_level, step=step)
 
 
 @given(case=cases())
 @settings(max_examples=300, deadline=None)
 def test_refolded_equals_the_definition(case: Case) -> None:
-    at = {name: FIELDS.index(name) for name in FIELDS}
     expected = slow(case)
     found = refolded(case)
     assert found.keys() == expected.keys()
-    for bucket, (count, flagged, integral, covered) in expected.items():
-        row = found[bucket]
-        assert (row[at["count"]], row[at["flagged"]]) == (count, flagged)
-        assert row[at["covered"]] == covered
-        np.testing.assert_allclose(row[at["integral"]], integral, rtol=1e-9, atol=1e-3)
+    for bucket, want in expected.items():
+        row = dict(zip(FIELDS, found[bucket], strict=True))
+        for name in ("count", "flagged", "covered", "estimated", "repeated", "stepped"):
+            assert row[name] == getattr(want, name), name
+        assert (row["min"], row["max"]) == (want.min, want.max)
+        assert ((row["first_t"], row["first_v"]), (row["last_t"], row["last_v"])) == (
+            want.first,
+            want.last,
+        )
+        for name in ("sum", "sumsq", "integral", "increase"):
+            wanted = float(getattr(want, name))
+            np.testing.assert_allclose(row[name], wanted, rtol=1e-9, atol=1e-3)
 
 
 def test_a_reading_on_an_edge_belongs_to_the_bucket_it_begins() -> None:
-    case = Case(Declaration(Kind.GAUGE, reporting_s=10.0), [START + BUCKET], [1.0], [0])
+    case = Case((Declaration(Kind.GAUGE, reporting_s=10.0),), [START + BUCKET], [1.0], [0])
     assert list(refolded(case)) == [START + BUCKET]
 
 
 def test_an_hourly_mean_fills_four_buckets_and_counts_once() -> None:
     declared = Declaration(Kind.INTERVAL_MEAN, period_s=3600.0, stamp=Stamp.BEGIN)
-    found = refolded(Case(declared, [START], [5.0], [0]))
+    found = refolded(Case((declared,), [START], [5.0], [0]))
     at = FIELDS.index("count")
     assert [row[at] for row in found.values()] == [1, 0, 0, 0]
     assert [row[FIELDS.index("integral")] for row in found.values()] == [4500.0] * 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aggregator.kernels.fold import NONE
+from aggregator.kernels.partial import NONE
 from aggregator.progress import EVERYTHING, Gateways
 from cityvitals.domain.arrays import LOG_SEEN
 from cityvitals.domain.names import Clock

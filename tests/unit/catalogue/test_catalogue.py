@@ -208,7 +208,8 @@ def test_a_broken_unit_is_named(old: str, new: str, message: str | None) -> None
     ("old", "new", "message"),
     [
         ('unit = "m"', 'unit = "MTR"', "depth: unit: expected a canonical token, got 'MTR'"),
-        ('"gauge"', '"counter"', 'depth: kind: "counter" is not built yet'),
+        ("limits", 'averaged = "energy"\nlimits', "depth: averaged: expected levels in dB"),
+        ("limits", "step = -1\nlimits", "depth: step: expected a number from 0"),
         ('"gauge"', '"dial"', 'depth: kind: expected one of "gauge"'),
         ('"gauge"', '"interval_mean"', "depth: period_s: missing"),
         ("low = 0", "low = 11", "depth: low: expected less than high"),

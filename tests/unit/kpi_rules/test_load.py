@@ -142,7 +142,10 @@ def test_bodies_are_json_and_digests_follow_them() -> None:
         ([('"utc"', '"lunar"')], "window.clock: expected one of"),
         ([("fold =", "folds =")], "window.fold: missing"),
         ([('"electricity_energy"', '"magic"')], r"input\[0\].quantity: expected a quantity"),
-        ([('"total"', '"mean"')], r"input\[0\].statistic: expected total of electricity_energy"),
+        (
+            [('"total"', '"mean"')],
+            r"input\[0\].statistic: expected total or increase or count of el",
+        ),
         ([('"total"', '"average"')], r"input\[0\].statistic: expected one of"),
         ([("0.75", "1.5")], r"input\[0\].min_coverage: expected a number from 0 to 1, got 1.5"),
         ([('"mean", city = "mean"', '"sum", city = "sum"')], r"min_coverage: is not built yet for"),
@@ -156,6 +159,7 @@ def test_bodies_are_json_and_digests_follow_them() -> None:
         ([("space = {", "space = 1 #")], "space: expected a table, got 1"),
         ([("[[rule]]", "[[rules]]")], "test.toml: rule: expected a list of tables"),
         ([("[[rule]]", "[[rule")], "test.toml: not TOML"),
+        ([("0.75", '0.75\nreference_state = "298.15 K, 1 atm"')], "electricity_energy is no gas"),
     ],
 )
 def test_a_wrong_rule_is_named_with_file_rule_and_key(

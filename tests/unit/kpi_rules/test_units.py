@@ -54,7 +54,7 @@ def test_a_rule_that_adds_micrograms_to_kilowatt_hours_does_not_start() -> None:
             "ug/m3",
             "multiplies or divides Cel, .* own in",
         ),
-        ("noise_laeq:mean", "traffic_speed:mean", "a + b", "dB", "adds km/h to dB"),
+        ("noise_laeq:energy_mean", "traffic_speed:mean", "a + b", "dB", "adds km/h to dB"),
         ("traffic_speed:mean", "traffic_count:total", "b / a", "{inhabitant}", "gives"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cityvitals.domain.names import FOLDED_KINDS, Clock, Kind, Stamp
+from cityvitals.domain.names import Clock, Kind, Stamp
 from cityvitals.domain.times import EARLIEST_US, LATEST_US
 from cityvitals.errors import MalformedPayload
 from cityvitals.wire.meta import (
@@ -27,12 +27,13 @@ SERIES = st.builds(
     SeriesMeta,
     NAMES,
     st.just("") | NAMES,
-    st.sampled_from(sorted(FOLDED_KINDS)),
+    st.sampled_from(list(Kind)),
     SECONDS,
     st.none() | st.sampled_from(list(Stamp)),
     SECONDS,
     st.sampled_from(["", "ug/m3", "µg/m³"]),
     st.sampled_from(["", "293.15 K, 101.3 kPa"]),
+    st.none() | st.floats(1, 1e12),
 )
 METAS = st.builds(
     DeviceMeta,
@@ -71,7 +72,9 @@ def test_decoding_anything_is_total(payload: bytes | str) -> None:
     ("change", "what"),
     [
         ({"kind": None}, r"series\[0\].kind"),
-        ({"kind": "counter"}, "not supported"),
+        ({"kind": "dial"}, "expected one of gauge, interval_mean, interval_total, counter, event"),
+        ({"modulus": 0}, "above 0"),
+        ({"modulus": "1e6"}, "above 0"),
         ({"kind": "average"}, "one of gauge"),
         ({"q": "a b"}, r"series\[0\].q"),
         ({"stamp": "middle"}, "'begin' or 'end'"),

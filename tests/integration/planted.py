@@ -1,0 +1,126 @@
+"""A town derived by kernels with a fault in them: `NUMBA_DISABLE_JIT=1 python -m` this module.
+
+Kernels run as the Python they are written in, so that one of their steps can be another one.
+Arguments: the fault's name and the database.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from aggregator import stations
+from aggregator.kernels import fold, partial, refold, windows
+from cityvitals.domain.names import Domain, Kind, Stamp
+from cityvitals.domain.series import Declaration
+from cityvitals.settings import DatabaseSettings
+from kpi_rules.load import load_rules
+from kpi_rules.model import Rule
+from tests.integration import aggregator_town
+from tests.integration.aggregator_town import HOUR, MINUTE, Row, Station, Town, town
+from tests.unit.aggregator.fold_plain import as_compiled, make_plain
+
+STATIONS: Final = {
+    "meter": Station(
+        "gw-1",
+        Domain.ENERGY,
+        "electricity_energy",
+        Declaration(Kind.COUNTER, reporting_s=1800, unit="kW.h"),
+        "north",
+    ),
+    "noise": Station(
+        "gw-2",
+        Domain.NOISE,
+        "noise_laeq",
+        Declaration(Kind.INTERVAL_MEAN, period_s=900, stamp=Stamp.BEGIN, unit="dB"),
+        "north",
+    ),
+    "air": Station(
+        "gw-2", Domain.AIR, "pm2_5", Declaration(Kind.GAUGE, reporting_s=600, unit="ug/m3"), "north"
+    ),
+}
+RULE_IDS: Final = frozenset({"energy.electricity.hour", "noise.lden.day", "air.pm2_5.hour"})
+
+
+def rules() -> tuple[Rule, ...]:
+    """What is derived of them."""
+    return tuple(rule for rule in load_rules() if rule.id in RULE_IDS)
+
+
+def _no_reset(before: float, v: float, _modulus: float) -> float:
+    return v - before
+
+
+def _all_covered(part: Any, rise: float, overlap: int, gap: int, _hold: int) -> None:
+    part.integral += rise * (overlap / gap)
+    part.increase += rise * (overlap / gap)
+    part.covered += overlap
+
+
+def _plain_weight(_code: int, v: float) -> float:
+    return v
+
+
+def _never_late(state: Any, _begin: int, t: int, _counts: bool) -> bool:  # noqa: FBT001
+    state.last_seen = max(state.last_seen, t)
+    return False
+
+
+def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: Any) -> None:
+    begins, ends, out = more
+    stations_fold(as_compiled(cells), series, since, until, begins, ends - 1, out)
+
+
+stations_fold: Callable[..., None] = windows.fold_windows
+
+FAULTS: Final[dict[str, Callable[[], None]]] = {
+    "none": lambda: None,
+    "a counter's reset is a fall": lambda: _everywhere("rise_between", _no_reset),
+    "a gap counts as covered however long": lambda: _everywhere("add_rise", _all_covered),
+    "levels are averaged as they are": lambda: _everywhere("weight", _plain_weight),
+    "nothing is late": lambda: _everywhere("_is_late", _never_late),
+    "windows lack their last bucket": lambda: setattr(stations, "fold_windows", _without_the_last),
+}
+
+
+def _everywhere(name: str, fault: Callable[..., Any]) -> None:
+    for module in (partial, fold, refold):
+        if hasattr(module, name):
+            setattr(module, name, fault)
+
+
+def readings() -> list[list[Row]]:
+    """A day of it, with a reset, a gap and what comes late."""
+    meter = [Row("meter", n * 20 * MINUTE, 100.0 + n) for n in range(12)]
+    meter += [Row("meter", 4 * HOUR + n * 20 * MINUTE, 2.0 + n) for n in range(6)]
+    meter += [Row("meter", 9 * HOUR + n * 20 * MINUTE, 30.0 + n) for n in range(6)]
+    noise = [Row("noise", n * 15 * MINUTE, 45.0 + n * 7 % 31) for n in range(-52, 44)]
+    air = [Row("air", n * 10 * MINUTE, 5.0 + n) for n in range(30)]
+    late = [Row("air", HOUR + 5 * MINUTE, 50.0), Row("meter", HOUR + 5 * MINUTE, 103.5)]
+    return [[*meter, *noise, *air], late]
+
+
+async def derive(where: Town) -> None:
+    """Have all of it derived, to the end."""
+    await where.found(stations=STATIONS)
+    for rows in readings():
+        await where.write(rows)
+        await where.run()
+    await where.settle()
+
+
+async def _main(dsn: str) -> None:
+    async with town(DatabaseSettings(dsn=SecretStr(dsn))) as where:
+        where.rules = rules()
+        await derive(where)
+
+
+if __name__ == "__main__":
+    fault, dsn = sys.argv[1:]
+    aggregator_town.STATIONS.clear()
+    aggregator_town.STATIONS.update(STATIONS)
+    make_plain()
+    FAULTS[fault]()
+    asyncio.run(_main(dsn))
