@@ -149,3 +149,41 @@ class Signal:
         noise = self.grain * (2.0 * chance(own, times.us) - 1.0)
         clipped: Numbers = np.maximum(level + noise, self.low)
         return clipped.round(self.digits)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What a meter shows: level * profile added up since 1970, beginning anew at a modulus.
+
+    Its day is that of UTC, so that it goes on evenly where clocks change.
+
+    Attributes:
+        level: typical increase in an hour, in the quantity's unit.
+        profile: a factor for each hour of the day, straight in between.
+        spread: meters' levels differ by up to this share.
+        modulus: the number of which it shows 0 again.
+        steps: how many steps a unit has; what lies between is not shown yet.
+    """
+
+    level: float
+    profile: Sequence[float]
+    spread: float
+    modulus: float
+    steps: int
+
+    def values(self, seed: int, quantity: str, sensor: str, times: LocalTimes) -> Numbers:
+        """What it shows at instants, in the quantity's unit."""
+        place = _place(key_of(seed, quantity, sensor))
+        level = self.level * (1.0 + self.spread * place)
+        shown = np.floor((level * self._hours(times.us)) * self.steps)
+        found: Numbers = shown % (self.modulus * self.steps) / self.steps
+        return found
+
+    def _hours(self, us: Times) -> Numbers:
+        """The profile's integral since 1970, in hours."""
+        table = np.array([*self.profile, self.profile[0]])
+        upto = np.concatenate([[0.0], np.cumsum((table[1:] + table[:-1]) * 0.5)])
+        hour, part = us % _DAY_US // _HOUR_US, us % _HOUR_US / _HOUR_US
+        within = table[hour] * part + (table[hour + 1] - table[hour]) * part * part * 0.5
+        found: Numbers = us // _DAY_US * upto[-1] + upto[hour] + within
+        return found

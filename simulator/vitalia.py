@@ -12,7 +12,7 @@ from cityvitals.domain.names import Clock, Domain, Kind, Stamp
 from cityvitals.domain.times import US
 from cityvitals.wire.meta import CityMeta, SeriesMeta
 from simulator.feed import Device, Gateway, Pack
-from simulator.signals import LocalTimes, Profile, Signal, local_times
+from simulator.signals import LocalTimes, Profile, Register, Signal, local_times
 
 ZONES: Final = ("altstadt", "hafen", "nordfeld", "weinberg")
 MINUTE_US: Final = 60 * US
@@ -51,7 +51,7 @@ _HOME: Final = Profile(
      1.3, 1.2, 1.1, 1.1, 1.1, 1.2, 1.4, 1.5, 1.4, 1.2, 1.0, 0.8),
 )  # fmt: skip
 
-_SIGNALS: Final = {
+_SIGNALS: Final[dict[str, Signal | Register]] = {
     "pm2_5": Signal(14.0, _RUSH, 0.45, 0.2, 0.25, 0.8, 0.0, 1),
     "pm10": Signal(24.0, _RUSH, 0.45, 0.2, 0.25, 1.2, 0.0, 1),
     "no2": Signal(26.0, _RUSH, 0.3, 0.2, 0.3, 1.0, 0.0, 1),
@@ -62,6 +62,8 @@ _SIGNALS: Final = {
     "electricity_energy": Signal(14.0, _HOME, 0.1, 0.12, 0.3, 0.3, 0.0, 3),
     "water_flow": Signal(22.0, _HOME, 0.08, 0.12, 0.3, 0.4, 0.0, 2),
     "traffic_speed": Signal(42.0, _FREE_FLOW, 0.06, 0.15, 0.2, 2.5, 1.0, 1),
+    # m3 an hour through the main meter of some 1,000 homes, which begins anew at 1,000 m3
+    "water_volume": Register(15.0, _HOME.workday, 0.3, 1000.0, 1000),
 }
 
 
@@ -86,6 +88,7 @@ _TYPES: Final = (
     _Type("meter", Domain.ENERGY, 12, ("grid",), ("electricity_energy",)),
     _Type("inflow", Domain.WATER, 6, ("waterworks",), ("water_flow",)),
     _Type("speed", Domain.TRAFFIC, 12, ("roads-west", "roads-east"), ("traffic_speed",)),
+    _Type("main", Domain.WATER, 4, ("waterworks",), ("water_volume",)),
 )  # fmt: skip
 
 
@@ -97,7 +100,7 @@ class Vitalia:
         now_us: where history ends and live begins, cut to the minute.
         history_us: event time before that.
         live: whether anything follows.
-        scale: sensors, as a multiple of 38.
+        scale: sensors, as a multiple of 42.
     """
 
     def __init__(
@@ -180,13 +183,18 @@ def _device(kind: _Type, number: int, total: int) -> Device:
 
 
 def _declared(quantities: Sequence[str]) -> tuple[SeriesMeta, ...]:
-    known = load_catalogue().quantities
-    return tuple(
-        SeriesMeta(
-            name, kind=Kind.INTERVAL_TOTAL, period_s=_REPORTING_S, stamp=Stamp.END,
-            reporting_s=_REPORTING_S, unit=known[name].unit,
+    return tuple(_series(name) for name in quantities)
+
+
+def _series(name: str) -> SeriesMeta:
+    unit, signal = load_catalogue().quantities[name].unit, _SIGNALS[name]
+    if isinstance(signal, Register):
+        return SeriesMeta(
+            name, kind=Kind.COUNTER, reporting_s=_REPORTING_S, unit=unit, modulus=signal.modulus
         )
-        if known[name].kind is Kind.INTERVAL_TOTAL
-        else SeriesMeta(name, kind=Kind.GAUGE, reporting_s=_REPORTING_S, unit=known[name].unit)
-        for name in quantities
-    )  # fmt: skip
+    if load_catalogue().quantities[name].kind is Kind.INTERVAL_TOTAL:
+        return SeriesMeta(
+            name, kind=Kind.INTERVAL_TOTAL, period_s=_REPORTING_S, stamp=Stamp.END,
+            reporting_s=_REPORTING_S, unit=unit,
+        )  # fmt: skip
+    return SeriesMeta(name, kind=Kind.GAUGE, reporting_s=_REPORTING_S, unit=unit)

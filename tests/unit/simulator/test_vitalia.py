@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.names import Kind
 from cityvitals.domain.times import US
 from cityvitals.wire.formats import own_json
 from simulator.feed import Pack
@@ -79,7 +80,7 @@ def test_history_is_declared_dense_and_fits_two_days_in_four_hundred_thousand() 
 
 def test_the_city_has_four_zones_in_four_domains_and_few_gateways() -> None:
     devices = history().devices
-    assert len(devices) == 38
+    assert len(devices) == 42
     assert {device.gateway.domain for device in devices} == {"air", "energy", "water", "traffic"}
     assert len({device.gateway for device in devices}) == 6
     for domain in ("air", "energy", "water", "traffic"):
@@ -96,11 +97,28 @@ def test_values_are_plausible_for_a_week() -> None:
     values: dict[str, list[float]] = {}
     for (_, quantity, _), value in said(list(week())).items():
         values.setdefault(quantity, []).append(value)
-    assert len(values) == 9
+    assert len(values) == 10
     for name, own in values.items():
         assert min(own) >= 0
         assert max(own) < (quantities[name].high or np.inf)
         assert np.std(own) > 0.1 * np.mean(own)
+
+
+def test_a_main_meter_counts_up_and_begins_anew() -> None:
+    shown: dict[str, list[tuple[int, float]]] = {}
+    for (device, quantity, us), value in said(list(week())).items():
+        if quantity == "water_volume":
+            shown.setdefault(device, []).append((us, value))
+    rises = [
+        after - before
+        for own in shown.values()
+        for (_, before), (_, after) in pairwise(sorted(own))
+    ]
+    assert min(rises) < -900
+    assert max(rises) < 15.0
+    assert sum(rise < 0 for rise in rises) <= 4 * len(shown)
+    declared = next(one for one in history().devices if one.id == "main-01").series[0]
+    assert (declared.kind, declared.modulus) == (Kind.COUNTER, 1000.0)
 
 
 def test_rush_hours_slow_the_traffic() -> None:
@@ -118,7 +136,7 @@ def test_rush_hours_slow_the_traffic() -> None:
 
 
 def test_scale_multiplies_sensors() -> None:
-    assert len(Vitalia(1, NOW_US, 0, scale=10).devices) == 380
+    assert len(Vitalia(1, NOW_US, 0, scale=10).devices) == 420
 
 
 def test_payloads_decode_to_what_was_packed() -> None:
