@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from aggregator import stations
 from aggregator.kernels import fold, partial, refold
+from aggregator.kernels.windows import fold_windows
 from cityvitals.domain.names import Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.settings import DatabaseSettings
@@ -70,10 +71,8 @@ def _never_late(state: Any, _begin: int, t: int, _counts: bool) -> bool:  # noqa
 
 def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: Any) -> None:
     begins, ends, out = more
-    stations_fold(as_compiled(cells), series, since, until, begins, ends - 1, out)
+    fold_windows(as_compiled(cells), series, since, until, begins, ends - 1, out)
 
-
-stations_fold: Callable[..., None] = stations.fold_windows
 
 FAULTS: Final[dict[str, Callable[[], None]]] = {
     "none": lambda: None,
