@@ -172,14 +172,14 @@ def refolded(case: Case) -> dict[int, tuple[float, ...]]:
 
 
 @given(case=cases(), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_streamed_in_order_equals_refolded(case: Case, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(case.t)), max_size=4))
     assert streamed(case, cuts) == refolded(case)
 
 
 @given(case=cases(), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_arrival_order_does_not_matter(case: Case, data: st.DataObject) -> None:
     order = np.array(data.draw(st.permutations(range(len(case.t)))))
     shuffled = Case(
@@ -227,7 +227,7 @@ def slow(case: Case) -> dict[int, Bucket]:
 
 
 @given(case=cases())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_refolded_equals_the_definition(case: Case) -> None:
     expected = slow(case)
     found = refolded(case)

@@ -81,7 +81,7 @@ def test_what_a_mapping_leaves_out_is_the_quantitys_default() -> None:
         (
             '"interval_total"',
             '"dial"',
-            "m.toml: column[0].kind: expected one of gauge, interval",
+            "m.toml: column[0].kind: expected one of counter, event",
         ),
         (
             'kind = "interval_total"',
