@@ -1,7 +1,7 @@
 """Counters, events, states and levels from readings to indicators, which verify recomputes."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -69,7 +69,7 @@ def _stations(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(aggregator_town.STATIONS, name, one)
 
 
-async def hour_of(where: Town, rule_id: str, hour: int) -> tuple[float | None, float]:
+async def hour_of(where: Town, rule_id: str, hour: int) -> Any:
     """Value and coverage of an hour after NOON, as the city has it."""
     row = await where.pool.fetchrow(
         "select value, coverage from indicator where rule = $1 and zone = ''"
