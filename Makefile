@@ -6,33 +6,42 @@ export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
 READY := .venv/ready
+DASHBOARD := api/dashboard/dist/index.html
+DASHBOARD_SOURCES := $(wildcard api/dashboard/*.* api/dashboard/src/*.* api/dashboard/src/*/*.*)
 TIMESCALEDB := tests/timescaledb/node_modules/.package-lock.json
 ARGS ?=
 DATA ?= var
 
-.PHONY: help up test check bench soak clean lock
+.PHONY: help up dashboard test check bench soak clean lock
 
 help: ## List the verbs (ARGS="…" hands options on, as in make up ARGS="--port 8081")
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: $(READY) ## Run the whole service with a simulated city; Ctrl-C ends it
+up: $(READY) $(DASHBOARD) ## Run the whole service with a simulated city; Ctrl-C ends it
 	@exec $(BIN)/cityvitals up $(ARGS)
+
+dashboard: $(READY) ## Build the dashboard anew
+	@sh deploy/local/dashboard.sh
 
 test: check $(TIMESCALEDB) ## Run the checks and every test that this machine can run
 	@echo "== tests, two at a time (servers and browser as far as they are here)"
 	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m "not soak" -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-check: $(READY) ## Check style, types, layers and structure
+check: $(READY) $(DASHBOARD) ## Check style, types, layers and structure
 	@echo "== ruff: style" && $(BIN)/ruff check .
 	@echo "== ruff: format" && $(BIN)/ruff format --check .
 	@echo "== mypy: types" && $(BIN)/mypy
 	@echo "== import-linter: layers" && $(BIN)/lint-imports
+	@echo "== tsc: the dashboard's types" && PATH="$(BIN):$$PATH" npm run --silent --prefix api/dashboard check
 	@echo "== structure: lengths, cycles, ownership" && $(BIN)/pytest -q tests/unit/test_structure.py
 
 # A TimescaleDB compiled to WebAssembly. Where it cannot be had, its tests are skipped and say so.
 $(TIMESCALEDB): tests/timescaledb/package.json tests/timescaledb/package-lock.json
 	@echo "== a TimescaleDB for tests, by npm"
 	@cd tests/timescaledb && npm ci && touch node_modules/.package-lock.json || echo "no npm or no network: on without it"
+
+$(DASHBOARD): $(READY) $(DASHBOARD_SOURCES)
+	@sh deploy/local/dashboard.sh
 
 bench: $(READY) ## Measure, and write build/bench.json
 	@mkdir -p build
@@ -43,7 +52,7 @@ soak: $(READY) ## Run the long tests (marked soak)
 
 clean: ## Remove what was built and the data of `make up` (DATA=var)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean $(DATA); fi
-	@rm -rf build .venv tests/timescaledb/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build .venv tests/timescaledb/node_modules api/dashboard/node_modules api/dashboard/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "removed: $(DATA), build, .venv and the tools' caches"
 

@@ -27,6 +27,8 @@ def dump(shard: Shard) -> bytes:
             [int(shard.table.ids[row]), low, high] for row, low, high in shard.backlog.dump()
         ],
         "rederive": shard.rederive.dump(),
+        "rules": _in_force(shard),
+        "waiting": shard.waiting.dump(),
     }
     out = io.BytesIO()
     np.savez(
@@ -38,8 +40,16 @@ def dump(shard: Shard) -> bytes:
     return out.getvalue()
 
 
+def _in_force(shard: Shard) -> list[list[Any]]:
+    return [[rule.id, rule.revision] for rule in shard.rules]
+
+
 def load(shard: Shard, body: bytes, now_us: int) -> bool:
-    """Take up a checkpoint into a shard whose model is there; returns whether it could be read."""
+    """Take up a checkpoint into a shard whose model is there; returns whether it could be read.
+
+    What rules that are no longer in force left to do is dropped. One that came back did not see
+    what happened meanwhile, so it is derived again for all time.
+    """
     try:
         ids, state, rest = _read(body)
     except (_Unreadable, ValueError, KeyError, EOFError, OSError, BadZipFile):
@@ -49,10 +59,27 @@ def load(shard: Shard, body: bytes, now_us: int) -> bool:
     shard.gateways.load(rest["gateways"])
     shard.pending.load(rest["pending"], now_us)
     shard.rederive.load(rest["rederive"])
+    shard.waiting.load(rest.get("waiting", ()))  # one of before derived all at once
+    _take_rules(shard, rest.get("rules"))
     for series, low, high in rest["backlog"]:
         row = int(shard.table.rows(np.array([series], np.int32))[0])
         shard.mark(row, low, high)
     return True
+
+
+def _take_rules(shard: Shard, before: list[list[Any]] | None) -> None:
+    """Compare the rules in force with those of the checkpoint; one of before names none."""
+    shard.rules_changed = before != _in_force(shard)
+    ids = {rule.id for rule in shard.rules}
+    shard.pending.keep(ids)
+    shard.rederive.keep(ids)
+    shard.waiting.keep(ids)
+    if before is None:
+        return
+    known = {(rule, revision) for rule, revision in before}
+    for plan in shard.plan.rules:
+        if (plan.rule.id, plan.rule.revision) not in known:
+            shard.rederive.add(plan.city.id, plan.rule.id)
 
 
 class _Unreadable(Exception):

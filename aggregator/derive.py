@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
+from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
-from aggregator.program import Evaluated, Floats, Names, SeriesOf
+from aggregator.program import Floats, Names, SeriesOf
+from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, gather, rounded
-from cityvitals.domain.coverage import least
 from cityvitals.domain.facts import POPULATION
 from kpi_rules.facts import weights_by_population
 from kpi_rules.model import Input, Rule
@@ -33,7 +34,7 @@ class Derived:
         present: whether any station is placed in the group during the window.
         spoken: whether any station of the city has said anything for the window [w].
         valid: per input, which members took part [w, m].
-        reasons: why there is no value, '' where there is one.
+        reasons: why there is no value, '' where there is one [w, g].
     """
 
     begins: Ints
@@ -47,7 +48,7 @@ class Derived:
     present: NDArray[np.bool_]
     spoken: NDArray[np.bool_]
     valid: tuple[NDArray[np.bool_], ...]
-    reasons: list[list[str]]
+    reasons: NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,11 @@ def derive(
     else:
         result = _by_group(plan, together, given, shown)
     coverage = _coverage(plan.rule, together)
-    reasons = _reasons(plan, together, coverage, given, result)
-    lacking = np.array([[reason != "" for reason in row] for row in reasons], np.bool_)
-    lacking = lacking.reshape(result.value.shape)
     joints = list(together.values())
+    present: NDArray[np.bool_] = np.logical_or.reduce([one.stations > 0 for one in joints])
+    coverage = np.where(present, coverage, 0.0)
+    reasons = reasons_of(plan, together, coverage, given, result.value)
+    lacking = (reasons != "").astype(np.bool_)
     return Derived(
         begins=begins,
         ends=ends,
@@ -122,7 +124,7 @@ def derive(
         coverage=coverage,
         observed=np.add.reduce([one.observed for one in joints]).astype(np.int64),
         flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
-        present=np.logical_or.reduce([one.stations > 0 for one in joints]),
+        present=present,
         spoken=np.logical_or.reduce([one.spoken for one in joints]),
         valid=_valid(plan, joints, result),
         reasons=reasons,
@@ -143,7 +145,7 @@ def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived
         evaluated.numerator if divides else evaluated.unrounded,
         evaluated.denominator if divides else np.full_like(value, np.nan),
     )
-    reasons = _reasons(plan, {}, np.ones_like(value), given, result)
+    reasons = reasons_of(plan, {}, np.ones_like(value), given, result.value)
     nothing = np.zeros(value.shape, np.int64)
     return Derived(
         begins=begins,
@@ -243,8 +245,7 @@ def _by_station(
         names[one.name] = _at_stations(found[one.name], at)
     for name, value in given.items():
         names[name] = value[:, plan.stations.group]
-    evaluated: Evaluated = plan.compiled(names)
-    value = np.ascontiguousarray(evaluated.unrounded)
+    value = _evaluated(plan, names)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
     how = combines(plan.rule, None, len(plan.groups))
@@ -257,19 +258,68 @@ def _by_station(
     return _Found(result, numerator, np.where(mean, used, np.nan), np.isfinite(value))
 
 
+def _evaluated(plan: RulePlan, names: Names) -> Floats:
+    """The expression at each station [w, s].
+
+    Each stands in its zone and in the city, nearly always with the same numbers: what comes of them
+    is the same then, too.
+    """
+    twins = plan.stations.in_city
+    alike = twins >= 0
+    for one in names.values():
+        numbers, at = one.values if isinstance(one, SeriesOf) else one, twins[alike]
+        if numbers.shape[1] == len(twins):  # what the clock shows is the same at all
+            mine, other = numbers[:, alike], numbers[:, at]
+            same = (mine == other) | (np.isnan(mine) & np.isnan(other))
+            alike[alike] = same.all(axis=tuple(axis for axis in range(same.ndim) if axis != 1))
+    own = np.flatnonzero(~alike)
+    value = np.empty((_windows(names), len(twins)))
+    value[:, own] = plan.compiled({name: _some(one, own) for name, one in names.items()}).unrounded
+    value[:, alike] = value[:, twins[alike]]
+    return value
+
+
+def _some(one: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
+    """The numbers or series of some stations [w, s, …]."""
+    if isinstance(one, SeriesOf):
+        if one.lengths.shape[1] == 1:
+            return one
+        return SeriesOf(one.values[:, at], one.lengths[:, at])
+    return one[:, at]
+
+
+def _windows(names: Names) -> int:
+    return max(
+        len(one.lengths) if isinstance(one, SeriesOf) else len(one) for one in names.values()
+    )
+
+
 def _valid(
     plan: RulePlan, found: Sequence[Joined], result: _Found
 ) -> tuple[NDArray[np.bool_], ...]:
     """Per input, which members took part: those of stations that came to nothing did not."""
-    if result.took is None:
-        return tuple(one.valid for one in found)
     valid = []
-    for one, at in zip(found, plan.stations.at, strict=True):
-        took = np.zeros_like(one.valid)
-        there = np.flatnonzero(at >= 0)
-        took[:, at[there]] = result.took[:, there]
-        valid.append(one.valid & took)
+    for index, (one, at) in enumerate(zip(found, plan.stations.at, strict=True)):
+        mine = one.valid
+        if result.took is not None:
+            took = np.zeros_like(mine)
+            there = np.flatnonzero(at >= 0)
+            took[:, at[there]] = result.took[:, there]
+            mine = mine & took
+        of = plan.rule.inputs[index] if result.took is None else None
+        if combines(plan.rule, of, 1)[0] is Combine.POPULATION_WEIGHTED:
+            mine = _through_zones(plan.members[index], mine)
+        valid.append(mine)
     return tuple(valid)
+
+
+def _through_zones(members: Members, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A city that weights its zones has of its stations those that stand in one."""
+    found = valid.copy()
+    found[:, members.group == 0] = False
+    w, zoned = np.nonzero(valid & (members.in_city >= 0))
+    found[w, members.in_city[zoned]] = True
+    return found
 
 
 def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:
@@ -311,59 +361,3 @@ def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
     if weights_by_population(plan.rule):
         return _facts(plan, POPULATION, ends, facts, of_city=False)
     return np.full((len(ends), len(plan.groups)), np.nan)
-
-
-def _reasons(
-    plan: RulePlan,
-    found: Mapping[str, Joined],
-    coverage: Floats,
-    given: Mapping[str, Floats],
-    result: _Found,
-) -> list[list[str]]:
-    """Why each window of each group has no value, or ''."""
-    enough = least(plan.rule.space.min_coverage)
-    reasons = [[""] * len(plan.groups) for _ in range(len(coverage))]
-    lacking = ~np.isfinite(result.value) | (coverage < enough)
-    for w, g in np.argwhere(lacking):
-        reasons[w][g] = _reason(plan, found, given, float(coverage[w, g]), int(w), int(g))
-    return reasons
-
-
-def _reason(
-    plan: RulePlan,
-    found: Mapping[str, Joined],
-    given: Mapping[str, Floats],
-    coverage: float,
-    w: int,
-    g: int,
-) -> str:
-    space = plan.rule.space
-    if found and not any(one.spoken[w] for one in found.values()):
-        return "nothing is left of what was observed"  # said only where something was said before
-    if coverage < least(space.min_coverage):
-        return f"coverage {coverage:.3f}, {space.min_coverage:g} needed"
-    for one in plan.rule.inputs:
-        if found[one.name].used[w, g] < space.min_stations and not one.optional:
-            return _no_station(one, space.min_stations)
-    place = f"zone {plan.groups[g]}" if plan.groups[g] else "the city"
-    for fact in plan.rule.facts:
-        if np.isnan(given[fact.name][w, g]) and not fact.optional:
-            what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
-            return f"no {what} is declared for {'the city' if fact.of_city else place}"
-    if weights_by_population(plan.rule) and not plan.groups[g]:
-        return f"no {POPULATION} is declared for a zone that has a value"
-    return "the expression has no finite value"
-
-
-def _no_station(one: Input, stations: int) -> str:
-    what = "no station" if stations == 1 else f"fewer than {stations} stations"
-    verb, has = ("covers", "has") if stations == 1 else ("cover", "have")
-    if one.min_coverage > 0:
-        said = f"{what} {verb} {one.min_coverage:g} of the window with {one.quantity}"
-    elif one.min_count > 0:
-        unit = one.levels[-1].length if one.levels else "quarter_hour"
-        said = f"{what} {has} {one.min_count} values (each {unit}) of {one.quantity} in the window"
-    else:
-        said = f"{what} {has} {one.quantity} in the window"
-    needs_state = " with a declared reference_state" if one.scale is None else ""
-    return said + needs_state

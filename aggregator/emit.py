@@ -1,42 +1,30 @@
 """What changed against what was said before: revisions, states, numbered changes."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any
+from itertools import compress, count, repeat
+from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
-from aggregator.facts import Facts, as_shown
+from aggregator.facts import Facts
 from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
-from aggregator.sheet import Circumstances, Content, Sheet
+from aggregator.sheet import Circumstances, Columns, content_of, same_content, took_part
+from aggregator.shown import present_all
+from aggregator.told import Bools, Objects, Told
 from cityvitals.domain.names import State
-from cityvitals.domain.times import US, to_us
-from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
-from kpi_rules.present import present
+from cityvitals.domain.times import US, from_us
+from cityvitals.store.derived import ChangeRow, IndicatorRow
+
+_STATES: Final = (State.PROVISIONAL, State.FINAL, State.CORRECTED, State.INSUFFICIENT)
 
 Key = tuple[str, str, str, int]
 """City, rule, zone, window begin (microseconds)."""
-
-
-@dataclass(slots=True)
-class Known:
-    """The newest revision of one window, as said before.
-
-    Attributes:
-        unsaved: its row, while `indicator_latest` alone has it.
-    """
-
-    content: tuple[Any, ...]
-    revision: int
-    saved_us: int
-    closed: bool
-    unsaved: IndicatorRow | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +37,24 @@ class Outputs:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
+class _Now(NamedTuple):
+    """What is to be said of windows of a rule now, and was before: arrays [w, g].
+
+    Attributes:
+        rows: of `Told` [w].
+        cells: index of all windows in the plan's groups there.
+        facts: ids of the facts used; None of a rule that uses none.
+        took: which contributing series took part [w, u].
+    """
+
+    rows: Ints
+    cells: tuple[Ints, Ints]
+    content: NDArray[Any]
+    reason: Objects
+    facts: Objects | None
+    took: Bools
+
+
 class Emitter:
     """What a shard has said of its windows.
 
@@ -59,8 +65,7 @@ class Emitter:
     def __init__(self, series_ids: NDArray[np.int32], provisional_every_s: float) -> None:
         self._ids = series_ids
         self._every_us = round(provisional_every_s * US)
-        self._known: dict[Key, Known] = {}
-        self._newest: dict[tuple[str, str, str], int] = {}
+        self._told: dict[tuple[str, str], Told] = defaultdict(Told)
         self.numbers: dict[str, int] = {}
         self.facts = Facts()
 
@@ -71,150 +76,182 @@ class Emitter:
     def learn(self, rows: Iterable[Mapping[str, Any]], *, newest: bool = False) -> None:
         """Take over revisions from the store; `newest` where they are the indicators' latest."""
         for row in rows:
-            begin = to_us(row["window_begin"])
-            key = (row["city"], row["rule"], row["zone"], begin)
-            self._known[key] = Known(
-                _compared_items(row), row["revision"], to_us(row["computed_at"]), row["closed"]
-            )
-            if newest:
-                self._newest[key[:3]] = begin
+            self._told[row["city"], row["rule"]].learn(row, newest=newest)
 
     def unknown(self, plan: RulePlan, begins: Ints) -> list[Key]:
         """Windows of which the store may know something that is not known here."""
-        found = []
-        for zone in plan.groups:
-            newest = self._newest.get((plan.city.id, plan.rule.id, zone), NONE)
-            for begin in begins[begins <= newest].tolist():
-                key = (plan.city.id, plan.rule.id, zone, begin)
-                if key not in self._known:
-                    found.append(key)
-        return found
+        return [
+            (plan.city.id, plan.rule.id, plan.groups[g], int(begins[w]))
+            for w, g in self._of(plan).unknown(begins)
+        ]
 
-    def closed_before(self, plan: RulePlan, begins: Ints) -> NDArray[np.bool_]:
+    def closed_before(self, plan: RulePlan, begins: Ints) -> Bools:
         """Which windows were final already [w, g]."""
-        found = np.zeros((len(begins), len(plan.groups)), np.bool_)
-        for g, zone in enumerate(plan.groups):
-            for w, begin in enumerate(begins.tolist()):
-                known = self._known.get((plan.city.id, plan.rule.id, zone, begin))
-                found[w, g] = known is not None and known.closed
-        return found
+        return self._of(plan).closed_before(begins)
+
+    def zones(self) -> dict[tuple[str, str], set[str]]:
+        """By city and rule, the zones of which anything was ever said; '' is the city."""
+        return {key: told.zones() for key, told in self._told.items()}
+
+    def _of(self, plan: RulePlan) -> Told:
+        told = self._told[plan.city.id, plan.rule.id]
+        told.fit(plan, self._ids)
+        return told
 
     def emit(self, plan: RulePlan, found: Derived, around: Circumstances, out: Outputs) -> None:
         """Add what differs from what was said before."""
-        sheet = Sheet(plan, found, around, self._ids)
-        opens = [mark - plan.reach.lead for mark in sheet.marks]
-        for w, begin in enumerate(sheet.begins):
-            for g, zone in enumerate(plan.groups):
-                if not sheet.present[w][g] and not self._is_left(plan, zone, begin):
-                    continue
-                if opens[g] <= begin and not sheet.closing[w][g]:
-                    continue
-                self._emit_one((plan.city.id, plan.rule.id, zone, begin), sheet, w, g, out)
+        told = self._of(plan)
+        rows = told.take(found.begins)
+        now = _Now(
+            rows=rows,
+            cells=(rows[:, None], told.at[None, :]),
+            content=content_of(plan, found),
+            reason=found.reasons,
+            facts=self.facts.used(plan, found.ends),
+            took=took_part(plan, found),
+        )
+        differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
+        w, g = np.nonzero(differs)
+        passed: list[int] = np.unique(told.newest).tolist()
+        if len(w):
+            self._say(told, now, Columns(plan, found, around, w, g), (w, g), out)
+        told.let_go([*passed, *found.begins.tolist()])
 
-    def _is_left(self, plan: RulePlan, zone: str, begin: int) -> bool:
-        """Whether a window said something by facts alone, of which nothing may be left."""
-        return not plan.rule.inputs and (plan.city.id, plan.rule.id, zone, begin) in self._known
+    def _say(
+        self, told: Told, now: _Now, columns: Columns, at: tuple[Ints, Ints], out: Outputs
+    ) -> None:
+        """Make rows of some windows and groups, remember them, and put them out."""
+        city, now_us = columns.plan.city.id, columns.around.now_us
+        cells = now.rows[at[0]], told.at[at[1]]
+        before = _Before.of(told, cells)
+        closed = columns.around.closing[at]
+        begins, newest = columns.found.begins[at[0]], told.newest[cells[1]]
+        settled = closed | (begins < newest) | (before.saved_us <= now_us - self._every_us)
+        number = self.numbers.get(city, 0)
+        rows = self._rows(now, columns, at, before, number)
+        self.numbers[city] = out.numbers[city] = number + len(rows)
+        told.content[cells], told.reason[cells] = now.content[at], now.reason[at]
+        told.facts[cells] = None if now.facts is None else now.facts[at]
+        told.remember_takers(now.rows, at, now.took)
+        told.revision[cells], told.closed[cells], told.known[cells] = before.next, closed, True
+        told.saved_us[cells] = np.where(settled, now_us, before.saved_us)
+        told.unsaved[cells] = None
+        for place in np.flatnonzero(~settled).tolist():
+            told.unsaved[cells[0][place], cells[1][place]] = rows[place]
+        np.maximum.at(told.newest, cells[1], begins)
+        out.kept += compress(rows, settled.tolist())
+        out.kept += told.pass_on()
+        latest = compress(rows, (begins >= newest).tolist())
+        out.latest.update(((row.city, row.rule, row.zone), row) for row in latest)
+        out.changes += self._changes(columns.plan, rows, before)
 
-    def _emit_one(self, key: Key, sheet: Sheet, w: int, g: int, out: Outputs) -> None:
-        before = self._known.get(key)
-        if before is None and not sheet.spoken[w]:
-            return  # nobody has ever said anything for this window
-        closed = sheet.closing[w][g]
-        content = sheet.content(w, g, self.facts.used(sheet.plan, key[2], sheet.ends[w]))
-        if before is not None and before.content == content and before.closed == closed:
-            self._remember(key, before)
-            return
-        row = self._row(key, sheet, w, g, content, before)
-        self._take_number(row, out)
-        newest = self._newest.get(key[:3], NONE)
-        since = NONE if before is None else before.saved_us
-        settled = closed or key[3] < newest or sheet.now_us - since >= self._every_us
-        if settled:
-            out.kept.append(row)
-            self._remember(key, Known(content, row.revision, sheet.now_us, closed))
-        else:
-            self._remember(key, Known(content, row.revision, since, closed, row))
-        if key[3] >= newest:
-            self._pass((*key[:3], newest), key, out)
-            self._newest[key[:3]] = key[3]
-            out.latest[key[:3]] = row
-        kind = "correction" if before is not None and before.closed else "value"
-        facts = [as_shown(fact) for fact in self.facts.rows(row.facts)]
-        body = msgspec.json.encode(present(sheet.plan.body, as_mapping(row), facts)).decode()
-        out.changes.append(ChangeRow(key[0], row.change_number, row.computed_at, kind, body))
-
-    def _pass(self, before: Key, key: Key, out: Outputs) -> None:
-        """A newer window takes the place in `indicator_latest`: what only stood there is saved."""
-        known = self._known.get(before)
-        if before != key and known is not None and known.unsaved is not None:
-            out.kept.append(known.unsaved)
-            known.unsaved = None
-
-    def _row(
-        self, key: Key, sheet: Sheet, w: int, g: int, content: Content, before: Known | None
-    ) -> IndicatorRow:
-        value, numerator, denominator, coverage, observed, flagged = content[:6]
-        reason, rule_revision, stations, facts = content[6:]
-        closed = sheet.closing[w][g]
-        return IndicatorRow(
-            city=key[0],
-            rule=key[1],
-            zone=key[2],
-            window_begin=sheet.begin_times[w],
-            revision=1 if before is None else before.revision + 1,
-            window_end=sheet.end_times[w],
-            rule_revision=rule_revision,
-            state=_state(reason, before, closed=closed),
-            closed=closed,
-            value=value,
-            numerator=numerator,
-            denominator=denominator,
-            coverage=coverage,
-            observed=observed,
-            flagged=flagged,
-            reason=reason,
-            stations=stations,
-            silent=sheet.silent[g],
-            watermark=sheet.mark_times[g],
-            computed_at=sheet.now,
-            change_number=self.numbers.get(key[0], 0) + 1,
-            facts=facts,
+    def _rows(
+        self,
+        now: _Now,
+        columns: Columns,
+        at: tuple[Ints, Ints],
+        before: "_Before",
+        number: int,
+    ) -> list[IndicatorRow]:
+        plan, content = columns.plan, now.content
+        closed = columns.around.closing[at]
+        reasons = now.reason[at]
+        return list(
+            map(
+                IndicatorRow,
+                repeat(plan.city.id),
+                repeat(plan.rule.id),
+                columns.zones(),
+                columns.begins(),
+                before.next.tolist(),
+                columns.ends(),
+                columns.counts(content, "rule_revision"),
+                _states(reasons, closed, before.closed),
+                closed.tolist(),
+                columns.numbers(content, "value"),
+                columns.numbers(content, "numerator"),
+                columns.numbers(content, "denominator"),
+                columns.counts(content, "coverage"),
+                columns.counts(content, "observed"),
+                columns.counts(content, "flagged"),
+                reasons.tolist(),
+                columns.stations(now.took, self._ids),
+                columns.silent(),
+                columns.watermarks(),
+                repeat(from_us(columns.around.now_us)),
+                count(number + 1),
+                repeat(None) if now.facts is None else now.facts[at].tolist(),
+            )
         )
 
-    def _take_number(self, row: IndicatorRow, out: Outputs) -> None:
-        self.numbers[row.city] = out.numbers[row.city] = row.change_number
-
-    def _remember(self, key: Key, known: Known) -> None:
-        """Keep what may be needed again soon; final windows but the newest are not."""
-        newest = self._newest.get(key[:3], NONE)
-        if key[3] > newest and newest != NONE:
-            passed = (*key[:3], newest)
-            if passed in self._known and self._known[passed].closed:
-                del self._known[passed]
-        if known.closed and key[3] < newest:
-            self._known.pop(key, None)
-        else:
-            self._known[key] = known
+    def _changes(
+        self, plan: RulePlan, rows: list[IndicatorRow], before: "_Before"
+    ) -> Iterator[ChangeRow]:
+        facts = None
+        if plan.uses:
+            facts = [self.facts.shown(row.facts) for row in rows]
+        kinds = np.where(before.closed, "correction", "value").tolist()
+        for row, kind, body in zip(rows, kinds, present_all(plan.body, rows, facts), strict=True):
+            yield ChangeRow(row.city, row.change_number, row.computed_at, kind, body)
 
 
-_compared_items = itemgetter(
-    "value",
-    "numerator",
-    "denominator",
-    "coverage",
-    "observed",
-    "flagged",
-    "reason",
-    "rule_revision",
-    "stations",
-    "facts",
-)
-"""What makes one revision differ from another, as `Sheet.content` has it."""
+class _Before(NamedTuple):
+    """What was known of some cells: arrays [c].
+
+    Attributes:
+        next: number of the revision that comes.
+        saved_us: when one was last kept; long ago where none was.
+    """
+
+    next: Ints
+    saved_us: Ints
+    closed: Bools
+
+    @classmethod
+    def of(cls, told: Told, cells: tuple[Ints, Ints]) -> "_Before":
+        known = told.known[cells]
+        return cls(
+            next=np.where(known, told.revision[cells], 0) + 1,
+            saved_us=np.where(known, told.saved_us[cells], NONE),
+            closed=known & told.closed[cells],
+        )
 
 
-def _state(reason: str, before: Known | None, *, closed: bool) -> str:
-    if reason:
-        return State.INSUFFICIENT
-    if not closed:
-        return State.PROVISIONAL
-    return State.CORRECTED if before is not None and before.closed else State.FINAL
+def _is_said(plan: RulePlan, told: Told, now: _Now, found: Derived, around: Circumstances) -> Bools:
+    """Which windows and groups anything is said of: somebody stands there, and has spoken."""
+    known: Bools = told.known[now.cells]
+    # A window may have said something by a fact or station that is not there any more.
+    present = found.present | known
+    begun = around.watermarks[None, :] - plan.reach.lead > found.begins[:, None]
+    said: Bools = present & (begun | around.closing) & (known | found.spoken[:, None])
+    return said
+
+
+def _differs(plan: RulePlan, told: Told, now: _Now, around: Circumstances) -> Bools:
+    """Which windows are not known to have been said so already."""
+    same = told.known[now.cells] & (told.closed[now.cells] == around.closing)
+    same &= same_content(told.content[now.cells], now.content)
+    same &= told.reason[now.cells] == now.reason
+    if now.facts is not None:
+        same &= _equal(told.facts[now.cells], now.facts)
+    who = plan.contributing
+    if len(who.rows):
+        other = told.took[now.rows[:, None], told.took_at[None, :]] != now.took
+        upto = np.zeros((len(other), len(who.rows) + 1), np.int64)
+        np.cumsum(other, axis=1, out=upto[:, 1:])
+        same &= upto[:, who.offsets[1:]] == upto[:, who.offsets[:-1]]
+    same &= ~told.lost(now.rows)[:, told.at]
+    differs: Bools = ~same
+    return differs
+
+
+def _states(reasons: Objects, closed: Bools, was_closed: Bools) -> list[State]:
+    found = np.where(closed, np.where(was_closed, 2, 1), 0)
+    found[reasons != ""] = 3
+    return [_STATES[one] for one in found.tolist()]
+
+
+def _equal(one: Objects, other: Objects) -> Bools:
+    """Where two arrays of lists of ids, or None, hold the same."""
+    pairs = zip(one.reshape(-1), other.reshape(-1), strict=True)
+    return np.array([a is b or a == b for a, b in pairs], np.bool_).reshape(one.shape)

@@ -5,12 +5,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aggregator.plan import RulePlan
+from aggregator.series_table import Ints
 from cityvitals.domain.facts import POPULATION
 from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.store.model import FactRow
-from kpi_rules.facts import in_unit, uses_of, weights_by_population
+from kpi_rules.facts import in_unit, weights_by_population
 from kpi_rules.model import FactUse
+from kpi_rules.present import present_fact
 
 FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
@@ -21,7 +26,8 @@ Figures = dict[FactKey, tuple[list[int], list[float]]]
 class Facts:
     """The figures that are stated now; made anew whenever the model is.
 
-    Bounded by the facts of the shard's cities, times the rules that use each.
+    Bounded by the facts of the shard's cities, times the rules that use each; for each rule, those
+    of the windows that were asked for last.
 
     Args:
         rows: oldest first within each key.
@@ -31,6 +37,8 @@ class Facts:
         self._rows: dict[FactKey, list[FactRow]] = defaultdict(list)
         self._by_id: dict[int, FactRow] = {}
         self._seen: dict[tuple[str, str], Figures] = {}
+        self._used: dict[tuple[str, str], tuple[tuple[str, ...], bytes, NDArray[np.object_]]] = {}
+        self._as_shown: dict[int, dict[str, Any]] = {}
         for row in rows:
             self._rows[row.city, row.zone, row.name].append(row)
             self._by_id[row.id] = row
@@ -44,7 +52,7 @@ class Facts:
 
     def _figures(self, plan: RulePlan) -> Figures:
         found: Figures = {}
-        for use in uses_of(plan.rule):
+        for use in plan.uses:
             for zone in {"", *plan.groups}:
                 rows = self._stated(plan, use, zone)
                 if rows:
@@ -52,20 +60,26 @@ class Facts:
                     found[plan.city.id, zone, use.name] = ([row.from_us for row in rows], values)
         return found
 
-    def used(self, plan: RulePlan, zone: str, end_us: int) -> list[int] | None:
-        """Ids of the facts in force in the last instant of a window that a rule uses for a zone.
+    def used(self, plan: RulePlan, ends: Ints) -> NDArray[np.object_] | None:
+        """Ids of the facts that a rule uses for each window and group [w, g], in lists.
 
-        None of a rule that uses none. A mean weighted by population takes that of every zone.
+        Those in force in the window's last instant. None of a rule that uses none. A mean weighted
+        by population takes that of every zone.
         """
-        if not uses_of(plan.rule):
+        if not plan.uses:
             return None
-        ids = [
-            rows[at].id
-            for rows in self._sources(plan, zone)
-            for at in [bisect_left(rows, end_us, key=_since) - 1]
-            if at >= 0
-        ]
-        return list(dict.fromkeys(ids))
+        key, asked = (plan.city.id, plan.rule.id), ends.tobytes()
+        if key not in self._used or self._used[key][:2] != (plan.groups, asked):
+            self._used[key] = (plan.groups, asked, self._find_used(plan, ends))
+        return self._used[key][2]
+
+    def _find_used(self, plan: RulePlan, ends: Ints) -> NDArray[np.object_]:
+        found: NDArray[np.object_] = np.empty((len(ends), len(plan.groups)), object)
+        for g, zone in enumerate(plan.groups):
+            sources = list(self._sources(plan, zone))
+            for w, end_us in enumerate(ends.tolist()):
+                found[w, g] = _in_force(sources, end_us)
+        return found
 
     def _sources(self, plan: RulePlan, zone: str) -> Iterator[Sequence[FactRow]]:
         for use in plan.rule.facts:
@@ -79,9 +93,21 @@ class Facts:
         place = "" if use.of_city else zone
         return self._rows.get((plan.city.id, place, use.name), ())
 
-    def rows(self, ids: Iterable[int] | None) -> list[FactRow]:
-        """Facts by their ids."""
-        return [self._by_id[one] for one in ids or ()]
+    def shown(self, ids: Iterable[int] | None) -> list[dict[str, Any]]:
+        """Facts by their ids, as answers show them."""
+        return [self._shown(one) for one in ids or ()]
+
+    def _shown(self, number: int) -> dict[str, Any]:
+        if number not in self._as_shown:
+            self._as_shown[number] = present_fact(as_shown(self._by_id[number]))
+        return self._as_shown[number]
+
+
+def _in_force(sources: Iterable[Sequence[FactRow]], end_us: int) -> list[int]:
+    """The newest fact of each source before an instant; each once."""
+    newest = ((rows, bisect_left(rows, end_us, key=_since) - 1) for rows in sources)
+    found = (rows[at].id for rows, at in newest if at >= 0)
+    return list(dict.fromkeys(found))
 
 
 def _since(row: FactRow) -> int:

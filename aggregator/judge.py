@@ -1,7 +1,7 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from aggregator.sheet import Circumstances
 from aggregator.stations import Source
-from aggregator.touched import Touch, Windows, batches, together, windows_beginning, windows_of
+from aggregator.touched import Touch, Windows, batches, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 from cityvitals.domain.window import DAY_US, HOUR_US
@@ -23,6 +23,14 @@ from cityvitals.settings import AggregatorSettings
 _CELLS: Final = 1_000_000
 """Stations times shortest windows that are evaluated at once."""
 _DAYS_US: Final = 2 * DAY_US
+
+
+class _Watched(NamedTuple):
+    """The gateways of some groups: their watermarks, also in ascending order, and who is silent."""
+
+    marks: Ints
+    ascending: list[int]
+    silent: list[list[str]]
 
 
 class Judge:
@@ -42,14 +50,25 @@ class Judge:
         self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
         self._marks: dict[tuple[str, str, str], int] = {}
-        self._silent: dict[tuple[str, str, str], list[str]] = {}
+        self._by_groups: dict[tuple[str, str, tuple[str, ...]], _Watched] = {}
 
     def watermarks(self, plan: RulePlan) -> Ints:
         """The watermark of each group of a rule's plan."""
-        return np.array([self._watermark(plan, zone) for zone in plan.groups], np.int64)
+        return self._watched(plan).marks
+
+    def _watched(self, plan: RulePlan) -> "_Watched":
+        """The same for all rules that watch the same gateways, so it is worked out once."""
+        key = (plan.city.id, plan.watched, plan.groups)
+        found = self._by_groups.get(key)
+        if found is None:
+            marks = [self._watermark(plan, zone) for zone in plan.groups]
+            silent = [self._left_out(plan, zone) for zone in plan.groups]
+            found = self._by_groups[key] = _Watched(
+                np.array(marks, np.int64), sorted(marks), silent
+            )
+        return found
 
     def _watermark(self, plan: RulePlan, zone: str) -> int:
-        """The same for all rules that watch the same gateways, so it is worked out once."""
         key = (plan.city.id, zone, plan.watched)
         found = self._marks.get(key)
         if found is None:
@@ -60,21 +79,32 @@ class Judge:
             self._marks[key] = found
         return found
 
-    def windows(self, plan: RulePlan, touch: Touch, asked: Ints, most_ripe: int) -> Windows:
-        """What to derive of one rule: windows of changed buckets, of asked-for ones, ripe ones."""
-        begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
+    def changed(self, plan: RulePlan, touch: Touch, asked: Ints) -> tuple[Ints, Ints]:
+        """Windows of one rule to derive: those of changed buckets, and of asked-for ones."""
+        if len(asked):
+            begins, ends = windows_of(plan, np.union1d(touch.of(plan), asked))
+        else:
+            begins, ends = touch.windows(plan)
+        if not len(begins):
+            return begins, ends
+        key = (plan.city.id, plan.rule.id)
+        complete = ends + plan.reach.ahead
+        self._shard.pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
+        # The others wait until their time has come: nothing is said of them before.
+        begun = begins + plan.reach.lead < self._watched(plan).ascending[-1]
+        begins, ends = begins[begun], ends[begun]
+        if len(asked):
+            return begins, ends
+        return self._due(plan, begins, ends)
+
+    def ripe(self, plan: RulePlan, most: int) -> tuple[Ints, Ints]:
+        """At most so many windows that can become final in a group more."""
         key = (plan.city.id, plan.rule.id)
         pending = self._shard.pending
-        complete = ends + plan.reach.ahead
-        pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
-        marks = self.watermarks(plan)
-        ripe = pending.ripe(key, marks.tolist(), self._now_us - self._quiet_us, most_ripe)
-        # The others wait until their time has come: nothing is said of them before.
-        begun = begins + plan.reach.lead < marks.max()
-        begins, ends = begins[begun], ends[begun]
-        if not len(asked):
-            begins, ends = self._due(plan, begins, ends)
-        return together(plan, begins, ends, self._clean(plan, ripe))
+        marks = self._watched(plan).ascending
+        found = pending.ripe(key, marks, self._now_us - self._quiet_us, most)
+        begins = np.array(self._clean(plan, found), np.int64)
+        return begins, pending.ends(key, begins.tolist()) - plan.reach.ahead
 
     def _due(self, plan: RulePlan, begins: Ints, ends: Ints) -> tuple[Ints, Ints]:
         """Windows that changed, or of a rule with long ones, those that did for some time.
@@ -112,21 +142,17 @@ class Judge:
     def derive(self, part: Windows, source: Source, out: Outputs) -> None:
         """Evaluate a piece of windows and add what is new to the outputs."""
         plan = part.plan
-        marks = self.watermarks(plan)
-        silent = [self._left_out(plan, zone) for zone in plan.groups]
+        watched = self._watched(plan)
         closing, judged = self.judged(part)
         derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
-        around = Circumstances(closing, marks, silent, self._now_us)
+        around = Circumstances(closing, watched.marks, watched.silent, self._now_us)
         self._shard.emitter.emit(plan, derived, around, out)
         self._settle(part, closing)
 
     def _left_out(self, plan: RulePlan, zone: str) -> list[str]:
         """Names of the gateways that are left out as silent."""
-        key = (plan.city.id, zone, plan.watched)
-        if key not in self._silent:
-            watchers = self._shard.plan.watchers.get(key, ())
-            self._silent[key] = self._shard.gateways.silent(watchers)
-        return self._silent[key]
+        watchers = self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
+        return self._shard.gateways.silent(watchers)
 
     def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
         """Which windows are final from now on, and what their coverage counts against [w, g]."""

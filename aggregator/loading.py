@@ -28,14 +28,14 @@ async def load_shard(
     Raises:
         StoreUnavailable: the server is away.
     """
+    latest = await derived.read_latest(connection, shard.number)
+    shard.emitter.learn(latest, newest=True)
     shard.apply_model(await load_model(connection, shard.number))
     point = await shards.load_checkpoint(connection, shard.number)
     if point is not None and not claim.rebuild and checkpoint.load(shard, point[1], now_us):
         shard.cursors = dict(point[0])
     elif claim.cursors or claim.rebuild or point is not None:
         await rebuild_shard(connection, shard, now_us)
-    latest = await derived.read_latest(connection, shard.number)
-    shard.emitter.learn(latest, newest=True)
     _rederive_changed_rules(shard, latest)
     return await _load_ring(connection, shard)
 

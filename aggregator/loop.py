@@ -10,6 +10,7 @@ import structlog
 
 from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
+from aggregator.rule_files import RuleFiles
 from aggregator.worker import ShardWorker
 from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
@@ -37,6 +38,7 @@ class Loop:
         health: is told whether the store answers.
         metrics: count what is done.
         clock: tells the time.
+        files: say when other rules are in force; without, the given ones stay.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Loop:
         health: Health,
         metrics: Metrics,
         clock: Clock,
+        files: RuleFiles | None = None,
     ) -> None:
+        self._files = files
         self._pool = pool
         self._settings = settings
         self._rules = rules
@@ -114,6 +118,7 @@ class Loop:
             while not stop.is_set():
                 begun = time.monotonic()
                 self._wake.clear()
+                await self._look_at_rules()
                 async with acquired(self._pool) as connection:
                     more = await self._round(connection)
                 if not more:
@@ -124,6 +129,27 @@ class Loop:
                 await self._put_away(connection)
         finally:
             over.set()
+
+    async def _look_at_rules(self) -> None:
+        """Begin again with other rules, where files changed: from the checkpoint, as at a start."""
+        rules = None if self._files is None else await self._files.changed(self._pool, _clock_us())
+        if rules is None or rules == self._rules:
+            return
+        self._log.info("rules changed", rules=len(rules))
+        self._rules = rules
+        async with acquired(self._pool) as connection:
+            for number, worker in list(self._workers.items()):
+                await self._begin_again(connection, number, worker)
+
+    async def _begin_again(self, connection: Connection, number: int, worker: ShardWorker) -> None:
+        """Save a shard, and let its next cycle load it anew."""
+        try:
+            await worker.save(connection, self._clock())
+        except Fenced as error:
+            self._log.warning("lost a shard", shard=number, reason=str(error))
+            self._claims.pop(number, None)
+        if self._workers.pop(number, None) is worker and number in self._claims:
+            self._claims[number] = worker.as_saved()
 
     async def _rest(self, stop: asyncio.Event) -> None:
         """Wait for a commit, a stop, or the next look around."""
@@ -223,6 +249,10 @@ def _named(group: BaseExceptionGroup[CityVitalsError]) -> str:
             return "another transaction was in the way; trying again"
         case _:
             return "the store is away; trying again"
+
+
+def _clock_us() -> int:
+    return time.monotonic_ns() // 1000
 
 
 async def pause(over: asyncio.Event, seconds: float) -> None:

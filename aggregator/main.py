@@ -4,24 +4,21 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import structlog
 
 from aggregator.loop import Loop, pause
 from aggregator.metrics import Metrics
+from aggregator.rule_files import RuleFiles
+from aggregator.tuning import tune
 from aggregator.warmup import warm_up
 from cityvitals.errors import StoreUnavailable
 from cityvitals.service import run_service
 from cityvitals.settings import Settings
-from cityvitals.store import derived
 from cityvitals.store.migrate import require_current
 from cityvitals.store.pool import Patience, Pool, acquired, application, open_pool, require_durable
 from cityvitals.telemetry import Health, configure_logging, serve_health
-from kpi_rules.load import Loaded, load_all
-from kpi_rules.model import Rule
-from kpi_rules.rulebook import StoredRule, settle
 
 
 def run(settings: Settings) -> int:
@@ -34,18 +31,19 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
     health, metrics = Health("kernels", "store"), Metrics()
     port = settings.aggregator.health_port
     async with serve_health("127.0.0.1", port, health, metrics.registry):
-        loaded = load_all(settings.aggregator.rules)
+        files = RuleFiles(settings.aggregator, health, metrics)
         await asyncio.to_thread(warm_up)
+        tune()
         health.set_ready("kernels", ok=True)
         async with AsyncExitStack() as stack:
             worker = f"{socket.gethostname()}:{os.getpid()}"
             pool = await _connect(stack, settings, worker, stop, health)
             if pool is None:
                 return
-            rules = await open_rulebook(pool, loaded, settings.aggregator.only, health, metrics)
+            rules = await files.read(pool)
             owner = f"{worker}:{time.monotonic_ns()}"
             structlog.get_logger().info("aggregating", rules=len(rules), owner=owner)
-            loop = Loop(pool, settings, rules, owner, health, metrics, _now_us)
+            loop = Loop(pool, settings, rules, owner, health, metrics, _now_us, files)
             await loop.run(stop)
 
 
@@ -76,37 +74,3 @@ async def _connect(
 
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-
-async def open_rulebook(
-    pool: Pool, loaded: Loaded, only: Sequence[str], health: Health, metrics: Metrics
-) -> tuple[Rule, ...]:
-    """The rules in force, their revisions stored; what is wrong or not run is named.
-
-    Args:
-        pool: of the database that remembers them.
-        loaded: what the files say.
-        only: ids of the rules that are wanted, with * and ?; empty for all.
-        health: is told what is wrong.
-        metrics: are told how many there are.
-
-    Raises:
-        StoreUnavailable: the server is away.
-    """
-    async with acquired(pool) as connection:
-        stored = [StoredRule(*row) for row in await derived.read_stored_rules(connection)]
-        book = settle(loaded, stored, only)
-        await derived.remember_rules(
-            connection,
-            [(one.id, one.revision, one.digest, one.body(), one.definition) for one in book.rules],
-        )
-    log = structlog.get_logger()
-    for complaint in book.complaints:
-        log.error("rule is wrong", problem=complaint)
-    if book.refused:
-        log.warning(
-            "rules are not run yet", rules={one.rule.id: one.reason for one in book.refused}
-        )
-    health.warn("rules", book.complaints)
-    metrics.rules(len(book.rules), len(book.refused), len(book.complaints))
-    return book.rules

@@ -1,9 +1,14 @@
 """Windows that are not final yet, and when they were last touched."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from aggregator.series_table import Ints
 
 RuleKey = tuple[str, str]
 """City and rule id."""
@@ -47,20 +52,26 @@ class Pending:
 
         Args:
             key: city and rule.
-            marks: each group's watermark.
+            marks: the groups' watermarks, ascending.
             quiet_since_us: input after this keeps a window open.
             most: how many at most.
         """
         found: list[int] = []
-        if most <= 0:
+        waiting = self._waiting.get(key)
+        if most <= 0 or not waiting:
             return found
-        for begin, one in self._waiting.get(key, {}).items():
-            passed = sum(one.end <= mark for mark in marks)
+        for begin, one in waiting.items():
+            passed = len(marks) - bisect_left(marks, one.end)
             if passed > one.closed and one.touched_us <= quiet_since_us:
                 found.append(begin)
                 if len(found) == most:
                     break
         return sorted(found)
+
+    def ends(self, key: RuleKey, begins: list[int]) -> Ints:
+        """When waiting windows are complete."""
+        waiting = self._waiting.get(key, {})
+        return np.array([waiting[begin].end for begin in begins], np.int64)
 
     def close(self, key: RuleKey, begin: int, groups: int, of: int) -> None:
         """A window is final in so many of its groups; in all of them, it waits no longer."""
@@ -72,6 +83,15 @@ class Pending:
     def forget(self, city: str) -> None:
         """A city's windows begin elsewhere now; those that do not are touched again."""
         for key in [key for key in self._waiting if key[0] == city]:
+            del self._waiting[key]
+
+    def begins(self, key: RuleKey) -> list[int]:
+        """Begins of a rule's windows that wait."""
+        return list(self._waiting.get(key, ()))
+
+    def keep(self, rules: Container[str]) -> None:
+        """Forget windows of all rules but these."""
+        for key in [key for key in self._waiting if key[1] not in rules]:
             del self._waiting[key]
 
     def keys(self) -> list[RuleKey]:

@@ -2,30 +2,42 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.compiler import Compiled, compile_rule
+from aggregator.members import (
+    FOR_EVER,
+    Contributing,
+    Members,
+    Stations,
+    contributing_of,
+    members_of,
+    placed,
+    stations_of,
+)
 from aggregator.program import Floats
 from aggregator.reach import Reach, reach_of
-from aggregator.series_table import Ints, SeriesTable
+from aggregator.series_table import SeriesTable
 from cityvitals.catalogue.gases import conversion_at, needs_reference
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Kind
-from cityvitals.domain.times import BUCKET_US, ceil_bucket
 from cityvitals.store.model import CityRow, SeriesRow, ShardModel
 from kpi_rules.expression import Calendar, Clocked, walk
-from kpi_rules.model import Input, Rule
+from kpi_rules.facts import uses_of
+from kpi_rules.model import FactUse, Input, Rule
 from kpi_rules.words import Combine, Statistic
 
 EVERY_DOMAIN: Final = ""
 _SHARE: Final = "ppb"
-_FOR_EVER: Final = 2**40
-"""A bucket number after all others."""
+_NOTHING_TOLD: Final[Mapping[tuple[str, str], AbstractSet[str]]] = MappingProxyType({})
 
 _KINDS: Final = {
     Statistic.MEAN: {Kind.GAUGE, Kind.INTERVAL_MEAN, Kind.STATE},
@@ -35,39 +47,6 @@ _KINDS: Final = {
     Statistic.INCREASE: {Kind.COUNTER},
     Statistic.COUNT: {Kind.EVENT},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """The stations that feed one input of a rule, group by group, each in natural-key order.
-
-    Attributes:
-        rows: row of the series [m].
-        since, until: numbers of the buckets in which it is placed there [m].
-        offsets: where each group begins [g + 1].
-        group: of each [m].
-    """
-
-    rows: Ints
-    since: Ints
-    until: Ints
-    offsets: Ints
-    group: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Stations:
-    """The sensors of each group, for rules that evaluate at each of them.
-
-    Attributes:
-        at: per input of the rule, which member stands for each station [s]; -1 for none.
-        group: of each [s].
-        offsets: where each group begins [g + 1].
-    """
-
-    at: tuple[Ints, ...]
-    group: Ints
-    offsets: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +60,8 @@ class RulePlan:
         scales: per input, what each member's canonical numbers are multiplied by [m]; nan where a
             member lacks the reference state that takes.
         stations: sensor by sensor.
+        contributing: who may have contributed.
+        uses: facts that it takes, for weights too.
         reach: how far the windows' buckets lie beside them.
         clocked: inputs whose places' hour, weekday or month the expression asks for.
         watched: whose gateways' progress counts: a domain, or `EVERY_DOMAIN`.
@@ -96,6 +77,8 @@ class RulePlan:
     members: tuple[Members, ...]
     scales: tuple[Floats, ...]
     stations: Stations
+    contributing: Contributing
+    uses: tuple[FactUse, ...]
     reach: Reach
     clocked: tuple[tuple[str, Calendar], ...]
     watched: str
@@ -122,94 +105,177 @@ class Plan:
     patience: dict[int, float]
 
 
-Placed = tuple[str, int, int]
-"""A zone, and the numbers of the buckets [since, until) in which a series stands there."""
+def make_plan(
+    model: ShardModel,
+    table: SeriesTable,
+    rules: Sequence[Rule],
+    told: Mapping[tuple[str, str], AbstractSet[str]] = _NOTHING_TOLD,
+) -> Plan:
+    """Lay the rules over the cities.
 
-
-def placed(series: SeriesRow) -> list[Placed]:
-    """Where a series stands when; a placement counts from the next quarter-hour edge on."""
-    found: list[Placed] = []
-    edges = [ceil_bucket(from_us) // BUCKET_US for from_us, _ in series.placements]
-    for i, (_, zone) in enumerate(series.placements):
-        until = edges[i + 1] if i + 1 < len(edges) else _FOR_EVER
-        if zone is not None and until > edges[i]:
-            found.append((zone, edges[i], until))
-    return found
-
-
-def make_plan(model: ShardModel, table: SeriesTable, rules: Sequence[Rule]) -> Plan:
-    """Lay the rules over the cities."""
-    compiled = {rule.id: compile_rule(rule) for rule in rules}
+    Args:
+        model: the cities.
+        table: their series.
+        rules: what is in force.
+        told: by city and rule, the zones of which something was said before: where no station
+            stands any more, that is taken back.
+    """
     by_key = sorted(range(len(table)), key=lambda row: table.series[row].key)
+    by_city: dict[str, list[int]] = defaultdict(list)
+    for row in by_key:
+        by_city[table.series[row].key.city].append(row)
     plans = []
     for city in model.cities:
-        rows = [row for row in by_key if table.series[row].key.city == city.id]
-        for rule in rules:
-            feeding = [_eligible(rows, table, one) for one in rule.inputs]
-            if any(feeding) or not rule.inputs:
-                zones = [zone for of, zone in model.zones if of == city.id]
-                made = _rule_plan(rule, compiled[rule.id], city, feeding, table, zones)
-                if not rule.inputs:
-                    made.feeds[rows] = True
-                plans.append(made)
+        zones = [zone for of, zone in model.zones if of == city.id]
+        layout = _Layout(city, by_city[city.id], zones, table)
+        plans += [
+            layout.plan(rule, before)
+            for rule in rules
+            for before in [told.get((city.id, rule.id), frozenset())]
+            if not rule.inputs or before or any(layout.feeds(one) for one in rule.inputs)
+        ]
     return Plan(tuple(plans), _watchers(table, rules), _patience(table))
 
 
-def _eligible(rows: Sequence[int], table: SeriesTable, one: Input) -> list[int]:
-    """Rows of the quantity an input names whose kind has the statistic it asks for."""
-    kinds = _KINDS[one.levels[0].statistic if one.levels else one.statistic]
-    return [
-        row
-        for row in rows
-        if table.series[row].key.quantity == one.quantity
-        and table.series[row].declarations[-1].kind in kinds
-    ]
+class _Prepared(NamedTuple):
+    """What of a rule's plan is the same in all cities, whatever series they have."""
+
+    compiled: Compiled
+    body: dict[str, Any]
+    uses: tuple[FactUse, ...]
+    reach: Reach
+    clocked: tuple[tuple[str, Calendar], ...]
 
 
-def _rule_plan(
-    rule: Rule,
-    compiled: Compiled,
-    city: CityRow,
-    feeding: list[list[int]],
-    table: SeriesTable,
-    zones: Sequence[str],
-) -> RulePlan:
-    by_group: list[dict[str, list[tuple[int, int, int]]]] = []
-    feeds = np.zeros(len(table), np.bool_)
-    for rows in feeding:
-        found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-        for row in rows:
-            feeds[row] = True
-            found[""].append((row, -_FOR_EVER, _FOR_EVER))
-            for zone, since, until in placed(table.series[row]):
-                found[zone].append((row, since, until))
-        by_group.append(found)
-    said = {zone for found in by_group for zone in found}
-    groups = tuple(sorted(said if rule.inputs else {"", *zones}))
-    members = tuple(_members([found.get(group, []) for group in groups]) for found in by_group)
-    return RulePlan(
-        rule=rule,
-        compiled=compiled,
-        body=rule.body(),
-        city=city,
-        groups=groups,
-        members=members,
-        scales=tuple(
-            np.array([_scale(one, table.series[row]) for row in found.rows.tolist()], np.float64)
-            for one, found in zip(rule.inputs, members, strict=True)
-        ),
-        stations=_stations(members, table, len(groups)),
-        reach=reach_of(rule),
-        clocked=_clocked(rule),
-        watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
-        feeds=feeds,
-    )
+@lru_cache(maxsize=1024)
+def _prepared(rule: Rule) -> _Prepared:
+    return _Prepared(compile_rule(rule), rule.body(), uses_of(rule), reach_of(rule), _clocked(rule))
+
+
+class _Layout:
+    """One city's series as rules ask for them; what several ask for is the same object.
+
+    Args:
+        city: the city.
+        rows: of its series, in natural-key order.
+        zones: its zones.
+        table: the shard's series.
+    """
+
+    def __init__(
+        self, city: CityRow, rows: list[int], zones: Sequence[str], table: SeriesTable
+    ) -> None:
+        self._city, self._rows, self._zones, self._table = city, rows, zones, table
+        self._eligible: dict[object, list[int]] = {}
+        self._feeds: dict[object, NDArray[np.bool_]] = {}
+        self._places: dict[object, dict[str, list[tuple[int, int, int]]]] = {}
+        self._members: dict[object, Members] = {}
+        self._joint: dict[object, tuple[Stations, Contributing]] = {}
+
+    def feeds(self, one: Input) -> list[int]:
+        """Rows of the quantity an input names whose kind has the statistic it asks for."""
+        key = _asks_for(one)
+        if key not in self._eligible:
+            quantity, kinds = key
+            self._eligible[key] = [
+                row
+                for row in self._rows
+                if self._table.series[row].key.quantity == quantity
+                and self._table.series[row].declarations[-1].kind in kinds
+            ]
+        return self._eligible[key]
+
+    def plan(self, rule: Rule, before: AbstractSet[str]) -> RulePlan:
+        """A rule in the city, and in the zones of which it said something before."""
+        own = _prepared(rule)
+        asked = [_asks_for(one) for one in rule.inputs]
+        placed_in = [self._placed(one) for one in rule.inputs]
+        said = {zone for found in placed_in for zone in found} if rule.inputs else self._zones
+        groups = tuple(sorted({"", *said, *before}))
+        members = tuple(
+            self._members_of(key, groups, found)
+            for key, found in zip(asked, placed_in, strict=True)
+        )
+        stations, contributing = self._joint_of((*asked, groups), members, len(groups))
+        return RulePlan(
+            rule=rule,
+            compiled=own.compiled,
+            body=own.body,
+            city=self._city,
+            groups=groups,
+            members=members,
+            scales=tuple(
+                _scales(one, found, self._table)
+                for one, found in zip(rule.inputs, members, strict=True)
+            ),
+            stations=stations,
+            contributing=contributing,
+            uses=own.uses,
+            reach=own.reach,
+            clocked=own.clocked,
+            watched=str(rule.domain) if rule.inputs else EVERY_DOMAIN,
+            feeds=self._feeding(rule),
+        )
+
+    def _feeding(self, rule: Rule) -> NDArray[np.bool_]:
+        key = tuple(_asks_for(one) for one in rule.inputs)
+        if key not in self._feeds:
+            feeds = np.zeros(len(self._table), np.bool_)
+            for one in rule.inputs:
+                feeds[self.feeds(one)] = True
+            if not rule.inputs:
+                feeds[self._rows] = True
+            self._feeds[key] = feeds
+        return self._feeds[key]
+
+    def _placed(self, one: Input) -> dict[str, list[tuple[int, int, int]]]:
+        """Rows and times by zone, '' being the city."""
+        key = _asks_for(one)
+        if key not in self._places:
+            found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+            for row in self.feeds(one):
+                found[""].append((row, -FOR_EVER, FOR_EVER))
+                for zone, since, until in placed(self._table.series[row]):
+                    found[zone].append((row, since, until))
+            self._places[key] = found
+        return self._places[key]
+
+    def _members_of(
+        self,
+        key: object,
+        groups: tuple[str, ...],
+        found: Mapping[str, list[tuple[int, int, int]]],
+    ) -> Members:
+        if (key, groups) not in self._members:
+            made = members_of([found.get(group, []) for group in groups])
+            self._members[key, groups] = made
+        return self._members[key, groups]
+
+    def _joint_of(
+        self, key: object, members: Sequence[Members], groups: int
+    ) -> tuple[Stations, Contributing]:
+        if key not in self._joint:
+            self._joint[key] = (
+                stations_of(members, self._table, groups),
+                contributing_of(members, groups),
+            )
+        return self._joint[key]
+
+
+def _asks_for(one: Input) -> tuple[str, frozenset[Kind]]:
+    """A quantity, and the kinds whose readings have the statistic that an input asks for."""
+    statistic = one.levels[0].statistic if one.levels else one.statistic
+    return one.quantity, frozenset(_KINDS[statistic])
+
+
+def _scales(one: Input, found: Members, table: SeriesTable) -> Floats:
+    if one.scale is not None:
+        return np.full(len(found.rows), one.scale)
+    return np.array([_scale(one, table.series[row]) for row in found.rows.tolist()], np.float64)
 
 
 def _scale(one: Input, series: SeriesRow) -> float:
     """From canonical numbers of a series to the unit that an input sees them in."""
-    if one.scale is not None:
-        return one.scale
     catalogue, state = load_catalogue(), series.declarations[-1].reference_state
     if needs_reference(catalogue, one.quantity, one.seen_in):
         found = conversion_at(catalogue, one.quantity, one.seen_in, state)
@@ -233,43 +299,6 @@ def _clocked(rule: Rule) -> tuple[tuple[str, Calendar], ...]:
     return tuple(sorted(found))
 
 
-def _stations(members: Sequence[Members], table: SeriesTable, groups: int) -> Stations:
-    """Sensors of each group in natural-key order; of several series the first stands for one."""
-    found: list[tuple[int, str]] = sorted(
-        {
-            (int(group), table.series[row].key.sensor)
-            for one in members
-            for row, group in zip(one.rows.tolist(), one.group.tolist(), strict=True)
-        }
-    )
-    place = {key: at for at, key in enumerate(found)}
-    at = []
-    for one in members:
-        mine = np.full(len(found), -1, np.int64)
-        for member, (row, group) in enumerate(
-            zip(one.rows.tolist(), one.group.tolist(), strict=True)
-        ):
-            station = place[group, table.series[row].key.sensor]
-            if mine[station] < 0:
-                mine[station] = member
-        at.append(mine)
-    group = np.array([one for one, _ in found], np.int64)
-    return Stations(
-        tuple(at), group, np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
-    )
-
-
-def _members(groups: list[list[tuple[int, int, int]]]) -> Members:
-    flat = np.array([one for group in groups for one in group], np.int64).reshape(-1, 3)
-    return Members(
-        rows=np.ascontiguousarray(flat[:, 0]),
-        since=np.ascontiguousarray(flat[:, 1]),
-        until=np.ascontiguousarray(flat[:, 2]),
-        offsets=np.concatenate([[0], np.cumsum([len(group) for group in groups])]).astype(np.int64),
-        group=np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
-    )
-
-
 def _watchers(
     table: SeriesTable, rules: Sequence[Rule]
 ) -> dict[tuple[str, str, str], tuple[int, ...]]:
@@ -279,11 +308,16 @@ def _watchers(
         for one in rule.inputs:
             used[one.quantity].add(rule.domain)
     found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    domains: dict[tuple[str, str], set[str]] = {}
     for series in table.series:
         zone = series.placements[-1][1] if series.placements else None
-        for domain in {series.domain, *used[series.key.quantity], EVERY_DOMAIN}:
-            for place in {"", zone or ""}:
-                found[series.key.city, place, domain].add(series.gateway)
+        kind = series.domain, series.key.quantity
+        if kind not in domains:
+            domains[kind] = {series.domain, *used[series.key.quantity], EVERY_DOMAIN}
+        for domain in domains[kind]:
+            found[series.key.city, "", domain].add(series.gateway)
+            if zone:
+                found[series.key.city, zone, domain].add(series.gateway)
     return {key: tuple(sorted(gateways)) for key, gateways in found.items()}
 
 

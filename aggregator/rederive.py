@@ -1,6 +1,6 @@
 """Windows to be derived again from buckets that did not change: new facts, places, rules."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from aggregator.kernels.partial import NONE
@@ -53,6 +53,11 @@ class Rederive:
             self._left[key] = (low, begin)
             return {key: (begin, end)}
         return {}
+
+    def keep(self, rules: Container[str]) -> None:
+        """Forget what is to be derived again of all rules but these."""
+        for key in [key for key in self._left if key[1] not in rules]:
+            del self._left[key]
 
     def dump(self) -> list[list[Any]]:
         """All of it, for a checkpoint."""

@@ -11,9 +11,12 @@ from aggregator.kernels import partial
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import INTERVALS, Kind, Stamp
 from cityvitals.domain.series import Declaration
+from cityvitals.domain.times import US
 from cityvitals.store.model import SeriesRow
 
 Ints = NDArray[np.int64]
+_USUAL_S: Final = 60.0
+"""Between the readings of a series that does not say how often it reports."""
 
 _CODES: Final = {
     Kind.GAUGE: partial.GAUGE,
@@ -35,6 +38,7 @@ class SeriesTable:
     Attributes:
         series: the series by row.
         ids: surrogate id by row [n].
+        sensors: the rank of its sensor's name among all [n].
         declared: declaration tables; a series' declarations stand together, oldest first.
         several: whether there is more than one declaration [n].
         back: how long before a bucket a reading that reaches into it may be observed [n].
@@ -76,11 +80,19 @@ class SeriesTable:
             found[i] = first + max(at, 0)
         return found
 
+    def rates(self) -> NDArray[np.float64]:
+        """About how many readings of each series there are a microsecond [n]."""
+        newest = [found.declarations[-1] for found in self.series]
+        periods = [one.period_s or one.reporting_s or _USUAL_S for one in newest]
+        return 1.0 / (np.array(periods, np.float64) * US)
+
     def _arrange(self) -> None:
         declared = [found.declarations for found in self.series]
         flat: list[Declaration] = [one for some in declared for one in some]
         counts = np.array([len(some) for some in declared], np.int64)
         self.ids = np.array([found.id for found in self.series], np.int32)
+        names = np.array([found.key.sensor for found in self.series], np.str_)
+        self.sensors: Ints = np.unique(names, return_inverse=True)[1].astype(np.int64)
         quantities = [found.key.quantity for found in self.series for _ in found.declarations]
         self.declared = _declared(flat, quantities)
         self._since = np.array([one.since_us for one in flat], np.int64)

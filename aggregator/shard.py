@@ -5,9 +5,10 @@ entries ── absorb ──► open buckets ──► closed rollups ─┐
              └─► backlog ── readings ── refold ────────┘
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from aggregator.rederive import Rederive
 from aggregator.refolding import Load, Refolded, begin_of, is_open, plan_loads, refold
 from aggregator.series_table import Ints, SeriesTable
 from aggregator.slow import Slow
+from aggregator.waiting import Waiting
 from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
@@ -40,7 +42,9 @@ MODEL_KINDS = frozenset(
 nobody has heard of may be flagged anew before they come in their own lane."""
 
 
-_MARGIN_US = 3600 * US
+READINGS: Final = 500_000
+"""About so many are fetched at once to be folded again."""
+_MARGIN_US: Final = 3600 * US
 """Beside what a series declares now: how far its buckets may reach by what it declared before."""
 
 
@@ -84,6 +88,11 @@ class Shard:
 
     Bounded by its series (state and ring), by windows that are not final, and by the backlog's
     intervals.
+
+    Attributes:
+        rules: those in force, sorted by id.
+        rules_changed: whether the checkpoint was made by others, so that a new one must say so
+            before anything is derived.
     """
 
     def __init__(self, number: int, rules: Sequence[Rule], provisional_every_s: float) -> None:
@@ -95,6 +104,7 @@ class Shard:
         self.gateways = Gateways()
         self.pending = Pending()
         self.slow = Slow()
+        self.waiting = Waiting()
         self.emitter = Emitter(self.table.ids, provisional_every_s)
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())
@@ -102,8 +112,11 @@ class Shard:
         self.rederive = Rederive()
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
+        self._rates: NDArray[np.float64] = np.empty(0)
         self._rows_by_city: dict[str, Ints] = {}
-        self._rules = tuple(rules)
+        self.rules = tuple(rules)
+        self.rules_changed = False
+        self._fed_by = _by_quantity(self.rules)
 
     def apply_model(self, model: ShardModel) -> None:
         """Take over what is known of the cities."""
@@ -119,15 +132,21 @@ class Shard:
         self._rows_by_city = {city.id: np.flatnonzero(cities == city.id) for city in model.cities}
         for city in model.cities:
             self.buckets.floor[self._rows_by_city[city.id]] = city.dropped_us
-        self.plan = make_plan(model, self.table, self._rules)
+        self.plan = make_plan(model, self.table, self.rules, self.emitter.zones())
+        self._rates = self.table.rates()
         reach = np.maximum(self.table.back, self.table.ahead)
         reach[: len(self._reach)] = np.maximum(reach[: len(self._reach)], self._reach)
         self._reach = reach
 
-    def lacks(self, entries: Iterable[Entry]) -> bool:
-        """Whether the model must be read (again) before these entries are absorbed."""
+    def lacks(self, entries: Iterable[Entry], seen: Cursors) -> bool:
+        """Whether the model must be read (again) before these entries are absorbed.
+
+        Args:
+            entries: the next ones.
+            seen: up to where the log stood when the model was read: it has all that these say.
+        """
         for entry in entries:
-            if entry.kind in MODEL_KINDS:
+            if entry.kind in MODEL_KINDS and entry.seq > seen.get(entry.lane, 0):
                 return True
             if entry.kind == LogKind.READINGS:
                 decoded = decode_readings(entry.body)
@@ -158,6 +177,8 @@ class Shard:
                     reflagged.append(decode_json(entry.body))
                 case LogKind.SILENCE:
                     self.gateways.hear(decode_json(entry.body))
+                case LogKind.RULES:
+                    self._do_again(decode_json(entry.body))
                 case LogKind.DECLARATIONS | LogKind.PLACEMENTS | LogKind.FACTS:
                     self._take_news(decode_json(entry.body))
                 case _:
@@ -206,15 +227,25 @@ class Shard:
         elif "sensor" in news:
             for one in self.model.series:
                 if one.sensor_id == news["sensor"]:
-                    self._requeue(one.key.city, _fed_by(self._rules, one.key.quantity))
+                    self._requeue(one.key.city, self._fed_by.get(one.key.quantity, ()))
         elif "name" in news:
-            for rule in _using(self._rules, news["name"]):
+            for rule in _using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
                 self.rederive.add(news["city"], rule.id, *_stretch(news))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
-            self._requeue(news["city"], self._rules)
+            self.waiting.forget(news["city"])
+            self._requeue(news["city"], self.rules)
+
+    def _do_again(self, news: dict[str, Any]) -> None:
+        """Have done again what `cityvitals recompute` asks for: buckets of a series, or windows."""
+        if "series" in news:
+            row = int(self.table.rows(np.array([news["series"]], np.int32))[0])
+            if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+                self.mark(row, news["begin"], news["end"])
+        else:
+            self.rederive.add(news["city"], news["rule"], news["begin"], news["end"])
 
     def _requeue(self, city: str, rules: Iterable[Rule]) -> None:
         for rule in rules:
@@ -262,12 +293,21 @@ class Shard:
         for row, low, high in _merged(rows, begin, end):
             self.mark(row, low, high)
 
-    def due(self, most: int) -> list[Load]:
-        """Which readings to fetch next: for broken series first, then at most `most` requests."""
+    def restoring(self) -> list[Load]:
+        """Which readings to fetch for series that cannot go on without."""
         self._redo_declared()
         broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
-        requests: list[Request] = self.backlog.take_rows(broken)
-        requests += self.backlog.take(max(0, most - len(requests)), set(broken))
+        span = self.backlog.span(self._rates, READINGS, set(broken))
+        return self._loads(self.backlog.take_rows(broken, span))
+
+    def due(self, most: int) -> list[Load]:
+        """Which readings to fetch next, for at most `most` series and about `READINGS`."""
+        self._redo_declared()
+        broken = set(np.flatnonzero(self.buckets.state["broken"]).tolist())
+        span = self.backlog.span(self._rates, READINGS, self.backlog.rows() - broken)
+        return self._loads(self.backlog.take(most, broken, span))
+
+    def _loads(self, requests: list[Request]) -> list[Load]:
         return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
 
     def _redo_declared(self) -> None:
@@ -281,7 +321,7 @@ class Shard:
                 self.mark_all(row)
                 # By its kind it may feed other rules than before.
                 key = self.table.series[row].key
-                self._requeue(key.city, _fed_by(self._rules, key.quantity))
+                self._requeue(key.city, self._fed_by.get(key.quantity, ()))
         self._redeclared.clear()
 
     def _widened(self, request: Request) -> Request:
@@ -315,7 +355,7 @@ class Shard:
 
     def has_queued(self) -> bool:
         """Whether anything waits to be recomputed or derived again."""
-        return bool(len(self.backlog) or len(self.rederive))
+        return bool(len(self.backlog) or len(self.rederive) or len(self.waiting))
 
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""
@@ -336,8 +376,13 @@ def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
     return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))
 
 
-def _fed_by(rules: Iterable[Rule], quantity: str) -> list[Rule]:
-    return [rule for rule in rules if quantity in {one.quantity for one in rule.inputs}]
+def _by_quantity(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
+    """Rules that a quantity feeds."""
+    found: dict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        for quantity in {one.quantity for one in rule.inputs}:
+            found[quantity].append(rule)
+    return found
 
 
 def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:

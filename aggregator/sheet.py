@@ -1,8 +1,7 @@
-"""What came out for one rule's windows, as plain numbers: millions are looked at one by one."""
+"""What came out for one rule's windows, column by column: a hundred thousand of them in a cycle."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,8 @@ from aggregator.kernels.partial import NONE
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
+from aggregator.told import CONTENT, Bools, Objects
 from cityvitals.domain.times import from_us
-
-Content: TypeAlias = tuple[Any, ...]
-"""What makes one revision differ from another; not when or after how much it was computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,94 +26,121 @@ class Circumstances:
         now_us: when this is computed.
     """
 
-    closing: NDArray[np.bool_]
+    closing: Bools
     watermarks: Ints
     silent: list[list[str]]
     now_us: int
 
 
-class Sheet:
-    """Derived values of a rule, by window and group.
+def content_of(plan: RulePlan, found: Derived) -> NDArray[Any]:
+    """What is compared of each window and group, as numbers: CONTENT [w, g]."""
+    content = np.empty(found.value.shape, CONTENT)
+    content["value"], content["numerator"] = found.value, found.numerator
+    content["denominator"], content["coverage"] = found.denominator, found.coverage
+    content["observed"], content["flagged"] = found.observed, found.flagged
+    content["rule_revision"] = plan.rule.revision
+    return content
+
+
+def same_content(one: NDArray[Any], other: NDArray[Any]) -> Bools:
+    """Where two of CONTENT say the same; what is missing in both is the same."""
+    same = np.ones(one.shape, np.bool_)
+    for name in CONTENT.names or ():
+        a, b = one[name], other[name]
+        same &= (a == b) | ((a != a) & (b != b))  # noqa: PLR0124 (nan alone differs from itself)
+    return same
+
+
+def took_part(plan: RulePlan, found: Derived) -> Bools:
+    """Which contributing series took part, by any input [w, u]."""
+    who = plan.contributing
+    if who.is_plain and found.valid:
+        return found.valid[0]
+    took = np.zeros((len(found.begins), len(who.rows)), np.bool_)
+    for at, valid in zip(who.at, found.valid, strict=False):
+        w, m = np.nonzero(valid)
+        took[w, at[m]] = True
+    return took
+
+
+class Columns:
+    """Some of a rule's windows and groups, column by column, as the rows of a table want them.
 
     Args:
         plan: the rule in its city.
         found: what was derived.
         around: what holds beside it.
-        series_ids: by row of the shard.
+        w: which window each cell is of [c], ascending.
+        g: which group [c].
     """
 
     def __init__(
-        self,
-        plan: RulePlan,
-        found: Derived,
-        around: Circumstances,
-        series_ids: NDArray[np.int32],
+        self, plan: RulePlan, found: Derived, around: Circumstances, w: Ints, g: Ints
     ) -> None:
-        self.plan = plan
-        self._found = found
-        self.begins: list[int] = found.begins.tolist()
-        self.ends: list[int] = found.ends.tolist()
-        self.marks: list[int] = around.watermarks.tolist()
-        self.closing: list[list[bool]] = around.closing.tolist()
-        self.present: list[list[bool]] = found.present.tolist()
-        self.spoken: list[bool] = found.spoken.tolist()
-        self.silent = around.silent
-        self.now_us = around.now_us
-        numbers = (found.value, found.numerator, found.denominator)
-        self._numbers = [_numbers(each) for each in numbers]
-        counts = (found.coverage, found.observed, found.flagged)
-        self._counts: list[list[list[Any]]] = [each.tolist() for each in counts]
-        self._ids: list[list[int]] = [series_ids[one.rows].tolist() for one in plan.members]
-        self._offsets: list[list[int]] = [one.offsets.tolist() for one in plan.members]
-        self._valid: list[list[list[bool]]] = [each.tolist() for each in found.valid]
+        self.plan, self.found, self.around = plan, found, around
+        self._w, self._g = w, g
 
-    @cached_property
-    def begin_times(self) -> list[Any]:
+    def begins(self) -> list[Any]:
         """Begins as datetimes."""
-        return [from_us(one) for one in self.begins]
+        return _spread([from_us(one) for one in self.found.begins.tolist()], self._w)
 
-    @cached_property
-    def end_times(self) -> list[Any]:
+    def ends(self) -> list[Any]:
         """Ends as datetimes."""
-        return [from_us(one) for one in self.ends]
+        return _spread([from_us(one) for one in self.found.ends.tolist()], self._w)
 
-    @cached_property
-    def mark_times(self) -> list[Any]:
+    def zones(self) -> list[str]:
+        """Zones, '' being the city."""
+        return _spread(self.plan.groups, self._g)
+
+    def watermarks(self) -> list[Any]:
         """Watermarks as datetimes; None where there is none, or it says nothing."""
-        return [None if one in {NONE, EVERYTHING} else from_us(one) for one in self.marks]
+        marks = self.around.watermarks
+        distinct, at = np.unique(marks, return_inverse=True)
+        times = [None if one in {NONE, EVERYTHING} else from_us(one) for one in distinct.tolist()]
+        return _spread(times, at[self._g])
 
-    @cached_property
-    def now(self) -> Any:
-        """When this is computed."""
-        return from_us(self.now_us)
+    def silent(self) -> list[list[str]]:
+        """Names of the gateways that are left out."""
+        return _spread(self.around.silent, self._g)
 
-    def content(self, w: int, g: int, facts: list[int] | None) -> Content:
-        """What is compared of a window of a group."""
-        value, numerator, denominator = (each[w][g] for each in self._numbers)
-        coverage, observed, flagged = (each[w][g] for each in self._counts)
-        return (
-            value,
-            numerator,
-            denominator,
-            coverage,
-            observed,
-            flagged,
-            self._found.reasons[w][g],
-            self.plan.rule.revision,
-            self._stations(w, g),
-            facts,
-        )
+    def numbers(self, content: NDArray[Any], name: str) -> list[float | None]:
+        """A column of CONTENT that may be missing."""
+        values = content[name][self._w, self._g]
+        found = values.astype(object)
+        found[np.isnan(values)] = None
+        return list(found)
 
-    def _stations(self, w: int, g: int) -> list[int]:
-        """Ids of the series that took part, each once, in natural-key order."""
-        ids: list[int] = []
-        for offsets, mine, valid in zip(self._offsets, self._ids, self._valid, strict=True):
-            span = slice(offsets[g], offsets[g + 1])
-            ids += [one for one, took in zip(mine[span], valid[w][span], strict=True) if took]
-        return list(dict.fromkeys(ids)) if len(self._ids) > 1 else ids
+    def counts(self, content: NDArray[Any], name: str) -> list[int]:
+        """A column of CONTENT that is always there."""
+        found: list[int] = content[name][self._w, self._g].tolist()
+        return found
+
+    def stations(self, took: Bools, ids: NDArray[np.int32]) -> list[list[int]]:
+        """Ids of the series that took part, each once, in natural-key order.
+
+        Args:
+            took: which of the contributing series did [w, u].
+            ids: series ids by row of the shard.
+        """
+        who = self.plan.contributing
+        mine = ids[who.rows]
+        found: list[list[int]] = []
+        edges = np.searchsorted(self._w, np.arange(len(took) + 1)).tolist()
+        for w, row in enumerate(took):
+            groups = self._g[edges[w] : edges[w + 1]]
+            if len(groups):
+                at = np.flatnonzero(row)
+                taken: list[int] = mine[at].tolist()
+                bounds = np.searchsorted(at, who.offsets)
+                lows, highs = bounds[groups].tolist(), bounds[groups + 1].tolist()
+                found += [taken[low:high] for low, high in zip(lows, highs, strict=True)]
+        return found
 
 
-def _numbers(values: NDArray[np.float64]) -> list[list[float | None]]:
-    """Numbers by window and group; None for nan."""
-    rows: list[list[float]] = values.tolist()
-    return [[None if one != one else one for one in row] for row in rows]  # noqa: PLR0124 (nan alone differs from itself)
+def _spread(values: Any, at: Ints) -> list[Any]:
+    """One of some objects for each cell."""
+    held: Objects = np.empty(len(values), object)
+    for place, value in enumerate(values):  # an array of equally long lists would become a table
+        held[place] = value
+    found: list[Any] = held[at].tolist()
+    return found

@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 
-from aggregator.buckets import SLOTS
 from aggregator.columns import CELL, no_cells
 from aggregator.derive import all_layers, judged_of, until_of
 from aggregator.judge import Judge
@@ -13,35 +12,23 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
-from aggregator.plan import Members, RulePlan
+from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Said, Who, said, together
-from aggregator.touched import Chunk, Windows, chunks
+from aggregator.stations import Cells, Memo, Said, Who, said, together
+from aggregator.touched import Chunk, Windows
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
 from cityvitals.store.pool import Connection
 
-_SPAN_US: Final = 31 * 96 * BUCKET
 _BYTES: Final = 64 * 2**20
 """Of buckets in memory at a time."""
 
 
 def ring(shard: Shard) -> Cells:
-    """The ring of recent buckets."""
-    return Cells(shard.buckets.cells, np.arange(len(shard.table), dtype=np.int64))
-
-
-def divide(extents: Extents, windows: list[Windows]) -> tuple[list[Windows], list[Chunk]]:
-    """Windows that the ring holds whole, and chunks of those that it does not."""
-    recent: list[Windows] = []
-    older: list[Windows] = []
-    for one in windows:
-        end = extents.get(one.plan.city.id, (0, 0))[1]
-        held = one.begins - one.plan.reach.back >= end - SLOTS * BUCKET
-        recent.append(one.where(held))
-        older.append(one.where(~held))
-    return [one for one in recent if len(one.begins)], chunks(older, _SPAN_US)
+    """The ring of recent buckets, as long as nothing is put into it."""
+    rows = np.arange(len(shard.table), dtype=np.int64)
+    return Cells(shard.buckets.cells, rows, memo=Memo())
 
 
 class Stored:
@@ -74,8 +61,8 @@ async def from_store(
 ) -> list[tuple[Windows, Stored]]:
     """Pieces of a chunk's windows with their folds.
 
-    The buckets are read in the transaction that wrote the newest of them, some series at a time,
-    and no time is looked at in which a city has none.
+    The buckets are read after the transaction that wrote the newest of them, some series at a
+    time, and no time is looked at in which a city has none.
 
     Raises:
         StoreUnavailable: the server is away.
@@ -88,7 +75,7 @@ async def from_store(
     slots = max(1, (end - begin) // BUCKET)
     longest = max((one.shortest_windows for one in wanted), default=0)
     most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
-    for first in range(0, len(rows), most):
+    for first in range(0, max(len(rows), 1), most):  # once where no station is left, too
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
         for one in wanted:
             one.fold(cells)
@@ -129,7 +116,7 @@ class _Wanted:
         plan = self.windows.plan
         for index, inner in enumerate(self._layers):
             here = np.flatnonzero(cells.at[plan.members[index].rows] >= 0)
-            some = _some(plan.members[index], here)
+            some = plan.members[index].some(here)
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
             found = said(who, inner, folds, self._judged[index], self._until)
@@ -141,17 +128,6 @@ class _Wanted:
         for index, parts in enumerate(self._parts):
             found.put(self.windows.plan, index, together(parts))
         return found
-
-
-def _some(members: Members, at: Ints) -> Members:
-    """Some members, out of their groups."""
-    return Members(
-        rows=members.rows[at],
-        since=members.since[at],
-        until=members.until[at],
-        offsets=members.offsets,
-        group=members.group[at],
-    )
 
 
 async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, end: int) -> Cells:

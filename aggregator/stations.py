@@ -27,7 +27,8 @@ from aggregator.kernels.levels import (
 )
 from aggregator.kernels.windows import fold_windows
 from aggregator.layers import Layer, Layers
-from aggregator.plan import Members, RulePlan, combines
+from aggregator.members import Members
+from aggregator.plan import RulePlan, combines
 from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
 from cityvitals.domain.coverage import least
@@ -35,6 +36,7 @@ from cityvitals.domain.times import BUCKET_US
 from kpi_rules.model import Input, Rounding
 from kpi_rules.words import Combine, Statistic
 
+_MEMO_BYTES: Final = 64 * 2**20
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 _STATISTICS: Final = {
@@ -65,10 +67,17 @@ class Folds:
     Attributes:
         whole: over its own windows [w, m, 4].
         lowest: over its shortest ones [n, m, 4]; where it has no levels, the same array.
+        spoken: whether any station of the city has said anything that each window reaches [w].
     """
 
     whole: Floats
     lowest: Floats
+    spoken: NDArray[np.bool_]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return self.whole.nbytes + self.lowest.nbytes
 
 
 class Source(Protocol):
@@ -76,6 +85,30 @@ class Source(Protocol):
 
     def said(self, plan: RulePlan, index: int, layers: Layers, judged: Ints, until: Ints) -> "Said":
         """What an input of a plan comes to at each member; see `said`."""
+
+
+class Memo:
+    """Folds of some buckets that several rules ask for: as long as the buckets stay as they are.
+
+    Bounded by `_MEMO_BYTES`; beyond that all are forgotten, and folded again where asked for.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[object, ...], tuple[Members, Folds]] = {}
+        self._bytes = 0
+
+    def get(self, key: tuple[object, ...]) -> Folds | None:
+        """What was folded, if anything."""
+        found = self._held.get(key)
+        return None if found is None else found[1]
+
+    def put(self, key: tuple[object, ...], members: Members, folds: Folds) -> None:
+        """Keep folds, and the members, which the key names by where they are in memory."""
+        if self._bytes > _MEMO_BYTES:
+            self._held.clear()
+            self._bytes = 0
+        self._held[key] = members, folds
+        self._bytes += folds.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +119,13 @@ class Cells:
         cells: CELL records [series, slots].
         at: row of `cells` by row of the shard.
         span: numbers of the buckets [first, last) that can be there, where that is known.
+        memo: of what was folded, where rules share it and the buckets do not change meanwhile.
     """
 
     cells: "NDArray[np.void]"
     at: Ints
     span: tuple[int, int] | None = None
+    memo: Memo | None = None
 
     def said(self, plan: RulePlan, index: int, layers: Layers, judged: Ints, until: Ints) -> "Said":
         """What an input of a plan comes to at each member; see `said`."""
@@ -100,17 +135,41 @@ class Cells:
 
     def folds(self, members: Members, layers: Layers) -> Folds:
         """Members' partials over an input's windows."""
+        if self.memo is None:
+            return self._folds(members, layers)
+        windows = [layers.begins, layers.ends, *layers.lowest]
+        windows += [edge for level in layers.levels for edge in (level.first, level.last)]
+        key = (id(members), len(layers.levels), *(one.tobytes() for one in windows))
+        found = self.memo.get(key)
+        if found is None:
+            found = self._folds(members, layers)
+            self.memo.put(key, members, found)
+        return found
+
+    def _folds(self, members: Members, layers: Layers) -> Folds:
         whole = self.fold(members, layers.begins, layers.ends)
-        return Folds(whole, self.fold(members, *layers.lowest) if layers.levels else whole)
+        lowest = self.fold(members, *layers.lowest) if layers.levels else whole
+        return Folds(whole, lowest, _spoken(layers, whole, lowest, members))
 
     def fold(self, members: Members, begins: Ints, ends: Ints) -> Floats:
         """Members' partials over windows [w, m, 4]."""
         out = np.empty((len(begins), len(members.rows), 4))
-        rows = self.at[members.rows]
         first, last = begins // BUCKET_US, ends // BUCKET_US
+        alike = np.zeros(len(members.rows), np.bool_)
+        if len(begins) and len(members.in_city):
+            # Who stood there all the time comes to what it comes to for the city.
+            begun, over = members.since <= first.min(), members.until >= last.max()
+            alike = (begun & over)[members.starts[:-1]]
+            alike &= (members.in_city >= 0) & (np.diff(members.starts) == 1)
         if self.span is not None:
             first, last = np.clip(first, *self.span), np.clip(last, *self.span)
-        fold_windows(self.cells, rows, members.since, members.until, first, last, out)
+        mine = np.flatnonzero(~alike[members.of])
+        who = members.of[mine]
+        fold_windows(
+            self.cells, self.at[members.rows[who]], members.since[mine], members.until[mine],
+            first, last, who, out,
+        )  # fmt: skip
+        out[:, alike] = out[:, members.in_city[alike]]
         return out
 
 
@@ -168,7 +227,6 @@ def said(who: Who, layers: Layers, folds: Folds, judged: Ints, until: Ints) -> S
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(passed > 0, np.minimum(1.0, covered / passed), 0.0)
     values = _values(who, layers, folds, until[group])
-    city = np.flatnonzero(group == 0)
     return Said(
         values=values,
         places=_places(layers),
@@ -176,7 +234,7 @@ def said(who: Who, layers: Layers, folds: Folds, judged: Ints, until: Ints) -> S
         placed=placed(members, layers.begins, layers.ends),
         observed=folds.whole[..., 2],
         flagged=folds.whole[..., 3],
-        spoken=_spoken(layers, folds, city),
+        spoken=folds.spoken,
     )
 
 
@@ -214,17 +272,17 @@ def _joined(parts: Sequence[NDArray[_Kind]], order: NDArray[np.intp]) -> NDArray
     return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
 
 
-def _spoken(layers: Layers, folds: Folds, city: Ints) -> NDArray[np.bool_]:
+def _spoken(layers: Layers, whole: Floats, lowest: Floats, members: Members) -> NDArray[np.bool_]:
     """Whether anybody said anything that each window or its shorter ones reach [w]."""
-    whole: NDArray[np.bool_] = np.greater(folds.whole[:, city, 1:].sum(axis=(1, 2)), 0)
+    city = members.group == 0
+    found: NDArray[np.bool_] = np.greater(whole[:, city, 1:].max(axis=(1, 2), initial=0.0), 0.0)
     if not layers.levels:
-        return whole
-    said: NDArray[np.bool_] = np.greater(folds.lowest[:, city, 1:].sum(axis=(1, 2)), 0)
+        return found
+    said: NDArray[np.bool_] = np.greater(lowest[:, city, 1:].max(axis=(1, 2), initial=0.0), 0.0)
     for layer in layers.levels:
         upto = np.append(0, np.cumsum(said))
         said = upto[layer.last] > upto[layer.first]
-    found: NDArray[np.bool_] = whole | said
-    return found
+    return found | said
 
 
 def _places(layers: Layers) -> Ints:
@@ -239,9 +297,12 @@ def _places(layers: Layers) -> Ints:
 def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     """Whether each member stands in its group at all during each window [w, m]."""
     first, last = begins // BUCKET_US, ends // BUCKET_US
-    found: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
+    there: NDArray[np.bool_] = (members.since[None, :] < last[:, None]) & (
         members.until[None, :] > first[:, None]
     )
+    if len(members.since) == len(members.rows):
+        return there
+    found: NDArray[np.bool_] = np.logical_or.reduceat(there, members.starts[:-1], axis=1)
     return found
 
 
@@ -274,10 +335,11 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
 
 
 def _seen(one: Input, scale: Floats, values: Floats) -> Floats:
-    """Values as the expression wants to see them: not below the floor, in its unit."""
+    """Values as the expression wants to see them: in its unit, not below the floor."""
+    values = values * scale[None, :]
     if one.floor is not None:
         values = np.where(values < one.floor, one.floor, values)  # nan stays nan
-    return values * scale[None, :]
+    return values
 
 
 def rounded(values: Floats, rounding: Rounding | None) -> Floats:

@@ -1,6 +1,6 @@
 """Which windows a cycle has to derive, and from where their buckets come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,26 +71,35 @@ def _between(plan: RulePlan, low: int, high: int) -> tuple[Ints, Ints]:
 
 
 class Touch:
-    """A cycle's changed buckets (row, begin), sorted out once for all rules."""
+    """A cycle's changed buckets (row, begin), sorted out once for all rules.
+
+    Rules that the same series feed share the begins, and those whose windows are alike share them.
+    """
 
     def __init__(self, rows: Ints, buckets: Ints) -> None:
         self._rows = rows
         self._distinct, self._at = np.unique(buckets, return_inverse=True)
+        self._begins: dict[int, Ints] = {}
+        self._windows: dict[tuple[object, ...], tuple[Ints, Ints]] = {}
 
     def of(self, plan: RulePlan) -> Ints:
         """Begins of those buckets that are of series that feed the rule, ascending."""
-        seen = np.zeros(len(self._distinct), np.bool_)
-        seen[self._at[plan.feeds[self._rows]]] = True
-        return self._distinct[seen]
+        key = id(plan.feeds)
+        if key not in self._begins:
+            seen = np.zeros(len(self._distinct), np.bool_)
+            seen[self._at[plan.feeds[self._rows]]] = True
+            self._begins[key] = self._distinct[seen]
+        return self._begins[key]
 
-
-def together(plan: RulePlan, begins: Ints, ends: Ints, ripe: list[int]) -> Windows:
-    """Windows that changed, and windows that are ripe, by their begins; each once."""
-    if not ripe:
-        return Windows(plan, begins, ends, np.zeros(len(begins), np.bool_))
-    ripe_begins = np.array(sorted(set(ripe)), np.int64)
-    begins, ends = windows_beginning(plan, np.union1d(begins, ripe_begins))
-    return Windows(plan, begins, ends, np.isin(begins, ripe_begins))
+    def windows(self, plan: RulePlan) -> tuple[Ints, Ints]:
+        """Begins and ends of the rule's windows that these buckets go into."""
+        begins, rule = self.of(plan), plan.rule
+        window = (rule.window.length, rule.window.step, rule.window.clock, plan.city.time_zone)
+        reach = (plan.reach.back, plan.reach.ahead, rule.valid_from, rule.valid_to)
+        key = (id(begins), *window, *reach)
+        if key not in self._windows:
+            self._windows[key] = windows_of(plan, begins)
+        return self._windows[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +111,28 @@ class Chunk:
     windows: tuple[Windows, ...]
 
 
-def chunks(found: Iterable[Windows], span_us: int) -> list[Chunk]:
-    """Windows by time, so that no chunk spans much more than `span_us`.
+def newest_chunk(found: Sequence[Windows], span_us: int) -> Chunk | None:
+    """The newest windows, so many that their buckets do not span much more than `span_us`.
 
-    Windows that are longer than that by themselves are a chunk each.
+    One that is longer than that by itself is a chunk of its own.
+
+    Args:
+        found: of several rules, none of them empty.
+        span_us: how long, in microseconds.
     """
-    found = [one for one in found if len(one.begins)]
+    if not found:
+        return None
     short = [one for one in found if one.plan.reach.whole <= span_us]
-    made = [
-        _chunk([one.where(one.begins == begin)])
-        for one in found
-        if one.plan.reach.whole > span_us
-        for begin in one.begins.tolist()
-    ]
     if not short:
-        return made
-    begins = np.unique(np.concatenate([one.begins for one in short]))
-    starts: list[int] = []
-    for begin in begins.tolist():
-        if not starts or begin >= starts[-1] + span_us:
-            starts.append(begin)
-    for low, high in zip(starts, [*starts[1:], _EVER], strict=True):
-        parts = [one.where((one.begins >= low) & (one.begins < high)) for one in short]
-        made.append(_chunk([one for one in parts if len(one.begins)]))
-    return made
+        newest = max(found, key=lambda one: int(one.ends[-1]))
+        return chunk_of([newest.where(newest.begins == newest.begins[-1])])
+    low = max(int(one.begins[-1]) for one in short) - span_us
+    taken = [one.where(one.begins > low) for one in short]
+    return chunk_of([one for one in taken if len(one.begins)])
 
 
-def _chunk(windows: list[Windows]) -> Chunk:
+def chunk_of(windows: list[Windows]) -> Chunk:
+    """One or more rules' windows, and the stretch of buckets that they reach."""
     begin = min(int(one.begins[0]) - one.plan.reach.back for one in windows)
     end = max(int(one.ends[-1]) + one.plan.reach.ahead for one in windows)
     return Chunk(begin - begin % BUCKET_US, -(-end // BUCKET_US) * BUCKET_US, tuple(windows))

@@ -39,7 +39,7 @@ def warm_up() -> None:
     cells = np.zeros((1, 4), CELL)
     put_cells(cells, rows)
     folded = np.zeros((1, 1, 4))
-    fold_windows(cells, one, one, one + 1, one, one + 1, folded)
+    fold_windows(cells, one, one, one + 1, one, one + 1, one, folded)
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
     lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)

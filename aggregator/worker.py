@@ -1,13 +1,15 @@
 """One shard's cycles: read the log, fold, recompute, derive, and commit it all together."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import structlog
 
-from aggregator import checkpoint, sources
+from aggregator import checkpoint
+from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
@@ -15,11 +17,10 @@ from aggregator.loading import load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
-from aggregator.touched import Touch, Windows
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
-from cityvitals.domain.times import US, from_us
+from cityvitals.domain.times import US, to_us
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
@@ -30,12 +31,16 @@ from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
-_RIPE: Final = 4000
-"""Windows that become final in one cycle at most: what others wait for has an end."""
-_RIPE_OF_RULE: Final = 250
-"""So many of one rule."""
-_REQUESTS: Final = 256
+_REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
+_IDLE_S: Final = 0.3
+"""Windows of up to an hour have so long in a cycle, with what writing them takes; while nothing
+comes, longer ones as long again, and those that memory does not hold."""
+_BUSY_S: Final = 0.05
+"""While the log goes on, longer ones have so long, and those that memory does not hold as long, or
+half of what the others took."""
+_TELLING: Final = 100
+"""Of so many rows or more it is told what writing one takes."""
 _LANE: Final = "aggregator"
 
 
@@ -64,15 +69,20 @@ class ShardWorker:
         rules: tuple[Rule, ...],
         settings: AggregatorSettings,
         keeping: RetentionSettings | None = None,
+        seconds: Seconds = time.monotonic,
     ) -> None:
         self._claim = claim
         self._settings = settings
+        self._seconds = seconds
         self._rollups = Partitions("rollup")
         self._indicators = Partitions("indicator")
         self._sealing = Sealing(keeping or RetentionSettings(), settings.final_after_seconds)
         self._saved: tail.Cursors | None = None
+        self._seen: tail.Cursors = {}
+        self._taken: tail.Cursors = dict(claim.cursors)
         self._saved_us = 0
         self._swept_us = 0
+        self._row_s = 0.0
         self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
 
     async def load(self, connection: Connection, now_us: int) -> None:
@@ -81,10 +91,16 @@ class ShardWorker:
         Raises:
             StoreUnavailable: the server is away.
         """
+        number = self.shard.number
+        self._seen = (await tail.read_heads(connection, [number])).get(number, {})
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
         opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
         self._extend(opened["series"].astype(np.int64), opened["bucket"])
-        as_saved = self.shard.cursors == self._claim.cursors and not self.shard.has_queued()
+        as_saved = (
+            self.shard.cursors == self._claim.cursors
+            and not self.shard.has_queued()
+            and not self.shard.rules_changed
+        )
         self._saved = dict(self.shard.cursors) if as_saved else None
         self._saved_us = now_us
 
@@ -112,14 +128,23 @@ class ShardWorker:
             if not entries or self._has_caught_up():
                 break
         done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
-        for load in self.shard.due(_REQUESTS):
-            readings = await read_load(connection, self.shard, load)
-            await asyncio.to_thread(self.shard.refold, load, readings, changed)
+        await self._refold(connection, changed)
         await self._conclude(connection, changed, now_us, done)
-        done.backlog = len(self.shard.backlog) + len(self.shard.rederive)
+        shard = self.shard
+        done.backlog = len(shard.backlog) + len(shard.rederive) + len(shard.waiting)
         done.more = done.more or done.backlog > 0
         await self._keep_house(connection, now_us)
         return done
+
+    async def _refold(self, connection: Connection, changed: Changed) -> None:
+        """Restore series that cannot go on without, all of them; then recompute some others."""
+        while loads := self.shard.restoring():
+            for load in loads:
+                readings = await read_load(connection, self.shard, load)
+                await asyncio.to_thread(self.shard.refold, load, readings, changed)
+        for load in self.shard.due(_REQUESTS):
+            readings = await read_load(connection, self.shard, load)
+            await asyncio.to_thread(self.shard.refold, load, readings, changed)
 
     def _has_caught_up(self) -> bool:
         """Whether memory is where the store is: derived before that, values would go back in time.
@@ -128,6 +153,20 @@ class ShardWorker:
         """
         taken = self.shard.cursors
         return all(taken.get(lane, 0) >= seq for lane, seq in self._claim.cursors.items())
+
+    def as_saved(self) -> shards.Claim:
+        """The claim with which another worker of ours goes on from the checkpoint."""
+        return replace(self._claim, cursors=self._furthest(), rebuild=False)
+
+    def _furthest(self) -> tail.Cursors:
+        """How far the store has ever come: a checkpoint of before does not take it back.
+
+        Who begins from it must know up to where the store is ahead of memory.
+        """
+        taken = dict(self.shard.cursors)
+        for lane, seq in self._claim.cursors.items():
+            taken[lane] = max(seq, taken.get(lane, 0))
+        return taken
 
     async def _read(
         self, connection: Connection, heads: tail.Cursors, now_us: int
@@ -146,56 +185,68 @@ class ShardWorker:
             self._saved = None
             await self.save(connection, now_us)
             return []
-        if shard.lacks(entries):
+        if shard.lacks(entries, self._seen):
+            # Before the model, so that it has all that stands up to there.
+            self._seen = (await tail.read_heads(connection, [shard.number])).get(shard.number, {})
             shard.apply_model(await load_model(connection, shard.number))
         return entries
 
     async def _conclude(
         self, connection: Connection, changed: Changed, now_us: int, done: Cycle
     ) -> None:
-        """Derive what follows from the cycle's buckets, and commit everything together."""
-        settings = self._settings
+        """Derive what follows from the cycle's buckets, and commit it.
+
+        What memory holds is committed together with them; windows that it does not hold are derived
+        from what is committed then. Nothing is locked while something is derived: who renews the
+        lease, or takes it over, waits for what is written alone.
+        """
+        begun = self._seconds()
         self.shard.show_open(changed)
-        closed = np.concatenate([empty(ROLLUP), *changed.closed])
-        redone = np.concatenate([empty(ROLLUP), *changed.redone])
         rows, buckets = changed.keys()
         self._extend(rows, buckets)
-        judge = Judge(self.shard, settings, now_us)
-        windows = await asyncio.to_thread(self._windows, judge, rows, buckets)
-        if not (done.entries or len(redone) or windows):
+        judge = Judge(self.shard, self._settings, now_us)
+        deriving = Deriving(self.shard, judge, self._extents, self._seconds)
+        await asyncio.to_thread(deriving.note, rows, buckets)
+        out = Outputs()
+        idle = not (done.entries or done.more)
+        await deriving.live(connection, self._time(idle=idle), out)
+        await self._commit(connection, changed, out, done)
+        out = Outputs()
+        used = self._seconds() - begun
+        await deriving.older(connection, _IDLE_S if idle else max(_BUSY_S, used / 2), out)
+        await self._commit(connection, Changed(), out, done)
+
+    def _time(self, *, idle: bool) -> Time:
+        """What windows that memory holds may take."""
+        return Time(_IDLE_S, _IDLE_S if idle else _BUSY_S, self._row_s)
+
+    async def _commit(
+        self, connection: Connection, changed: Changed, out: Outputs, done: Cycle
+    ) -> None:
+        """Write buckets and what was derived, and how far the log is taken."""
+        closed = np.concatenate([empty(ROLLUP), *changed.closed])
+        redone = np.concatenate([empty(ROLLUP), *changed.redone])
+        if not (self._taken != self.shard.cursors or len(closed) or len(redone) or out.changes):
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
-        for one in windows:
-            await self._indicators.ensure(connection, one.begins)
-        out = Outputs()
+        begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
+        await self._indicators.ensure(connection, begins)
+        begun = self._seconds()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
-                await self._derive(connection, judge, windows, out)
-                await self._write(connection, out)
-        done.rollups, done.changes = len(closed) + len(redone), len(out.changes)
-
-    def _windows(self, judge: Judge, rows: Ints, buckets: Ints) -> list[Windows]:
-        """Everything to derive in this cycle."""
-        lengths = {
-            (plan.city.id, plan.rule.id): plan.reach.length for plan in self.shard.plan.rules
-        }
-        again = self.shard.rederive.take(self._extents, lengths)
-        touch = Touch(rows, buckets)
-        found, left = [], _RIPE
-        for plan in self.shard.plan.rules:
-            stretch = again.get((plan.city.id, plan.rule.id))
-            asked = np.empty(0, np.int64)
-            if stretch is not None:
-                asked = np.arange(*stretch, BUCKET)
-            one = judge.windows(plan, touch, asked, min(left, _RIPE_OF_RULE))
-            left -= int(one.ripe.sum())
-            if len(one.begins):
-                found.append(one)
-        return found
+                await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+                await derived.write_changes(connection, out.changes, out.numbers)
+                await shards.advance(connection, self.shard.number, self.shard.cursors)
+        if len(out.changes) >= _TELLING:
+            took = (self._seconds() - begun) / len(out.changes)
+            self._row_s += (took - self._row_s) / 4
+        self._taken = dict(self.shard.cursors)
+        done.rollups += len(closed) + len(redone)
+        done.changes += len(out.changes)
 
     def _extend(self, rows: Ints, buckets: Ints) -> None:
         """Remember how far each city's buckets reach."""
@@ -210,28 +261,6 @@ class ShardWorker:
                     min(first, int(mine.min())),
                     max(last, int(mine.max()) + BUCKET),
                 )
-
-    async def _derive(
-        self, connection: Connection, judge: Judge, windows: list[Windows], out: Outputs
-    ) -> None:
-        emitter = self.shard.emitter
-        keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
-        dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
-        emitter.learn(await derived.read_newest(connection, dated))
-        recent, older = sources.divide(self._extents, windows)
-        for chunk in older:
-            parts = await sources.from_store(connection, self.shard, judge, chunk, self._extents)
-            for part, stored in parts:
-                await asyncio.to_thread(judge.derive, part, stored, out)
-        held = sources.ring(self.shard)
-        for one in recent:
-            for part in judge.parts(one):
-                await asyncio.to_thread(judge.derive, part, held, out)
-
-    async def _write(self, connection: Connection, out: Outputs) -> None:
-        await derived.write_indicators(connection, out.kept, list(out.latest.values()))
-        await derived.write_changes(connection, out.changes, out.numbers)
-        await shards.advance(connection, self.shard.number, self.shard.cursors)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""
@@ -275,7 +304,7 @@ class ShardWorker:
                 await shards.save_checkpoint(
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
-                await shards.advance(connection, self.shard.number, cursors)
+                await shards.advance(connection, self.shard.number, self._furthest())
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)
                 await tail.prune_log(connection, self.shard.number, cursors)

@@ -1,42 +1,36 @@
 """The API put together: everything is wired here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel
-from starlette.requests import Request
-from starlette.responses import Response
 
 from api import documentation
+from api.access import Access
 from api.database import Database
 from api.direct import DirectRoute
+from api.endpoint import Endpoint
 from api.event_stream import EventStream
 from api.feed import Timing
 from api.health_routes import HealthRoutes
 from api.latest import LatestCache
-from api.ledger_route import LedgerRoute
 from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
-from api.parameters import Parameter
 from api.problems import install_problems
-from api.routes import FACT_PARAMETERS, LATEST_PARAMETERS, Routes, history_parameters
+from api.resources import resources
 from api.rulebook import RuleBook
-from api.schemas import Cities, City, Facts, Indicators, Ledger, SeriesHistory, Zones
-from api.series_route import SeriesRoute, series_parameters
+from api.shield import Shield, Turnstile
 from api.stream_route import STREAM_PARAMETERS, StreamRoute
 from cityvitals import __version__
-from cityvitals.catalogue.load import load_catalogue
-from cityvitals.settings import Settings
+from cityvitals.settings import ApiSettings, Settings
 from cityvitals.telemetry import Health
 
 STOPPING: Final = "the API is stopping"
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(
@@ -88,14 +82,18 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.route_class = DirectRoute
+    app.state.access = Access(database, reads_openly=settings.api.reads_openly)
+    app.state.request_seconds = settings.api.request_seconds
+    _protect(app, settings.api)
     app.add_middleware(Measured, metrics=metrics)
     install_problems(app)
-    routes = Routes(database, rules, latest, settings.api.history_limit)
-    series = SeriesRoute(database, load_catalogue(), settings.api.history_limit)
-    _add_rest(app, routes, LedgerRoute(database), series, settings.api.history_limit)
+    endpoints = resources(settings, database, rules, latest)
+    for endpoint in endpoints:
+        _add(app, endpoint)
     _add_stream(app, StreamRoute(live, metrics))
     _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
-    documentation.document(app)
+    app.state.endpoints = endpoints
+    documentation.document(app, endpoints)
     return app
 
 
@@ -105,30 +103,28 @@ async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
         live.close(STOPPING)
 
 
-def _add_rest(
-    app: FastAPI, routes: Routes, ledger: LedgerRoute, series: SeriesRoute, history_limit: int
-) -> None:
-    def add(path: str, handler: Handler, model: type[BaseModel], *query: Parameter) -> None:
-        missing = (404,) if "{" in path else ()
-        app.add_api_route(
-            path,
-            handler,
-            response_model=model,
-            responses=documentation.problems(*missing, 422, 503, 504),
-            openapi_extra=documentation.parameters(path, query),
+def _protect(app: FastAPI, settings: ApiSettings) -> None:
+    app.add_middleware(Shield, turnstile=Turnstile(settings.requests_per_second))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Link", "Retry-After"],
         )
 
-    city = "/v1/cities/{city}"
-    history = f"{city}/indicators/{{rule}}/history"
-    add("/v1/cities", routes.cities, Cities)
-    add(city, routes.city, City)
-    add(f"{city}/zones", routes.zones, Zones)
-    add(f"{city}/facts", routes.facts, Facts, *FACT_PARAMETERS)
-    add(f"{city}/ledger", ledger.ledger, Ledger)
-    add(f"{city}/indicators", routes.indicators, Indicators, *LATEST_PARAMETERS)
-    add(history, routes.history, Indicators, *history_parameters(history_limit))
-    sensor = f"{city}/series/{{sensor}}/{{quantity}}/history"
-    add(sensor, series.history, SeriesHistory, *series_parameters(history_limit))
+
+def _add(app: FastAPI, endpoint: Endpoint) -> None:
+    app.add_api_route(
+        endpoint.path,
+        endpoint.handler,
+        methods=[endpoint.method],
+        status_code=endpoint.status,
+        response_model=endpoint.model,
+        responses=documentation.answers(endpoint),
+        openapi_extra=documentation.described(endpoint),
+    )
 
 
 def _add_stream(app: FastAPI, route: StreamRoute) -> None:
@@ -144,10 +140,12 @@ def _add_stream(app: FastAPI, route: StreamRoute) -> None:
 
 
 def _add_unlisted(app: FastAPI, health: HealthRoutes, page: PageRoutes) -> None:
+    # Metrics tell of all cities, so whoever reads them needs what reading takes.
+    needed = documentation.parameters("/metrics", ())
+    app.add_api_route("/metrics", health.metrics, include_in_schema=False, openapi_extra=needed)
     for path, handler in (
         ("/healthz", health.healthz),
         ("/readyz", health.readyz),
-        ("/metrics", health.metrics),
         ("/", page.index),
         ("/static/{name}", page.static),
     ):

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from api.latest import Snapshot
 from cityvitals.domain.names import State
 from cityvitals.store.views import Change
 
@@ -25,6 +24,7 @@ class Event(NamedTuple):
         number: the city's change number; None for what has no place in that sequence.
         window: which window it tells of, where it tells of one.
         is_step: a provisional step, which a later event of its window makes superfluous.
+        domain: of the indicator that it tells of.
     """
 
     number: int | None
@@ -32,6 +32,7 @@ class Event(NamedTuple):
     wire: bytes
     window: Window | None = None
     is_step: bool = False
+    domain: str = ""
 
 
 class _Told(msgspec.Struct):
@@ -43,6 +44,7 @@ class _Told(msgspec.Struct):
     window_end: datetime | None = None
     watermark: datetime | None = None
     state: str = ""
+    domain: str = ""
 
 
 _decode: Final = msgspec.json.Decoder(_Told).decode
@@ -71,9 +73,8 @@ def change_event(change: Change) -> Event:
     if told.rule is None or told.window_begin is None:
         return Event(change.number, change.kind, wire)
     window = Window(told.rule, told.zone, told.window_begin)
-    return Event(
-        change.number, change.kind, wire, window, change.kind == "value" and _is_open(told)
-    )
+    is_step = change.kind == "value" and _is_open(told)
+    return Event(change.number, change.kind, wire, window, is_step, told.domain)
 
 
 def _is_open(told: _Told) -> bool:
@@ -85,11 +86,9 @@ def _is_open(told: _Told) -> bool:
     return told.watermark < told.window_end
 
 
-def snapshot_event(snapshot: Snapshot) -> Event:
-    """All latest indicators of a city, numbered as of when they were read."""
-    return Event(
-        snapshot.number, "snapshot", encode_event("snapshot", snapshot.body, snapshot.number)
-    )
+def position_mark(number: int) -> bytes:
+    """An id without an event: a client that is told nothing keeps its place all the same."""
+    return b"id: %d\n\n" % number
 
 
 def database_event(state: str, reason: str = "") -> Event:

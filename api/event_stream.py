@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.event import Event, comment
+from api.event import Event, comment, position_mark
 from api.live import Live, Subscription
 from api.metrics import ApiMetrics
 
@@ -63,7 +63,8 @@ class EventStream(Response):
     async def _follow(self, send: Send) -> None:
         subscription = self._subscription
         await self._write(send, subscription.opening, _RETRY)
-        await self._part(send, comment(f"up to date at {subscription.number}"))
+        done = position_mark(subscription.number)
+        await self._part(send, comment(f"up to date at {subscription.number}") + done)
         outbox = subscription.outbox
         while True:
             events = await outbox.take(self._live.timing.heartbeat)
@@ -73,7 +74,7 @@ class EventStream(Response):
                 self._metrics.disconnected.labels(outbox.closed).inc()
                 return await self._part(send, comment(outbox.closed), more=False)
             else:
-                await self._part(send, comment("still here"))
+                await self._part(send, comment("still here") + _place(subscription))
 
     async def _write(self, send: Send, events: Sequence[Event], head: bytes = b"") -> None:
         await self._part(send, head + b"".join(event.wire for event in events))
@@ -83,6 +84,17 @@ class EventStream(Response):
     async def _part(self, send: Send, body: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self._live.timing.send):
             await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _place(subscription: Subscription) -> bytes:
+    """Where a client stands to whom nothing is told: all up to there is of no interest to it.
+
+    Nothing may wait: what came since `take` gave up must not be passed over.
+    """
+    outbox = subscription.outbox
+    if len(outbox):
+        return b""
+    return position_mark(max(outbox.after, subscription.feed.position))
 
 
 async def _gone(receive: Receive) -> None:

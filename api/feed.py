@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from api.event import Event, change_event, database_event, snapshot_event
+from api.event import Event, change_event, database_event
 from api.latest import Snapshot
 from cityvitals.errors import StoreUnavailable
 from cityvitals.store.views import Changes
@@ -125,9 +125,8 @@ class Feed:
     async def _start_over(self) -> None:
         """Changes between were pruned, or the city's numbers began anew: give everybody all."""
         snapshot = await self._latest(self.city)
-        event = snapshot_event(snapshot)
         for outbox in self.outboxes:
-            outbox.restart(event)
+            outbox.restart(snapshot)
         self.position = snapshot.number
 
     def _say_away(self, reason: str) -> None:

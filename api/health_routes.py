@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access import require_all_cities
 from cityvitals.telemetry import Health
 
 
@@ -28,7 +29,7 @@ class HealthRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """Metrics in the Prometheus text format."""
-        del request
+        require_all_cities(request)
         return Response(
             generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )

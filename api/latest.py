@@ -5,13 +5,15 @@ rows are read when the number moved, and of those only changed ones are encoded 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from api.answers import etag_of
 from api.coalesce import Coalesced
 from api.database import Database
+from api.listing import encode_list
 from api.rulebook import RuleBook
 from cityvitals.errors import NotFound
 from cityvitals.store.views import Latest, Row, find_change_number, find_latest
@@ -35,11 +37,8 @@ class Snapshot(NamedTuple):
     number: int
     items: Sequence[Item]
     body: bytes
-
-
-def encode_list(bodies: Iterable[bytes], following: str | None = None) -> bytes:
-    """`{"items": […], "next": …}` of encoded items."""
-    return b'{"items":[' + b",".join(bodies) + b'],"next":' + _encode(following) + b"}"
+    etag: str
+    head: Mapping[str, str]
 
 
 class LatestCache:
@@ -89,7 +88,9 @@ class LatestCache:
             key = _version(row)
             after[key] = before.get(key) or self._item(row)
         items = tuple(after.values())
-        snapshot = Snapshot(latest.number, items, encode_list(item.body for item in items))
+        head = {"city": city, "time_zone": latest.time_zone}
+        body = encode_list((item.body for item in items), head=head)
+        snapshot = Snapshot(latest.number, items, body, etag_of(body), head)
         self._encoded[city] = after
         self._snapshots[city] = snapshot
         self._snapshots.move_to_end(city)

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 from api.database import APPLICATION, Database
-from api.event import Event, change_event, snapshot_event
+from api.event import Event, change_event
 from api.feed import READ_AT_ONCE, Feed, Timing, follows
+from api.interest import EVERYTHING, Interest
 from api.latest import LatestCache
 from api.outbox import Outbox
 from cityvitals.errors import CityVitalsError, NotFound, StoreUnavailable
@@ -17,6 +19,8 @@ from cityvitals.store.derived import CHANGE_CHANNEL
 from cityvitals.store.listen import Listener, listening
 from cityvitals.store.views import Changes, find_change_number, find_changes
 
+MISSED: Final = 20_000
+"""Events that a client that comes back is told at most; a snapshot is smaller than more."""
 _log = structlog.get_logger()
 
 
@@ -62,7 +66,9 @@ class Live:
         self._feeds: dict[str, tuple[Feed, asyncio.Task[None]]] = {}
         self._closed: str | None = None
 
-    async def join(self, city: str, last_event_id: int | None) -> Subscription:
+    async def join(
+        self, city: str, last_event_id: int | None, interest: Interest = EVERYTHING
+    ) -> Subscription:
         """Begin to watch a city, where possible after the last event the client has seen.
 
         The outbox is filled from before the opening is read, and skips what the opening has, so
@@ -75,10 +81,10 @@ class Live:
         if self._closed is not None:
             raise StoreUnavailable(self._closed)
         feed = await self._feed(city)
-        outbox = Outbox(self._queue)
+        outbox = Outbox(self._queue, interest)
         feed.outboxes.add(outbox)
         try:
-            opening, number = await self._opening(city, last_event_id)
+            opening, number = await self._opening(city, last_event_id, interest)
         except BaseException:
             await self._discard(feed, outbox)
             raise
@@ -171,15 +177,24 @@ class Live:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    async def _opening(self, city: str, last_event_id: int | None) -> tuple[list[Event], int]:
+    async def _opening(
+        self, city: str, last_event_id: int | None, interest: Interest
+    ) -> tuple[Sequence[Event], int]:
+        """What a client has missed, provisional steps merged; a snapshot where that is too much."""
         if last_event_id is not None:
-            read = await self._changes(city, last_event_id, READ_AT_ONCE)
-            if read is not None and follows(last_event_id, read):
-                number = read.changes[-1].number if read.changes else last_event_id
+            missed, number = Outbox(MISSED, interest), last_event_id
+            while True:
+                read = await self._changes(city, number, READ_AT_ONCE)
+                if read is None or not follows(number, read):
+                    break
+                missed.offer([change_event(change) for change in read.changes])
+                number = read.changes[-1].number if read.changes else number
+                if missed.closed is not None:
+                    break
                 if number == read.number:
-                    return [change_event(change) for change in read.changes], number
+                    return missed.waiting, number
         snapshot = await self._latest.get(city)
-        return [snapshot_event(snapshot)], snapshot.number
+        return [interest.snapshot(snapshot)], snapshot.number
 
     async def _changes(self, city: str, after: int, limit: int) -> Changes | None:
         async with self._database.connection() as connection:

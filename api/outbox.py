@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from api.event import Event, Window
+from api.interest import EVERYTHING, Interest
+from api.latest import Snapshot
 
 
 class Outbox:
-    """Events that wait for one client, at most `limit` of them.
+    """Events that wait for one client and are of interest to it, at most `limit` of them.
 
     When it is full, provisional steps that a later event of the same window follows are dropped,
     and from then on an event takes the place of the step before it, until the client has caught up.
@@ -16,45 +18,53 @@ class Outbox:
 
     Attributes:
         closed: why no more will come, None while more may.
+        after: numbered events up to this one are not taken.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, interest: Interest = EVERYTHING) -> None:
         self._limit = limit
+        self._interest = interest
         self._events: dict[int, Event] = {}
         self._steps: dict[Window, int] = {}
         self._place = 0
         self._merging = False
-        self._after = -1
+        self.after = -1
         self._ready = asyncio.Event()
         self.closed: str | None = None
 
     def __len__(self) -> int:
         return len(self._events)
 
+    @property
+    def waiting(self) -> list[Event]:
+        """Everything that waits, in order."""
+        return list(self._events.values())
+
     def offer(self, events: Sequence[Event]) -> None:
         """Add events in their order; never blocks."""
         for event in events:
             if self.closed is not None:
                 return
-            if event.number is None or event.number > self._after:
+            if (event.number is None or event.number > self.after) and self._interest.wants(event):
                 self._add(event)
-        self._ready.set()
+        if self._events:
+            self._ready.set()
 
     def skip_to(self, number: int) -> None:
         """Forget numbered events up to `number`, now and later: the client has them otherwise."""
-        self._after = max(self._after, number)
+        self.after = max(self.after, number)
         kept = [
             event
             for event in self._events.values()
-            if event.number is None or event.number > self._after
+            if event.number is None or event.number > self.after
         ]
         self._refill(kept)
 
-    def restart(self, snapshot: Event) -> None:
-        """Replace everything that waits by a snapshot."""
+    def restart(self, snapshot: Snapshot) -> None:
+        """Replace everything that waits by what is wanted of a snapshot."""
         self._refill([])
-        self._after = -1
-        self.offer([snapshot])
+        self.after = -1
+        self.offer([self._interest.snapshot(snapshot)])
 
     def close(self, reason: str) -> None:
         """Take no more; what waits may still be taken."""
@@ -70,7 +80,7 @@ class Outbox:
                     await self._ready.wait()
             except TimeoutError:
                 return []
-        taken = list(self._events.values())
+        taken = self.waiting
         self._refill([])
         self._merging = False
         return taken

@@ -1,5 +1,6 @@
-"""The page's files, served from memory, under a policy that lets nothing in from elsewhere."""
+"""The dashboard's files, served from memory, under a policy that lets nothing in from elsewhere."""
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
@@ -15,6 +16,7 @@ _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -23,30 +25,44 @@ _HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Asked for again at every load, answered 304 unless a new build is running.
-    "Cache-Control": "no-cache",
 }
+_HASHED: Final = re.compile(r"-[A-Z0-9]{8}\.\w+$")
+_ABSENT: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>CityVitals</title>
+<p>The dashboard has not been built here: <code>make dashboard</code> does it, then start the API
+again. It needs Node 20 or newer, or the one that <code>make up</code> installs.</p>
+<p>The data itself: <a href="/v1/cities">/v1/cities</a>.</p></html>
+"""
 
 
 class PageFile(NamedTuple):
-    """One file of the page."""
+    """One file of the dashboard.
+
+    Attributes:
+        caching: a file whose name holds a hash of it is kept for good; others are asked for again
+            at every load, and answered 304 unless a new build is running.
+    """
 
     body: bytes
     media_type: str
     etag: str
+    caching: str
 
 
 def load_page() -> dict[str, PageFile]:
-    """Every file of `api/page`, by name."""
-    return {
+    """Every file of the built dashboard, by name; where it is not built, a page that says so."""
+    built = files("api") / "dashboard" / "dist"
+    found = {
         entry.name: _page_file(entry.name, entry.read_bytes())
-        for entry in (files("api") / "page").iterdir()
+        for entry in (built.iterdir() if built.is_dir() else ())
         if _suffix(entry.name) in _TYPES
     }
+    return found if "index.html" in found else {"index.html": _page_file("index.html", _ABSENT)}
 
 
 def _page_file(name: str, body: bytes) -> PageFile:
-    return PageFile(body, _TYPES[_suffix(name)], f'"{sha256(body).hexdigest()[:16]}"')
+    caching = "public, max-age=31536000, immutable" if _HASHED.search(name) else "no-cache"
+    etag = f'"{sha256(body).hexdigest()[:16]}"'
+    return PageFile(body, _TYPES[_suffix(name)], etag, caching)
 
 
 def _suffix(name: str) -> str:
@@ -72,7 +88,7 @@ class PageRoutes:
 
 
 def _answer(request: Request, file: PageFile) -> Response:
-    headers = {**_HEADERS, "ETag": file.etag}
+    headers = {**_HEADERS, "ETag": file.etag, "Cache-Control": file.caching}
     if request.headers.get("if-none-match") == file.etag:
         return Response(status_code=304, headers=headers)
     return Response(file.body, headers=headers, media_type=file.media_type)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from cityvitals.errors import CityVitalsError
 _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII
 )
+MOST_TEXT: Final = 200
+MOST_PARTS: Final = 100
+MOMENT: Final = {"type": "string", "format": "date-time"}
+"""The schema of times."""
 _MOMENT_EXAMPLE: Final = "2026-11-23T10:00:00Z"
 
 
@@ -133,6 +138,25 @@ def parse_domain(text: str) -> str:
     return text
 
 
+def parse_text(text: str) -> str:
+    """Any text that the database can hold."""
+    if "\0" in text or len(text) > MOST_TEXT:
+        raise ValueError(f"expected at most {MOST_TEXT} characters, none of them NUL")
+    return text
+
+
+def several(parse: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    """A parser of parts with commas between, each read by `parse`, at most a hundred."""
+
+    def split(text: str) -> tuple[Any, ...]:
+        parts = text.split(",")
+        if len(parts) > MOST_PARTS:
+            raise ValueError(f"expected at most {MOST_PARTS} parts, got {len(parts)}")
+        return tuple(parse(each) for each in parts)
+
+    return split
+
+
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """A parser of whole numbers within bounds, both included."""
 
@@ -146,8 +170,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def make_cursor(after: datetime, question: str) -> str:
     """An opaque place in the answers to a question: after the window that begins then."""
-    text = f"{to_us(after)}.{crc32(question.encode()):08x}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return make_key_cursor([to_us(after)], question)
 
 
 def read_cursor(cursor: str, question: str) -> datetime:
@@ -156,18 +179,44 @@ def read_cursor(cursor: str, question: str) -> datetime:
     Raises:
         BadParameters: the cursor is not one of ours, or of another question.
     """
-    place, check = _unpack(cursor)
-    if place is None or check != f"{crc32(question.encode()):08x}":
-        wanted = f"expected the `next` of an earlier answer to this question, got {cursor!r}"
-        raise BadParameters([("cursor", wanted)])
-    return place
+    (place,) = read_key_cursor(cursor, question, int)
+    try:
+        return from_us(place)
+    except OverflowError:
+        raise _bad_cursor(cursor) from None
 
 
-def _unpack(cursor: str) -> tuple[datetime | None, str]:
+def make_key_cursor(key: Sequence[int | str], question: str) -> str:
+    """An opaque place in the answers to a question: after what has this key."""
+    text = json.dumps([*key, f"{crc32(question.encode()):08x}"], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_key_cursor(cursor: str, question: str, *kinds: type) -> list[Any]:
+    """The key that a cursor stands behind; the inverse of `make_key_cursor`.
+
+    Args:
+        cursor: as it came.
+        question: what it must belong to.
+        kinds: of the key's parts.
+
+    Raises:
+        BadParameters: the cursor is not one of ours, or of another question.
+    """
     padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-        us, _, check = text.partition(".")
-        return from_us(int(us)), check
-    except (binascii.Error, ValueError, OverflowError):
-        return None, ""
+        found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise _bad_cursor(cursor) from None
+    wanted = [*kinds, str]
+    if not isinstance(found, list) or [type(one) for one in found] != wanted:
+        raise _bad_cursor(cursor)
+    *key, check = found
+    if check != f"{crc32(question.encode()):08x}" or any("\0" in str(one) for one in key):
+        raise _bad_cursor(cursor)
+    return key
+
+
+def _bad_cursor(cursor: str) -> BadParameters:
+    wanted = f"expected the `next` of an earlier answer to this question, got {cursor!r}"
+    return BadParameters([("cursor", wanted)])

@@ -12,7 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.parameters import BadParameters
-from cityvitals.errors import NotFound, StoreConflict, StoreTimeout, StoreUnavailable
+from api.refusals import Refused
+from cityvitals.errors import (
+    BadRegistry,
+    CannotExplain,
+    NotFound,
+    StoreConflict,
+    StoreTimeout,
+    StoreUnavailable,
+    UnfitServer,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 _RETRY_SECONDS: Final = "2"
@@ -54,6 +63,25 @@ def _not_found(request: Request, error: Exception) -> Response:
     return problem(request, HTTPStatus.NOT_FOUND, str(error))
 
 
+def _cannot_explain(request: Request, error: Exception) -> Response:
+    return problem(request, HTTPStatus.CONFLICT, str(error))
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        return _unexpected(request, error)
+    return problem(request, error.status, str(error), headers=error.headers)
+
+
+def _bad_entry(request: Request, error: Exception) -> Response:
+    """An item of what was sent cannot be taken."""
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=[])
+
+
+def _unfit(request: Request, error: Exception) -> Response:
+    return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, f"the API may not do this: {error}")
+
+
 def _store_unavailable(request: Request, error: Exception) -> Response:
     return problem(
         request,
@@ -87,7 +115,7 @@ def _http(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
     detail = {
         HTTPStatus.NOT_FOUND: f"nothing is served at {request.url.path}; see /openapi.json",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not taken here: the API is read-only",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not taken here; see /openapi.json",
     }.get(status, str(getattr(error, "detail", error)))
     return problem(request, status, detail, headers=headers)
 
@@ -106,6 +134,10 @@ def install_problems(app: FastAPI) -> None:
     """Answer every error with a problem document."""
     app.add_exception_handler(BadParameters, _bad_parameters)
     app.add_exception_handler(NotFound, _not_found)
+    app.add_exception_handler(CannotExplain, _cannot_explain)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(BadRegistry, _bad_entry)
+    app.add_exception_handler(UnfitServer, _unfit)
     app.add_exception_handler(StoreUnavailable, _store_unavailable)
     app.add_exception_handler(StoreTimeout, _store_timeout)
     app.add_exception_handler(StoreConflict, _store_conflict)

@@ -61,6 +61,7 @@ class Ledger(_Shown):
     """What became of everything received: `closes` says whether each line adds up."""
 
     city: str
+    time_zone: str
     gateways: list[LedgerLine]
     total: LedgerCounts
     closes: bool
@@ -88,6 +89,8 @@ class Fact(_Shown):
 class Facts(_Shown):
     """Facts of a city."""
 
+    city: str
+    time_zone: str
     items: list[Fact]
     next: str | None
 
@@ -152,6 +155,7 @@ class SeriesHistory(_Shown):
     """
 
     city: str
+    time_zone: str
     sensor: str
     quantity: str
     channel: str
@@ -174,6 +178,8 @@ class Cities(_Shown):
 class Zones(_Shown):
     """All zones of a city."""
 
+    city: str
+    time_zone: str
     items: list[Zone]
     next: str | None
 
@@ -181,6 +187,8 @@ class Zones(_Shown):
 class Indicators(_Shown):
     """Indicators; `next` is the cursor of the following page, null on the last."""
 
+    city: str
+    time_zone: str
     items: list[Indicator]
     next: str | None
 
@@ -269,20 +277,21 @@ LEDGER_EXAMPLE: Final = {
     "lost": 0,
     "resets": 0,
 }
+LIST_EXAMPLE: Final = {"city": "beijing", "time_zone": "Asia/Shanghai"}
 EXAMPLES: Final[dict[str, Any]] = {
     "Cities": {"items": [CITY_EXAMPLE], "next": None},
     "City": CITY_EXAMPLE,
-    "Zones": {"items": [ZONE_EXAMPLE], "next": None},
-    "Facts": {"items": [FACT_EXAMPLE], "next": None},
+    "Zones": {**LIST_EXAMPLE, "items": [ZONE_EXAMPLE], "next": None},
+    "Facts": {**LIST_EXAMPLE, "items": [FACT_EXAMPLE], "next": None},
     "Ledger": {
-        "city": "beijing",
+        **LIST_EXAMPLE,
         "gateways": [{"gateway": "gw-1", **LEDGER_EXAMPLE}],
         "total": LEDGER_EXAMPLE,
         "closes": True,
         "in_flight": {"messages": 12, "workers": 2},
     },
     "SeriesHistory": {
-        "city": "beijing",
+        **LIST_EXAMPLE,
         "sensor": "aotizhongxin",
         "quantity": "pm2_5",
         "channel": "",
@@ -305,51 +314,10 @@ EXAMPLES: Final[dict[str, Any]] = {
             }
         ],
     },
-    "Indicators": {"items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
+    "Indicators": {**LIST_EXAMPLE, "items": [FINAL_EXAMPLE, INDICATOR_EXAMPLE], "next": None},
 }
 """Of each good answer, by its model."""
 
-PROBLEM_EXAMPLES: Final[dict[int, dict[str, Any]]] = {
-    404: {
-        "type": "urn:cityvitals:problem:not-found",
-        "title": "Not Found",
-        "status": 404,
-        "detail": "there is no city 'bejing'",
-        "instance": "/v1/cities/bejing/indicators",
-    },
-    422: {
-        "type": "urn:cityvitals:problem:unprocessable-entity",
-        "title": "Unprocessable Entity",
-        "status": 422,
-        "detail": "form: unknown query parameter, expected one of cursor, from, limit, points, "
-        "to, zone",
-        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
-        "errors": [
-            {
-                "parameter": "form",
-                "detail": "unknown query parameter, expected one of cursor, from, limit, points, "
-                "to, zone",
-            }
-        ],
-    },
-    503: {
-        "type": "urn:cityvitals:problem:service-unavailable",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": "the database is away: reaching the database: ConnectionRefusedError",
-        "instance": "/v1/cities",
-    },
-    504: {
-        "type": "urn:cityvitals:problem:gateway-timeout",
-        "title": "Gateway Timeout",
-        "status": 504,
-        "detail": "reading the history of air.pm2_5.hour in beijing: the database ended the query: "
-        "canceling statement due to statement timeout: ask for less at once (a shorter stretch by "
-        "`from` and `to`, a lower `limit`), or have the operator raise "
-        "CITYVITALS_API__STATEMENT_TIMEOUT_SECONDS",
-        "instance": "/v1/cities/beijing/indicators/air.pm2_5.hour/history",
-    },
-}
 STREAM_EXAMPLE: Final = (
     "retry: 2000\n\n"
     'id: 48211\nevent: snapshot\ndata: {"items":[…],"next":null}\n\n'

@@ -7,13 +7,18 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answers import answer
+from api.asking import take_city, take_query
 from api.database import Database
-from api.parameters import BadParameters, Parameter, parse_moment, whole_number
-from api.routes import json_answer, take_city, take_query
+from api.endpoint import Endpoint
+from api.listing import head_of
+from api.parameters import MOMENT, BadParameters, Parameter, parse_moment, parse_text, whole_number
+from api.schemas import EXAMPLES
+from api.schemas import SeriesHistory as SeriesHistoryShown
 from cityvitals.catalogue.load import Catalogue
 from cityvitals.domain.names import is_identifier
 from cityvitals.domain.series import SeriesKey
-from cityvitals.domain.times import iso, to_us
+from cityvitals.domain.times import US, iso, to_us
 from cityvitals.errors import NotFound
 from cityvitals.store.history import (
     Point,
@@ -22,19 +27,34 @@ from cityvitals.store.history import (
     find_series,
     read_series_history,
 )
+from cityvitals.store.views import Row
 
-_MOMENT: Final = {"type": "string", "format": "date-time"}
+_QUARTER_S: Final = 900
+_MOST_STEP_S: Final = 400 * 86_400
 
 
 def series_parameters(most: int) -> tuple[Parameter, ...]:
     """The parameters of the route, which gives at most `most` points."""
     count = {"type": "integer", "minimum": 2, "maximum": most, "default": most}
     return (
-        Parameter("channel", str, "Of this channel; left out: of the one without a name."),
-        Parameter("from", parse_moment, "From this time on; left out: a day before `to`.", _MOMENT),
-        Parameter("to", parse_moment, "Before this time; left out: up to the newest.", _MOMENT),
+        Parameter("channel", parse_text, "Of this channel; left out: of the one without a name."),
+        Parameter("from", parse_moment, "From this time on; left out: a day before `to`.", MOMENT),
+        Parameter("to", parse_moment, "Before this time; left out: up to the newest.", MOMENT),
         Parameter("points", whole_number(2, most), "At most so many points.", count),
+        Parameter(
+            "step",
+            _parse_step,
+            "Seconds of each point, a multiple of 900; left out: the shortest that fits `points`.",
+            {"type": "integer", "minimum": _QUARTER_S, "multipleOf": _QUARTER_S},
+        ),
     )
+
+
+def _parse_step(text: str) -> int:
+    seconds = whole_number(_QUARTER_S, _MOST_STEP_S)(text)
+    if seconds % _QUARTER_S:
+        raise ValueError(f"expected a multiple of {_QUARTER_S} seconds, got {text!r}")
+    return seconds
 
 
 class SeriesRoute:
@@ -52,27 +72,39 @@ class SeriesRoute:
         self._most = most
         self._parameters = series_parameters(most)
 
+    def endpoints(self) -> list[Endpoint]:
+        """What is served."""
+        path = "/v1/cities/{city}/series/{sensor}/{quantity}/history"
+        example = EXAMPLES["SeriesHistory"]
+        return [Endpoint(path, self.history, SeriesHistoryShown, example, self._parameters)]
+
     async def history(self, request: Request) -> Response:
         """Points of a series, ascending; the least and the greatest value are among them."""
         wanted = take_query(request, self._parameters)
         async with self._database.connection() as connection:
             city = await take_city(connection, request)
-            key = _key(request, city["id"], wanted.get("channel", ""))
+            key = series_key(request, city["id"], wanted.get("channel", ""))
             series = await find_series(connection, key)
             if series is None:
-                raise _no_series(key)
+                raise unknown_series(key)
             points = wanted.get("points", self._most)
             span = (wanted.get("from"), wanted.get("to"))
             try:
-                found = await read_series_history(connection, series, *span, points)
+                step_us = wanted.get("step", 0) * US
+                found = await read_series_history(connection, series, *span, points, step_us)
             except ValueError as error:
                 raise BadParameters([("to", str(error))]) from None
-        return json_answer(msgspec.json.encode(self._shown(key, series, found)))
+        return answer(request, msgspec.json.encode(self._shown(city, key, series, found)))
 
-    def _shown(self, key: SeriesKey, series: SeriesFound, found: SeriesHistory) -> dict[str, Any]:
+    def _shown(
+        self, city: Row, key: SeriesKey, series: SeriesFound, found: SeriesHistory
+    ) -> dict[str, Any]:
         quantity = self._catalogue.quantities.get(key.quantity)
         return {
-            **key._asdict(),
+            **head_of(city),
+            "sensor": key.sensor,
+            "quantity": key.quantity,
+            "channel": key.channel,
             "kind": series.kind.name.lower(),
             "unit": None if quantity is None else quantity.unit,
             "from": _iso(found.begin),
@@ -83,16 +115,21 @@ class SeriesRoute:
         }
 
 
-def _key(request: Request, city: str, channel: str) -> SeriesKey:
-    """The natural key in a path; PostgreSQL takes no text with NUL in it."""
+def series_key(request: Request, city: str, channel: str) -> SeriesKey:
+    """The natural key in a path; PostgreSQL takes no text with NUL in it.
+
+    Raises:
+        NotFound: there can be no such series.
+    """
     sensor, quantity = request.path_params["sensor"], request.path_params["quantity"]
     key = SeriesKey(city, sensor, quantity, channel)
     if not is_identifier(sensor) or "\0" in quantity + channel:
-        raise _no_series(key)
+        raise unknown_series(key)
     return key
 
 
-def _no_series(key: SeriesKey) -> NotFound:
+def unknown_series(key: SeriesKey) -> NotFound:
+    """That there is no such series."""
     named = f"{key.quantity!a} of sensor {key.sensor!a}"
     channel = f", channel {key.channel!a}," if key.channel else ""
     return NotFound(f"city {key.city!r} has no series {named}{channel}")

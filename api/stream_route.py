@@ -1,17 +1,40 @@
 """The live stream: a snapshot, then changes."""
 
+import re
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.asking import take_query
 from api.event_stream import EventStream
+from api.interest import KINDS, Interest
 from api.live import Live
 from api.metrics import ApiMetrics
-from api.parameters import Parameter, parse_identifier, whole_number
-from api.routes import take_query
+from api.parameters import (
+    Parameter,
+    parse_domain,
+    parse_identifier,
+    parse_zone,
+    several,
+    whole_number,
+)
 
 _NUMBER: Final = whole_number(0, 2**62)
+_PATTERN: Final = re.compile(r"[A-Za-z0-9._*?-]{1,64}\Z")
+
+
+def _parse_pattern(text: str) -> str:
+    if not _PATTERN.match(text):
+        raise ValueError(f"expected a rule's id, perhaps with * and ?, got {text!r}")
+    return text
+
+
+def _parse_kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"expected one of {', '.join(KINDS)}, got {text!r}")
+    return text
+
 
 STREAM_PARAMETERS: Final = (
     Parameter(
@@ -23,6 +46,17 @@ STREAM_PARAMETERS: Final = (
         "Changes after this number, as the header Last-Event-ID; a snapshot where they are gone.",
         {"type": "integer", "minimum": 0},
     ),
+    Parameter(
+        "rule",
+        several(_parse_pattern),
+        "Only these rules, with commas between, and * and ? for what may be anything.",
+        example="air.*,noise.lden.day",
+    ),
+    Parameter(
+        "zone", several(parse_zone), "Only these zones, with commas; empty is the city itself."
+    ),
+    Parameter("domain", several(parse_domain), "Only these domains, with commas."),
+    Parameter("event", several(_parse_kind), f"Only these kinds of {', '.join(KINDS)}."),
 )
 
 
@@ -39,7 +73,7 @@ class StreamRoute:
         # The header first: a browser that comes back sends it, and its URL is as old as the page.
         seen = _last_event_id(request)
         seen = wanted.get("last_event_id") if seen is None else seen
-        subscription = await self._live.join(wanted["city"], seen)
+        subscription = await self._live.join(wanted["city"], seen, Interest.of(wanted))
         return EventStream(self._live, subscription, self._metrics)
 
 

@@ -10,10 +10,14 @@ from cityvitals.cli_db import app as db_app
 from cityvitals.cli_ledger import ledger
 from cityvitals.cli_letters import app as letters_app
 from cityvitals.cli_migrate import app as migrate_app
+from cityvitals.cli_recompute import recompute
 from cityvitals.cli_registry import app as registry_app
 from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
+from cityvitals.cli_scores import scores
+from cityvitals.cli_targets import targets
+from cityvitals.cli_token import app as token_app
 from cityvitals.errors import CityVitalsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
@@ -25,14 +29,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+registry_app.command()(targets)
 app.add_typer(registry_app, name="registry")
 app.add_typer(letters_app, name="deadletters")
+app.add_typer(token_app, name="token")
 rules_app.command("diff")(rules_diff)
 app.add_typer(rules_app, name="rules")
 app.add_typer(migrate_app, name="migrate")
 db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)
+app.command()(scores)
+app.command()(recompute)
 
 
 def main() -> None:
@@ -95,17 +103,32 @@ def api() -> None:
 
 @app.command()
 def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
-    replay: Annotated[
-        Path | None, typer.Option(help="Play this recorded file (CSV, .gz too) instead.")
-    ] = None,
+    replay: Annotated[Path | None, typer.Option(help="Play this recorded file.")] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(help="What its columns mean: a TOML file, or beijing|ferrara|steel."),
+        typer.Option(help="What its columns mean: a TOML file, or the name of a shipped one."),
     ] = None,
     speed: Annotated[
         str, typer.Option(help="Event seconds per second in a replay, or max.")
     ] = "max",
     city: Annotated[str | None, typer.Option(help="Play as this city id.")] = None,
+    seeded: Annotated[
+        Path | None,
+        typer.Option(
+            help="The seeded city: a TOML file, or the name of a shipped one.  [default: vitalia]",
+            show_default=False,
+        ),
+    ] = None,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(help="What befalls it: a TOML file, or the name of a shipped one."),
+    ] = None,
+    shorten: Annotated[
+        float, typer.Option(min=1, help="Play the scenario in so many times less event time.")
+    ] = 1.0,
+    cities: Annotated[
+        int, typer.Option(min=1, max=64, help="So many seeded cities, each of its own seed.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="What the seeded city's values follow from.")] = 1,
     history_hours: Annotated[
         float, typer.Option(min=0, help="Send so much of the seeded city's past first.")
@@ -113,22 +136,43 @@ def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
     live: Annotated[bool, typer.Option(help="Go on publishing until stopped.")] = True,  # noqa: FBT002
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many readings.")] = None,
     scale: Annotated[int, typer.Option(min=1, help="Sensors, as a multiple.")] = 1,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="API", help="Then ask this API whether all of it arrived and was derived."
+        ),
+    ] = None,
+    still: Annotated[
+        float, typer.Option(min=1, help="Seconds without a change after which a check judges.")
+    ] = 20.0,
     report: Annotated[Path | None, typer.Option(help="Write a summary here, as JSON.")] = None,
+    write_registry: Annotated[
+        Path | None,
+        typer.Option(help="Only write what `registry apply` takes of the seeded city, here."),
+    ] = None,
 ) -> None:
-    """Play a seeded city, or recorded data by a mapping, over MQTT."""
-    from simulator.main import Options, run  # noqa: PLC0415
+    """Play a seeded city, a scenario, or recorded data by a mapping, over MQTT."""
+    from simulator.main import run  # noqa: PLC0415
+    from simulator.options import Options  # noqa: PLC0415
 
     options = Options(
         replay=replay,
         mapping=mapping,
         speed=_speed(speed),
         city=city,
+        seeded=seeded,
+        scenario=scenario,
+        shorten=shorten,
+        cities=cities,
         seed=seed,
         history_hours=history_hours,
         live=live,
         limit=limit,
         scale=scale,
         report=report,
+        check=check,
+        still_s=still,
+        registry=write_registry,
     )
     _exit(run(load_settings(), options))
 

@@ -1,6 +1,7 @@
 """`cityvitals registry`: what a city declares of itself, applied and shown."""
 
 import asyncio
+import getpass
 import json
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -20,32 +21,48 @@ app = typer.Typer(no_args_is_help=True, help="What a city declares of itself.")
 @app.command()
 def apply(
     file: Annotated[
-        Path, typer.Argument(help="TOML: city, zones, sensors, facts. CSV: facts of a known city.")
+        Path,
+        typer.Argument(
+            help="TOML: all that a city declares. CSV: facts, or targets, of a known city."
+        ),
     ],
     city: Annotated[
-        str | None, typer.Option(help="Whose facts a CSV holds.  [default: the only city]")
+        str | None, typer.Option(help="Whose a CSV's facts are.  [default: the only city]")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who states them.  [default: the login name]")
     ] = None,
 ) -> None:
     """Apply a registry file; doing it again changes nothing."""
     is_table = file.suffix.lower() == ".csv"
     if city is not None and not is_table:
         raise typer.BadParameter("a TOML names its city itself", param_hint="--city")
-    typer.echo(asyncio.run(_apply(load_settings(), file, city, is_table=is_table)))
+    who = getpass.getuser() if by is None else by
+    typer.echo(asyncio.run(_apply(load_settings(), file, city, who, is_table=is_table)))
 
 
-async def _apply(settings: Settings, file: Path, city: str | None, *, is_table: bool) -> str:
-    from cityvitals.store.fact_file import apply_facts  # noqa: PLC0415 (lazy, as in `cli`)
+async def _apply(
+    settings: Settings, file: Path, city: str | None, by: str, *, is_table: bool
+) -> str:
+    from cityvitals.store.csv_tables import columns_of  # noqa: PLC0415 (lazy, as in `cli`)
+    from cityvitals.store.fact_file import apply_facts  # noqa: PLC0415
     from cityvitals.store.pool import open_pool  # noqa: PLC0415
-    from cityvitals.store.registry_file import apply_registry  # noqa: PLC0415
+    from cityvitals.store.registry_file import apply_registry, read_text  # noqa: PLC0415
+    from cityvitals.store.target_file import apply_targets  # noqa: PLC0415
     from kpi_rules.facts import wanted_units  # noqa: PLC0415
     from kpi_rules.load import load_all  # noqa: PLC0415
+    from kpi_rules.scorecard.load import load_scorecard  # noqa: PLC0415
+    from kpi_rules.scorecard.stating import judge_of, merged  # noqa: PLC0415
 
+    card = load_scorecard()
     # A rule file that is broken is no matter here: whoever runs the rules says so.
-    wanted = wanted_units(load_all(settings.aggregator.rules).rules)
+    wanted = merged(wanted_units(load_all(settings.aggregator.rules).rules), card.wanted)
     async with open_pool(settings.database, "cityvitals registry") as pool:
-        if is_table:
-            return str(await apply_facts(pool, file, city, wanted))
-        return str(await apply_registry(pool, file, wanted))
+        if not is_table:
+            return str(await apply_registry(pool, file, wanted, judge_of(card), by))
+        if "point" in columns_of(await read_text(file)):
+            return str(await apply_targets(pool, file, city, judge_of(card), by))
+        return str(await apply_facts(pool, file, city, wanted, by))
 
 
 @app.command()
@@ -104,7 +121,9 @@ def _json(fact: "StoredFact") -> dict[str, Any]:
         "valid_from": _since(fact),
         "source": fact.source,
         "quality": fact.quality,
+        "declared_by": fact.declared_by,
         "declared_at": fact.declared_at.isoformat(),
+        "withdrawn_by": fact.withdrawn_by,
         "withdrawn_at": None if fact.withdrawn_at is None else fact.withdrawn_at.isoformat(),
     }
 

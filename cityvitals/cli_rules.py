@@ -138,8 +138,9 @@ def catalogue(
     """Print the page of all shipped rules, in Markdown."""
     from kpi_rules.catalogue import catalogue as page  # noqa: PLC0415
     from kpi_rules.load import load_rules  # noqa: PLC0415
+    from kpi_rules.scorecard.load import load_scorecard  # noqa: PLC0415
 
-    text = page(load_rules())
+    text = page(load_rules(), load_scorecard())
     if output is None:
         typer.echo(text, nl=False)
     else:

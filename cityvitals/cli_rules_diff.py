@@ -29,13 +29,14 @@ def diff(
     from cityvitals.verify.proposal import Scope  # noqa: PLC0415
 
     scope = Scope(
-        EARLIEST_US if since is None else _moment(since, "--since"),
-        LATEST_US if until is None else _moment(until, "--until"),
+        EARLIEST_US if since is None else moment(since, "--since"),
+        LATEST_US if until is None else moment(until, "--until"),
     )
     typer.echo(run(load_settings().database, path, city, scope, as_json=as_json))
 
 
-def _moment(text: str, option: str) -> int:
+def moment(text: str, option: str) -> int:
+    """Microseconds of a date, or of a time with its offset; `option` is named where it is none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -72,3 +72,7 @@ class BadRegistry(CityVitalsError):
 
 class NotFound(CityVitalsError):
     """What was asked for does not exist."""
+
+
+class CannotExplain(CityVitalsError):
+    """How an indicator came about cannot be told: names what is in the way."""

@@ -38,6 +38,9 @@ _NEEDS: Final = {
 }
 """Of the broker's settings: what has no meaning without which other."""
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that are heard on this machine alone."""
+
 _PORT_STEP: Final = 10
 """Between the health ports of workers: the ones next to the first belong to other processes."""
 
@@ -149,11 +152,21 @@ class AggregatorSettings(_Section):
     keep_changes: int = Field(default=100_000, ge=1000)
     statement_timeout_seconds: float = Field(default=60.0, ge=0)
     rules: Path | None = None
+    rules_every_seconds: Seconds = 2.0
     only: tuple[str, ...] = ()
 
 
 class ApiSettings(_Section):
-    """Where the API and the page are served."""
+    """Where the API and the page are served, and to whom.
+
+    Attributes:
+        access: who may read without a token: anybody (`open`), nobody (`closed`), or anybody where
+            the API listens on the loopback alone (`auto`). Whoever changes something needs one.
+        cors_origins: pages of these origins may use it from a browser.
+        requests_per_second: of one client that is not on this machine, for long; 0 for no limit.
+        body_bytes: no more is taken of what a request sends.
+        request_seconds: no answer takes longer, live streams apart.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
@@ -161,6 +174,16 @@ class ApiSettings(_Section):
     history_limit: int = Field(default=2000, ge=1, le=100_000)
     stream_queue: int = Field(default=1000, ge=10)
     statement_timeout_seconds: float = Field(default=10.0, ge=0)
+    access: Literal["auto", "open", "closed"] = "auto"
+    cors_origins: tuple[str, ...] = ()
+    requests_per_second: float = Field(default=50.0, ge=0, allow_inf_nan=False)
+    body_bytes: int = Field(default=1_048_576, ge=1024, le=67_108_864)
+    request_seconds: Seconds = 30.0
+
+    @property
+    def reads_openly(self) -> bool:
+        """Whether nobody needs a token to read."""
+        return self.access == "open" or (self.access == "auto" and self.host in LOOPBACK)
 
 
 class RetentionSettings(_Section):

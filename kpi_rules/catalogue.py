@@ -7,12 +7,14 @@ from typing import Final
 
 from kpi_rules.built import unbuilt
 from kpi_rules.model import Input, Rule
+from kpi_rules.scorecard.model import Scorecard
+from kpi_rules.scorecard.page import counts, section
 from kpi_rules.words import Verified
 
 _HEAD: Final = """# Catalogue
 
-Every shipped rule: what it calculates, from which standard, and how well we know the definition.
-[rules.md](rules.md) says how to read a formula. This page is made from `kpi_rules/*.toml` by
+Every shipped rule and every KPI of U4SSC: what it calculates, from which standard, and how well
+we know it. [rules.md](rules.md) says how to read a formula. This page is made from `kpi_rules/` by
 `cityvitals rules catalogue --output docs/catalogue.md`.
 """
 _GRADES: Final = {
@@ -24,14 +26,16 @@ _GRADES: Final = {
 }
 
 
-def catalogue(rules: Iterable[Rule]) -> str:
+def catalogue(rules: Iterable[Rule], card: Scorecard) -> str:
     """The page, in Markdown."""
     ordered = sorted(rules, key=lambda rule: (rule.domain, rule.id))
-    lines = [_HEAD, *_counts(ordered)]
+    running = (rule.id for rule in ordered if not unbuilt(rule))
+    lines = [_HEAD, *counts(card, running), *_counts(ordered)]
     for domain, group in groupby(ordered, key=lambda rule: rule.domain):
         lines.append(f"\n## {str(domain).capitalize()}\n")
         for rule in group:
             lines += _entry(rule)
+    lines += section(card)
     return "\n".join(lines) + "\n"
 
 

@@ -92,7 +92,8 @@ class Input:
         in_unit: the unit that the expression sees it in; "" for the canonical one.
         scale: canonical numbers to `in_unit`; None where that takes each series' reference state.
         reference_state: that concentrations are stated at; "" for the one they came with.
-        floor: what is lower counts as that, before anything else; None for no floor.
+        floor: in the unit that the expression sees; lower values of the shortest windows count as
+            that, before anything is made of them. None for no floor.
         rounding: before the expression.
         optional: whether the expression deals with its absence itself.
         combine: what its stations become; None where the rule's `space` says it.

@@ -18,8 +18,8 @@ def present(
     return {
         "rule": row["rule"],
         "zone": row["zone"] or None,
-        "window_begin": _time(row["window_begin"]),
-        "window_end": _time(row["window_end"]),
+        "window_begin": shown_time(row["window_begin"]),
+        "window_end": shown_time(row["window_end"]),
         "value": row["value"],
         "unit": body["unit"],
         "band": find_band(body["bands"], row["value"]),
@@ -34,8 +34,8 @@ def present(
         "stations": len(row["stations"]),
         "facts": [present_fact(fact) for fact in facts],
         "silent": list(row["silent"]),
-        "watermark": _time(row["watermark"]),
-        "computed_at": _time(row["computed_at"]),
+        "watermark": shown_time(row["watermark"]),
+        "computed_at": shown_time(row["computed_at"]),
         "reason": row["reason"],
         "title": body["title"],
         "digits": body["digits"],
@@ -55,7 +55,7 @@ def present_fact(fact: Mapping[str, Any]) -> dict[str, Any]:
         "zone": fact["zone"] or None,
         "value": fact["value"],
         "unit": fact["unit"],
-        "valid_from": _time(fact["valid_from"]),
+        "valid_from": shown_time(fact["valid_from"]),
         "source": fact["source"],
         "quality": fact["quality"],
     }
@@ -71,5 +71,6 @@ def find_band(bands: Sequence[Mapping[str, Any]], value: float | None) -> str | 
     return None
 
 
-def _time(moment: datetime | None) -> str | None:
+def shown_time(moment: datetime | None) -> str | None:
+    """A moment as every answer has it."""
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from cityvitals.catalogue.entry import Entry
-from cityvitals.catalogue.gases import parse_reference
+from cityvitals.catalogue.gases import MOLAR_MASS, parse_reference
 from cityvitals.catalogue.load import Quantity, UnitToken, load_catalogue
 from cityvitals.domain.names import EXCLUDING_FLAGS, Flag, Kind
 from kpi_rules.model import (
@@ -116,7 +116,7 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
     min_coverage = entry.number("min_coverage", 0, 1)
     if min_coverage > 0 and space.zone is space.city is Combine.SUM:
         raise entry.fail("min_coverage", "is not built yet for sums, which take every station: 0")
-    unit, state = _seen_in(entry), _state(entry)
+    unit, state = _seen_in(entry), _state(entry, quantity)
     found = Input(
         name=entry.text("name", NAME),
         quantity=quantity.name,
@@ -129,7 +129,7 @@ def read_input(entry: Entry, space: Space, window: Window) -> Input:
         clock=entry.choice("clock", _CLOCKS) if entry.has("clock") else None,
         flags=_flags(entry),
         in_unit="" if unit is None else unit.token,
-        scale=1.0 if unit is None else _input_scale(entry, quantity, statistic, unit, state),
+        scale=_input_scale(entry, quantity, statistic, unit, state),
         reference_state=state,
         floor=entry.optional_number("floor"),
         rounding=read_rounding(entry),
@@ -221,8 +221,10 @@ def _seen_in(entry: Entry) -> UnitToken | None:
     return read_unit(entry) if entry.has("unit") else None
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: Entry, quantity: Quantity) -> str:
     text = entry.text("reference_state") if entry.has("reference_state") else ""
+    if text and quantity.name not in MOLAR_MASS:
+        raise entry.fail("reference_state", f"{quantity.name} is no gas: it has none")
     if text and parse_reference(text) is None:
         raise entry.fail("reference_state", f'expected such as "298.15 K, 101325 Pa", got {text!r}')
     return text
@@ -235,8 +237,11 @@ def natural_measure(quantity_unit: UnitToken, statistic: Statistic) -> Measure:
 
 
 def _input_scale(
-    entry: Entry, quantity: Quantity, statistic: Statistic, unit: UnitToken, state: str
+    entry: Entry, quantity: Quantity, statistic: Statistic, unit: UnitToken | None, state: str
 ) -> float | None:
+    """None where it takes each series' reference state."""
+    if unit is None:
+        return None if state else 1.0
     canonical = load_catalogue().units[quantity.unit]
     families = {canonical.family, unit.family}
     if families == {"amount fraction", "mass concentration"} or state:

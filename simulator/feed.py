@@ -27,13 +27,16 @@ class Device:
     id: str
     zone: str | None
     series: tuple[SeriesMeta, ...]
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class Pack(NamedTuple):
-    """Readings of one device, in order of time: one message."""
+    """Readings of one device, in order of time: one message. `rev` is that of its readings."""
 
     device: Device
     samples: list[Sample]
+    rev: int = 0
 
 
 class Feed(Protocol):

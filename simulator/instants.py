@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cityvitals.domain.times import US
 from simulator.local_time import NoSuchTime, Stamp, Wall, read_stamp
-from simulator.mapping import Mapping, Midnight
+from simulator.mapping import Mapping, Midnight, RepeatedHour
 
 _MIDNIGHT: Final = time(0, 0)
 _DAY: Final = timedelta(days=1)
@@ -25,6 +25,7 @@ class Instants:
         form = mapping.time
         self._zone = ZoneInfo(form.time_zone or mapping.city.time_zone)
         self._pattern = form.format
+        self._is_once = form.repeated_hour is RepeatedHour.FIRST
         self._next_day = form.midnight is Midnight.NEXT_DAY
         for column in form.columns:
             if column not in header:
@@ -52,7 +53,7 @@ class Instants:
         stamp = self._stamps.get(text)
         if stamp is None:
             stamp = self._stamps[text] = self._read(text)
-        return self._walls[station].instant(stamp)
+        return stamp.first_us if self._is_once else self._walls[station].instant(stamp)
 
     def step(self, station: str) -> int:
         """The instant of a station's next row in a file without a clock."""

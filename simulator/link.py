@@ -48,6 +48,8 @@ class Link:
         self._window = 0
         self._room, self._empty = asyncio.Event(), asyncio.Event()
         self.sent_again = 0
+        self.readings_again = 0
+        """Readings of these at most, as they may have come twice."""
         self.unheard = 0
         """Messages that the broker took while nobody was subscribed to their topic."""
 
@@ -106,6 +108,7 @@ class Link:
     def _begin(self, session: Session, receive_maximum: int) -> None:
         again = list(self._flight.values())
         self.sent_again += len(again)
+        self.readings_again += sum(message.readings for message in again)
         self._flight.clear()
         self._waiting.extendleft(reversed([*self._greeting, *again]))
         self._session, self._window = session, min(self._bound, receive_maximum)

@@ -1,87 +1,95 @@
-"""The simulator's composition root: a seeded city or a recorded one, played over MQTT."""
+"""The simulator's composition root: seeded cities or a recorded one, played over MQTT."""
 
 import asyncio
 import json
-import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Final
 
 import structlog
 
-from cityvitals.domain.names import Clock, is_identifier
+from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
 from cityvitals.errors import SettingsError
-from cityvitals.service import run_service
+from cityvitals.service import EXIT_FAILED, EXIT_OK, run_service
 from cityvitals.settings import Settings
 from cityvitals.telemetry import configure_logging
 from cityvitals.wire.meta import GatewayStatus
+from simulator.check.check import Check, Patience
+from simulator.check.client import Api
+from simulator.check.verdict import Verdict
 from simulator.feed import Feed
-from simulator.mapping_load import load_mapping
+from simulator.options import Options, check_options, feeds_of, registry_text
 from simulator.player import Pace, Summary, Tally, stream, summed, tell
 from simulator.publisher import Publisher
-from simulator.replay import Replay
-from simulator.vitalia import Vitalia
+from simulator.truth import Truth
 
 _LEAVE_SECONDS: Final = 3.0
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to play, how fast, and for how long.
-
-    Attributes:
-        replay: recorded file to play; None plays the seeded city.
-        mapping: path of a mapping, or the name of a shipped one ("beijing").
-        speed: event seconds per wall second in a replay; None is as fast as acknowledged.
-        city: id to play as, instead of the mapping's or the seeded city's own.
-        seed: what the seeded city's values follow from.
-        history_hours: how much of the seeded city's past is sent first, as fast as acknowledged.
-        live: whether the seeded city keeps publishing until stopped.
-        limit: stop after so many readings.
-        scale: sensors of the seeded city, as a multiple of its 38.
-        connections: MQTT connections at most; gateways are dealt over them.
-        report: file to write the summary to, as JSON.
-    """
-
-    replay: Path | None = None
-    mapping: Path | None = None
-    speed: float | None = None
-    city: str | None = None
-    seed: int = 1
-    history_hours: float = 0.0
-    live: bool = True
-    limit: int | None = None
-    scale: int = 1
-    connections: int = 6
-    report: Path | None = None
-
-
 def run(settings: Settings, options: Options) -> int:
     """Play until all is acknowledged, or until stopped; returns the exit code.
 
-    What was sent goes to stdout as a few lines, and to `options.report` as JSON.
+    What was sent goes to stdout as a few lines, and to `options.report` as JSON; with a check, so
+    does the verdict, and the code is 1 where something is not as sent.
     """
     configure_logging(settings.log, "simulator")
-    return run_service(lambda stop: _play(settings, options, stop))
+    verdicts: list[Verdict] = []
+    code = run_service(lambda stop: _play(settings, options, stop, verdicts))
+    if code == EXIT_OK and not all(verdict.is_good for verdict in verdicts):
+        return EXIT_FAILED
+    return code
 
 
-async def _play(settings: Settings, options: Options, stop: asyncio.Event) -> None:
-    _check(options)
-    feed = _feed(options, round(time() * US))
-    summary = await play(feed, settings, options, stop)
-    sys.stdout.write(_told(summary))
+async def _play(
+    settings: Settings, options: Options, stop: asyncio.Event, verdicts: list[Verdict]
+) -> None:
+    check_options(options)
+    if options.registry is not None:
+        _write_text("--write-registry", options.registry, registry_text(options))
+        return
+    api = None if options.check is None else Api(options.check)
+    feeds = feeds_of(options, round(time() * US))
+    truths = [None if api is None else Truth(feed) for feed in feeds]
+    async with asyncio.TaskGroup() as group:
+        playing = [
+            group.create_task(play(feed, settings, options, stop, truth), name=feed.city)
+            for feed, truth in zip(feeds, truths, strict=True)
+        ]
+    summaries = [one.result() for one in playing]
+    for summary in summaries:
+        sys.stdout.write(_told(summary))
+    for summary, truth in zip(summaries, truths, strict=True):
+        if api is not None and truth is not None:
+            check = Check(api, truth, summary.sent_again_readings, Patience(options.still_s))
+            verdicts.append(await asyncio.to_thread(check.verdict))
+            sys.stdout.write(verdicts[-1].told())
+    if api is not None:
+        api.close()
     if options.report is not None:
-        _write(options.report, summary)
+        _write(options.report, summaries, verdicts)
 
 
-async def play(feed: Feed, settings: Settings, options: Options, stop: asyncio.Event) -> Summary:
-    """Play a feed: declare it, send it, take leave; a set `stop` cuts it short."""
-    publisher, tally = Publisher(feed, settings.broker, options.connections), Tally()
+async def play(
+    feed: Feed,
+    settings: Settings,
+    options: Options,
+    stop: asyncio.Event,
+    truth: Truth | None = None,
+) -> Summary:
+    """Play a feed: declare it, send it, take leave; a set `stop` cuts it short.
+
+    Args:
+        feed: what is played.
+        settings: where the broker is.
+        options: how fast, and for how long.
+        stop: ends it before its time.
+        truth: is told of all that is sent.
+    """
+    publisher, tally = Publisher(feed, settings.broker, options.connections), Tally(truth)
     async with asyncio.TaskGroup() as group:
         links = group.create_task(publisher.run(), name="links")
         working = group.create_task(_work(feed, publisher, tally, options), name="playing")
@@ -101,7 +109,9 @@ async def _work(feed: Feed, publisher: Publisher, tally: Tally, options: Options
     """Declare, send, take leave: a replay is over then, while the seeded city is merely away."""
     await publisher.declare()
     is_live = feed.meta.clock is Clock.LIVE
-    await stream(feed, publisher, Pace(options.speed, is_live, time()), tally, options.limit)
+    # A scenario's live city has lived already; a clock that is wrong there must not be waited for.
+    pace = Pace(options.speed, is_live and options.scenario is None, time())
+    await stream(feed, publisher, pace, tally, options.limit)
     await publisher.leave(GatewayStatus.OFFLINE if is_live else GatewayStatus.END)
 
 
@@ -111,35 +121,6 @@ async def _leave_early(publisher: Publisher) -> None:
             await publisher.leave(GatewayStatus.OFFLINE)
     except TimeoutError:
         _log.warning("left without the broker's answer", unacknowledged=publisher.outstanding)
-
-
-def _check(options: Options) -> None:
-    if (options.replay is None) != (options.mapping is None):
-        raise SettingsError("simulate: --replay and --mapping: expected both or neither")
-    if options.replay is not None and not options.replay.is_file():
-        raise SettingsError(f"simulate: --replay: no such file: {options.replay}")
-    if options.speed is not None and not 0 < options.speed < math.inf:
-        raise SettingsError(f"simulate: --speed: expected a number > 0, got {options.speed}")
-    if options.speed is not None and options.replay is None:
-        raise SettingsError("simulate: --speed: expected with --replay only: the seeded city lives")
-    if options.city is not None and not is_identifier(options.city):
-        raise SettingsError(f"simulate: --city: expected letters, digits, . _ -: {options.city!r}")
-    for name, number in (("scale", options.scale), ("connections", options.connections)):
-        if number < 1:
-            raise SettingsError(f"simulate: --{name}: expected at least 1, got {number}")
-
-
-def _feed(options: Options, now_us: int) -> Feed:
-    if options.replay is not None and options.mapping is not None:
-        return Replay(options.replay, load_mapping(options.mapping), options.city)
-    return Vitalia(
-        options.seed,
-        now_us,
-        round(options.history_hours * 3600 * US),
-        live=options.live,
-        scale=options.scale,
-        city=options.city or "vitalia",
-    )
 
 
 def _told(summary: Summary) -> str:
@@ -160,8 +141,17 @@ def _told(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write(path: Path, summary: Summary) -> None:
+def _write(path: Path, summaries: list[Summary], verdicts: list[Verdict]) -> None:
+    """The summary as JSON, of several cities a list; each with its verdict, if there is one."""
+    words = [summary.words() for summary in summaries]
+    for one, verdict in zip(words, verdicts, strict=False):
+        one["check"] = verdict.words()
+    text = json.dumps(words[0] if len(words) == 1 else words, indent=2)
+    _write_text("--report", path, text + "\n")
+
+
+def _write_text(option: str, path: Path, text: str) -> None:
     try:
-        path.write_text(json.dumps(summary.words(), indent=2) + "\n", "utf-8")
+        path.write_text(text, "utf-8")
     except OSError as error:
-        raise SettingsError(f"simulate: --report: {error}") from None
+        raise SettingsError(f"simulate: {option}: {error}") from None

@@ -36,6 +36,13 @@ class Midnight(StrEnum):
     NEXT_DAY = "belongs_to_next_day"
 
 
+class RepeatedHour(StrEnum):
+    """Which pass through an hour that the clocks repeat a row is of."""
+
+    BY_ORDER = "by_order"
+    FIRST = "first"
+
+
 class CitySection(_Section, frozen=True):
     """`[city]`: who the data are published as."""
 
@@ -76,6 +83,7 @@ class TimeSection(_Section, frozen=True):
     format: str = ""
     time_zone: str | None = None
     midnight: Midnight = Midnight.SAME_DAY
+    repeated_hour: RepeatedHour = RepeatedHour.BY_ORDER
     start: str | None = None
     step_s: _Seconds | None = None
 

@@ -21,6 +21,7 @@ from simulator.mapping import (
     Mapping,
     Midnight,
     MissingSection,
+    RepeatedHour,
     StationSection,
     TimeSection,
 )
@@ -45,6 +46,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "file.layout": tuple(Layout),
     "file.decimal": (".", ","),
     "time.midnight": tuple(Midnight),
+    "time.repeated_hour": tuple(RepeatedHour),
     "station.domain": tuple(Domain),
     "gateway.by": ("station", "zone", "city"),
 }

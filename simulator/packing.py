@@ -15,13 +15,11 @@ from simulator.feed import Device, Pack
 def payload_of(pack: Pack) -> bytes:
     """The message that holds a pack's readings; `own_json.decode` reads it."""
     heads = _heads(pack.device)
-    return (
-        "["
-        + ",".join(
-            [f'{{"t":"{_text(us)}{heads[index]}{value!r}}}' for us, index, value in pack.samples]
-        )
-        + "]"
-    ).encode()
+    tail = f',"rev":{pack.rev}}}' if pack.rev else "}"
+    readings = [
+        f'{{"t":"{_text(us)}{heads[index]}{value!r}{tail}' for us, index, value in pack.samples
+    ]
+    return ("[" + ",".join(readings) + "]").encode()
 
 
 @lru_cache(maxsize=4096)

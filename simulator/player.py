@@ -14,6 +14,7 @@ import structlog
 from cityvitals.domain.times import US, iso
 from simulator.feed import Feed, Pack
 from simulator.publisher import Publisher
+from simulator.truth import Truth
 
 _TELL_SECONDS: Final = (5.0, 10.0, 20.0, 60.0)
 _STEP_SECONDS: Final = 0.25
@@ -27,11 +28,13 @@ class Tally:
     """What was sent so far.
 
     Attributes:
+        truth: is told of each pack, too.
         first_us: earliest observed time sent; None before the first.
         last_us: latest one.
         seconds: from the first message to the last acknowledgement, or to the end.
     """
 
+    truth: Truth | None = None
     readings: int = 0
     messages: int = 0
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -41,6 +44,8 @@ class Tally:
 
     def add(self, pack: Pack) -> None:
         """Count a pack."""
+        if self.truth is not None:
+            self.truth.take(pack, round(time() * US))
         self.readings += len(pack.samples)
         self.messages += 1
         first, last = pack.samples[0][0], pack.samples[-1][0]
@@ -67,6 +72,7 @@ class Summary:
     seconds: float
     readings_per_s: float
     sent_again: int
+    sent_again_readings: int
     unheard: int
     unacknowledged: int
     complete: bool
@@ -180,6 +186,7 @@ def summed(feed: Feed, publisher: Publisher, tally: Tally, *, complete: bool) ->
         seconds=round(tally.seconds, 3),
         readings_per_s=round(tally.readings / tally.seconds, 1) if tally.seconds else 0.0,
         sent_again=sum(link.sent_again for link in publisher.links),
+        sent_again_readings=sum(link.readings_again for link in publisher.links),
         unheard=sum(link.unheard for link in publisher.links),
         unacknowledged=publisher.outstanding,
         complete=complete,

@@ -63,7 +63,8 @@ class Publisher:
 
     async def send(self, pack: Pack) -> None:
         """Publish a pack, once there is room for it."""
-        message = Message(self._topics[pack.device], payload_of(pack))
+        place, count = self._topics[pack.device], len(pack.samples)
+        message = Message(place, payload_of(pack), readings=count)
         await self._link[pack.device.gateway].send(message)
 
     async def drain(self) -> None:
@@ -91,7 +92,9 @@ class Publisher:
 
     def _meta(self, device: Device) -> Message:
         place = topic.Meta(self._feed.city, device.gateway.domain, device.gateway.id, device.id)
-        meta = DeviceMeta(zone=device.zone, series=device.series)
+        meta = DeviceMeta(
+            zone=device.zone, lat=device.latitude, lon=device.longitude, series=device.series
+        )
         return Message(topic.format(place), encode_meta(meta), retain=True)
 
     def _status(self, gateway: Gateway, status: GatewayStatus) -> Message:

@@ -31,11 +31,12 @@ class BrokerRefused(CityVitalsError):
 
 
 class Message(NamedTuple):
-    """What is published, at QoS 1."""
+    """What is published, at QoS 1; `readings` is how many it holds."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    readings: int = 0
 
 
 class Session:

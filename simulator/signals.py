@@ -1,4 +1,4 @@
-"""Composable seeded signals: values are pure functions of seed, sensor and time.
+"""What signals are made of: local times, seeded chance and noise, tables over the day.
 
 Only additions, products and table look-ups, no transcendental functions: the same seed gives the
 same bits on every machine and for every length of array, so that history and live join.
@@ -34,11 +34,13 @@ class LocalTimes:
     Attributes:
         hours: local time of day, [0, 24).
         weekend: whether it is Saturday or Sunday there.
+        months: time of year, [0, 12): 0.5 is the middle of January.
     """
 
     us: Times
     hours: Numbers
     weekend: NDArray[np.bool_]
+    months: Numbers
 
 
 def local_times(us: Times, zone: ZoneInfo) -> LocalTimes:
@@ -49,7 +51,20 @@ def local_times(us: Times, zone: ZoneInfo) -> LocalTimes:
     local = us + offsets[where]
     day = local // _DAY_US
     weekday = (day + 3) % 7  # 1970-01-01 was a Thursday, 3 counted from Monday
-    return LocalTimes(us, (local % _DAY_US) / _HOUR_US, weekday >= 5)  # noqa: PLR2004 - Saturday
+    return LocalTimes(
+        us,
+        (local % _DAY_US) / _HOUR_US,
+        weekday >= 5,  # noqa: PLR2004 - Saturday
+        _months(local),
+    )
+
+
+def _months(local: Times) -> Numbers:
+    """Time of year in months; of microseconds as the local clock shows them."""
+    months = local.astype("datetime64[us]").astype("datetime64[M]")
+    begin, end = (edge.astype("datetime64[us]").astype(np.int64) for edge in (months, months + 1))
+    share: Numbers = (local - begin) / (end - begin)
+    return share + months.astype(np.int64) % 12
 
 
 @lru_cache(maxsize=65_536)
@@ -88,102 +103,14 @@ def drift(key: int, us: Times, scale_us: int) -> Numbers:
 
 
 @lru_cache(maxsize=65_536)
-def _place(key: int) -> float:
+def place(key: int) -> float:
     """Where a sensor stands among its like, in [-1, 1)."""
     return float(2.0 * chance(key, np.array([-1]))[0] - 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How a level moves over the day: a factor for each local hour, straight in between."""
-
-    workday: Sequence[float]
-    weekend: Sequence[float]
-
-    def at(self, times: LocalTimes) -> Numbers:
-        """The factor at each instant."""
-        return np.where(
-            times.weekend, _wrapped(self.weekend, times.hours), _wrapped(self.workday, times.hours)
-        )
-
-
-def _wrapped(table: Sequence[float], hours: Numbers) -> Numbers:
+def wrapped(table: Sequence[float], hours: Numbers) -> Numbers:
+    """A figure for each hour of a day, straight in between, at hours of [0, 24)."""
     begin = hours.astype(np.int64)
     values = np.array([*table, table[0]])
     factor: Numbers = values[begin] + (values[begin + 1] - values[begin]) * (hours - begin)
     return factor
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """What a sensor sees: level * profile * (1 + slow + quick drift), plus grain, clipped.
-
-    Attributes:
-        level: typical value, in the quantity's unit.
-        shared: weight of the drift over 6 h that all sensors of the city see.
-        own: weight of the sensor's own drift over 20 min.
-        spread: sensors' levels differ by up to this share.
-        grain: measuring noise, in the quantity's unit.
-        low: values below are cut off there.
-        digits: decimals that the instrument shows.
-    """
-
-    level: float
-    profile: Profile
-    shared: float
-    own: float
-    spread: float
-    grain: float
-    low: float
-    digits: int
-
-    def values(self, seed: int, quantity: str, sensor: str, times: LocalTimes) -> Numbers:
-        """The values at instants, in the quantity's unit."""
-        city, own = key_of(seed, quantity), key_of(seed, quantity, sensor)
-        moving = (
-            1.0
-            + self.shared * drift(city, times.us, 6 * _HOUR_US)
-            + self.own * drift(own, times.us, _HOUR_US // 3)
-        )
-        level = self.level * (1.0 + self.spread * _place(own)) * self.profile.at(times) * moving
-        noise = self.grain * (2.0 * chance(own, times.us) - 1.0)
-        clipped: Numbers = np.maximum(level + noise, self.low)
-        return clipped.round(self.digits)
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """What a meter shows: level * profile added up since 1970, beginning anew at a modulus.
-
-    Its day is that of UTC, so that it goes on evenly where clocks change.
-
-    Attributes:
-        level: typical increase in an hour, in the quantity's unit.
-        profile: a factor for each hour of the day, straight in between.
-        spread: meters' levels differ by up to this share.
-        modulus: the number of which it shows 0 again.
-        steps: how many steps a unit has; what lies between is not shown yet.
-    """
-
-    level: float
-    profile: Sequence[float]
-    spread: float
-    modulus: float
-    steps: int
-
-    def values(self, seed: int, quantity: str, sensor: str, times: LocalTimes) -> Numbers:
-        """What it shows at instants, in the quantity's unit."""
-        place = _place(key_of(seed, quantity, sensor))
-        level = self.level * (1.0 + self.spread * place)
-        shown = np.floor((level * self._hours(times.us)) * self.steps)
-        found: Numbers = shown % (self.modulus * self.steps) / self.steps
-        return found
-
-    def _hours(self, us: Times) -> Numbers:
-        """The profile's integral since 1970, in hours."""
-        table = np.array([*self.profile, self.profile[0]])
-        upto = np.concatenate([[0.0], np.cumsum((table[1:] + table[:-1]) * 0.5)])
-        hour, part = us % _DAY_US // _HOUR_US, us % _HOUR_US / _HOUR_US
-        within = table[hour] * part + (table[hour + 1] - table[hour]) * part * part * 0.5
-        found: Numbers = us // _DAY_US * upto[-1] + upto[hour] + within
-        return found

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -91,8 +90,7 @@ def indicator(rule: str, zone: str = "", now: datetime = NOW, back: int = 0) -> 
 
 def insufficient(row: IndicatorRow, reason: str, coverage: float) -> IndicatorRow:
     """The same indicator without enough data for a value."""
-    return replace(
-        row,
+    return row._replace(
         state="insufficient",
         value=None,
         numerator=None,
@@ -131,7 +129,7 @@ async def write(
         number = await connection.fetchval(
             "select change_number from city where id = $1 for update", rows[0].city
         )
-        numbered = [replace(row, change_number=number + n) for n, row in enumerate(rows, 1)]
+        numbered = [row._replace(change_number=number + n) for n, row in enumerate(rows, 1)]
         newest = {(row.rule, row.zone): row for row in numbered}
         await write_indicators(connection, [], list(newest.values()))
         changes = [
@@ -144,7 +142,7 @@ async def write(
 
 def body_of(row: IndicatorRow) -> str:
     """A change's body."""
-    shown = {name: getattr(row, name) for name in IndicatorRow.__dataclass_fields__}
+    shown = {name: getattr(row, name) for name in IndicatorRow._fields}
     return json.dumps(present(BODIES[row.rule], shown))
 
 
@@ -163,9 +161,9 @@ def latest_rows(now: datetime = NOW) -> list[IndicatorRow]:
         ("air.no2.hour", "centro"): lambda row: insufficient(
             row, "coverage 0.38 of the open window, 0.5 needed", 0.38
         ),
-        ("air.pm10.day", ""): lambda row: replace(row, state="corrected", revision=4, closed=True),
-        ("traffic.speed.hour", ""): lambda row: replace(row, state="final", closed=True),
-        ("air.pm2_5.hour", "barco"): lambda row: replace(row, coverage=0.71, silent=["gw-barco-2"]),
+        ("air.pm10.day", ""): lambda row: row._replace(state="corrected", revision=4, closed=True),
+        ("traffic.speed.hour", ""): lambda row: row._replace(state="final", closed=True),
+        ("air.pm2_5.hour", "barco"): lambda row: row._replace(coverage=0.71, silent=["gw-barco-2"]),
     }
     return [
         special[(row.rule, row.zone)](row) if (row.rule, row.zone) in special else row

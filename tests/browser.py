@@ -114,6 +114,12 @@ class Browser:
             f"the connection does not become {state}",
         )
 
+    def wait_until(self, script: str, within_seconds: float = 15.0) -> None:
+        """Wait until a script in the page returns something true."""
+        WebDriverWait(self.driver, within_seconds, 0.05).until(
+            lambda _: self.run(script), f"this does not become true: {script}"
+        )
+
     def run(self, script: str) -> Any:
         """What a script in the page returns."""
         return self.driver.execute_script(script)

@@ -109,6 +109,16 @@ def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
     postgres.call(drop_database(postgres.admin_dsn(), name))
 
 
+@pytest.fixture(scope="module")
+def module_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A fresh, migrated database that the tests of a file share."""
+    name = f"module_{next(_numbers)}"
+    dsn = postgres.dsn("postgres")
+    postgres.call(create_database(dsn, name, "template_cityvitals"))
+    yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
+    postgres.call(drop_database(postgres.admin_dsn(), name))
+
+
 @pytest.fixture(scope="session", params=["postgresql"])
 def engine_database(postgres: PostgresServer, request: pytest.FixtureRequest) -> DatabaseSettings:
     """An empty, migrated database of the session on each engine that the store knows."""

@@ -30,32 +30,47 @@ def put_cells(cells: Any, rows: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def fold_windows(
-    cells: Any, series: Any, since: Any, until: Any, begins: Any, ends: Any, out: Any
+    cells: Any, series: Any, since: Any, until: Any, begins: Any, ends: Any, at: Any, out: Any
 ) -> None:
     """Fold each member's buckets, in time order, over each window.
 
     Args:
         cells: as in `put_cells`. series: row of `cells` per member [m].
-        since, until: the buckets' numbers in which the member is placed [m]: [since, until).
+        since, until: the buckets' numbers in which the member is placed [m]: [since, until),
+            ascending where one has several stretches.
         begins, ends: windows as buckets' numbers [w]: [begin, end).
-        out: float64 [w, m, 4]: integral, covered microseconds, count, flagged.
+        at: where each member stands in `out` [m]; one that stands there several times is folded
+            on, stretch by stretch.
+        out: float64 [w, n, 4]: integral, covered microseconds, count, flagged.
     """
     slots = cells.shape[1]
     for m in range(series.shape[0]):
         row = cells[series[m]]
+        place = at[m]
+        goes_on = m > 0 and at[m - 1] == place
         for w in range(begins.shape[0]):
             integral = 0.0
             covered = np.int64(0)
             count = np.int64(0)
             flagged = np.int64(0)
-            for number in range(max(begins[w], since[m]), min(ends[w], until[m])):
-                cell = row[number % slots]
+            if goes_on:
+                integral = out[w, place, 0]
+                covered = np.int64(out[w, place, 1])
+                count = np.int64(out[w, place, 2])
+                flagged = np.int64(out[w, place, 3])
+            first = max(begins[w], since[m])
+            slot = first % slots
+            for number in range(first, min(ends[w], until[m])):
+                cell = row[slot]
+                slot += 1
+                if slot == slots:
+                    slot = 0
                 if cell.tag == number:
                     integral += cell.integral
                     covered += cell.covered
                     count += cell.count
                     flagged += cell.flagged
-            out[w, m, 0] = integral
-            out[w, m, 1] = covered
-            out[w, m, 2] = count
-            out[w, m, 3] = flagged
+            out[w, place, 0] = integral
+            out[w, place, 1] = covered
+            out[w, place, 2] = count
+            out[w, place, 3] = flagged

@@ -12,15 +12,20 @@ DEFINITIONS: Final = (
     # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
     "inhabitant = [inhabitant]",
     "vehicle = [vehicle]",
+    "currency = [currency]",
+    "hundred_thousand_inhabitants = 100000 * inhabitant",
     # A level is no plain power of ten here: means of levels are a matter for rules.
     "sound_decibel = [sound_level]",
     # What pint itself lacks.
     "volt_ampere_reactive = volt * ampere",
     "ppb = 1e-9",
+    "per_hundred_thousand = 1e-5",
     # Scales of their own: a pH is no number to add up, turbidity is what its instrument says.
     "acidity_unit = [acidity]",
     "turbidity_unit = [turbidity]",
     "colony = [colony]",
+    # Which dollars (of which year, at which parity) a figure's source says.
+    "dollar = [dollar]",
 )
 
 Dimension = tuple[tuple[str, Fraction], ...]

@@ -124,16 +124,19 @@ def spans(
 
 
 def day_begin(day: date, clock: str, time_zone: str) -> int:
-    """When a date begins on a clock, microseconds since 1970 UTC.
+    """When a date begins on a clock, microseconds since 1970 UTC; the next one, if it skipped it.
 
     Raises:
         ZoneInfoNotFoundError: if nobody knows the time zone.
     """
-    noon = to_us(datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
-    if clock != "utc":  # an offset of an hour more or less is noon of the same date, too
-        begins, offsets = offset_changes(time_zone, clock, noon - DAY_US, noon + DAY_US)
-        noon -= int(offsets[np.searchsorted(begins, noon, side="right") - 1])
-    return int(edges("day", clock, time_zone, noon, noon)[0])
+    midnight = to_us(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    low, high = midnight - 2 * DAY_US, midnight + 2 * DAY_US
+    found = edges("day", clock, time_zone, low, high)
+    shown = found
+    if clock != "utc":
+        begins, offsets = offset_changes(time_zone, clock, low - 3 * DAY_US, high + 3 * DAY_US)
+        shown = found + offsets[np.searchsorted(begins, found, side="right") - 1]
+    return int(found[shown // DAY_US >= midnight // DAY_US][0])
 
 
 def longest_us(length: str) -> int:

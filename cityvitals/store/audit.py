@@ -305,11 +305,21 @@ async def open_audit(pool: Pool) -> AsyncIterator[Audit]:
     Raises:
         StoreUnavailable: the server is away.
     """
-    async with pool.acquire() as connection:
-        with translated("opening a snapshot"):
-            await connection.execute(queries("audit")["snapshot"])
-        try:
-            yield Audit(connection)
-        finally:
-            with translated("closing a snapshot"):
-                await connection.execute(queries("audit")["release"])
+    async with pool.acquire() as connection, audit_on(connection) as audit:
+        yield audit
+
+
+@asynccontextmanager
+async def audit_on(connection: Connection) -> AsyncIterator[Audit]:
+    """A snapshot of everything on a connection, until left; what else it reads is of it, too.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("opening a snapshot"):
+        await connection.execute(queries("audit")["snapshot"])
+    try:
+        yield Audit(connection)
+    finally:
+        with translated("closing a snapshot"):
+            await connection.execute(queries("audit")["release"])

@@ -41,22 +41,30 @@ class Written:
 
 def log_entries(batch: Batch, written: Written) -> list[LogEntry]:
     """The entries of a batch: in each shard its readings, then its revisions."""
-    shards = shards_of(batch)
     seen = _seen(batch)
+    seen_shard = shards_of(batch)[seen["sender"]]
+    shards = np.unique(seen_shard)
+    readings = _apart(_fields(written.new, LOG_READING), written.new_shard, shards)
+    revised = _fields(written.changed, LOG_REVISION)
+    revisions = _apart(revised, shard_by_series(batch, written.changed), shards)
+    gateways = _apart(_fields(seen, LOG_SEEN), seen_shard, shards)
     entries = []
-    new_shard = written.new_shard
-    changed_shard = shard_by_series(batch, written.changed)
-    for shard in np.unique(shards[np.unique(batch.sender)]).tolist():
-        mine = seen[shards[seen["sender"]] == shard]
-        body = encode_readings(
-            _fields(mine, LOG_SEEN), _fields(written.new[new_shard == shard], LOG_READING)
-        )
+    for place, shard in enumerate(shards.tolist()):
+        body = encode_readings(gateways[place], readings[place])
         entries.append(LogEntry(shard, LogKind.READINGS, body))
-        revised = written.changed[changed_shard == shard]
-        if len(revised):
-            keys = encode_revisions(_fields(revised, LOG_REVISION))
+        if len(revisions[place]):
+            keys = encode_revisions(revisions[place])
             entries.append(LogEntry(shard, LogKind.REVISIONS, keys))
     return entries
+
+
+def _apart(rows: Records, shard: NDArray[np.int64], shards: NDArray[np.int64]) -> list[Records]:
+    """The rows of each of some shards, their order kept."""
+    order = np.argsort(shard.astype(np.uint8), kind="stable")
+    by_shard, sorted_shard = rows.take(order), shard.take(order)
+    begins = np.searchsorted(sorted_shard, shards).tolist()
+    ends = np.searchsorted(sorted_shard, shards, side="right").tolist()
+    return [by_shard[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
 
 def books(batch: Batch, written: Written) -> dict[tuple[str, str], Counter[Outcome]]:

@@ -84,6 +84,10 @@ class Layout:
         for column in columns:
             fields += [(f"{column.name}_len", ">i4"), (column.name, _WIRE[column.type])]
         self.wire = np.dtype(fields)
+        self._blank = np.zeros(_PIECE, self.wire)
+        self._blank["fields"] = len(self.columns)
+        for column in self.columns:
+            self._blank[f"{column.name}_len"] = self.wire[column.name].itemsize
 
     @property
     def names(self) -> list[str]:
@@ -96,10 +100,16 @@ class Layout:
 
     def encode_rows(self, records: Records) -> bytes:
         """Records as rows of a COPY stream."""
-        rows = np.empty(len(records), self.wire)
-        rows["fields"] = len(self.columns)
+        pieces = [
+            self._encode_piece(records[start : start + _PIECE])
+            for start in range(0, len(records), _PIECE)
+        ]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _encode_piece(self, records: Records) -> bytes:
+        """Few enough records to write over the values of the blank ones, lengths being there."""
+        rows = self._blank[: len(records)]
         for column in self.columns:
-            rows[f"{column.name}_len"] = self.wire[column.name].itemsize
             rows[column.name] = column.put(records)
         return rows.tobytes()
 

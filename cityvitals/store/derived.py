@@ -1,10 +1,8 @@
 """Rollups, indicators and changes: what the aggregator writes, and reads back of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +20,7 @@ from cityvitals.store.sql import queries
 CHANGE_CHANNEL: Final = "cityvitals_change"
 
 
-@dataclass(frozen=True, slots=True)
-class IndicatorRow:
+class IndicatorRow(NamedTuple):
     """One revision of an indicator, in the order of the tables' columns.
 
     Attributes:
@@ -54,8 +51,7 @@ class IndicatorRow:
     facts: list[int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(NamedTuple):
     """One numbered event of a city."""
 
     city: str
@@ -65,15 +61,13 @@ class ChangeRow:
     body: str
 
 
-INDICATOR_COLUMNS: Final = [field.name for field in fields(IndicatorRow)]
-_CHANGE_COLUMNS: Final = [field.name for field in fields(ChangeRow)]
-_indicator_values: Final = attrgetter(*INDICATOR_COLUMNS)
-_change_values: Final = attrgetter(*_CHANGE_COLUMNS)
+INDICATOR_COLUMNS: Final = list(IndicatorRow._fields)
+_CHANGE_COLUMNS: Final = list(ChangeRow._fields)
 
 
 def as_mapping(row: IndicatorRow) -> dict[str, Any]:
-    """A row by its columns' names; unlike `dataclasses.asdict` it copies no lists."""
-    return dict(zip(INDICATOR_COLUMNS, _indicator_values(row), strict=True))
+    """A row by its columns' names."""
+    return row._asdict()
 
 
 def is_nothing(rollups: Records) -> NDArray[np.bool_]:
@@ -218,14 +212,14 @@ async def write_indicators(
         if kept:
             await connection.copy_records_to_table(
                 "indicator",
-                records=map(_indicator_values, kept),
+                records=kept,
                 columns=INDICATOR_COLUMNS,
             )
         if latest:
             await connection.execute(sql["stage_latest"])
             await connection.copy_records_to_table(
                 "indicator_latest_staging",
-                records=map(_indicator_values, latest),
+                records=latest,
                 columns=INDICATOR_COLUMNS,
             )
             await connection.execute(sql["merge_latest"])
@@ -243,7 +237,7 @@ async def write_changes(
         if changes:
             await connection.copy_records_to_table(
                 "change",
-                records=map(_change_values, changes),
+                records=changes,
                 columns=_CHANGE_COLUMNS,
             )
         for city, number in numbers.items():

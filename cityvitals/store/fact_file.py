@@ -19,7 +19,11 @@ _NAMED: Final = 20
 
 
 async def apply_facts(
-    pool: Pool, path: Path, city: str | None = None, wanted: Wanted = NOTHING_WANTED
+    pool: Pool,
+    path: Path,
+    city: str | None = None,
+    wanted: Wanted = NOTHING_WANTED,
+    by: str = "",
 ) -> Summary:
     """Apply a CSV of facts; doing it again changes nothing.
 
@@ -30,6 +34,7 @@ async def apply_facts(
         path: a CSV file.
         city: whose facts they are; None where the database holds just one.
         wanted: in which units rules use facts.
+        by: who states them.
 
     Raises:
         BadRegistry: naming file, line and column, and what was expected.
@@ -40,7 +45,7 @@ async def apply_facts(
     async def attempt() -> Summary:
         with translated(f"applying {path.name}"):
             async with pool.acquire() as connection, connection.transaction():
-                return await _apply(connection, text, path.name, city, wanted)
+                return await _apply(connection, text, path.name, city, wanted, by)
 
     def wait(_: str) -> None:
         pass
@@ -49,26 +54,36 @@ async def apply_facts(
 
 
 async def _apply(
-    connection: Connection, text: str, file: str, city: str | None, wanted: Wanted
+    connection: Connection, text: str, file: str, city: str | None, wanted: Wanted, by: str
 ) -> Summary:
     await connection.execute(queries("registry")["lock"])
-    whose = city or await _only_city(connection, file)
-    place = await _place(connection, file, whose, wanted)
+    whose = city or await only_city(connection, file)
+    place = await place_in(connection, file, whose, wanted)
     facts = await asyncio.to_thread(read_fact_csv, text, file, place)
-    changes, entries = await state_facts(connection, whose, facts)
+    changes, entries = await state_facts(connection, whose, facts, by)
     await tell(connection, entries, changes)
     return Summary(whose, {"facts": len(facts)}, changes)
 
 
-async def _only_city(connection: Connection, file: str) -> str:
+async def only_city(connection: Connection, file: str) -> str:
+    """The city of a database that has just one.
+
+    Raises:
+        BadRegistry: it has none, or several.
+    """
     found = await connection.fetch(queries("registry")["city_ids"], _NAMED)
     if len(found) != 1:
         known = ", ".join(row["id"] for row in found) or "none yet"
-        raise BadRegistry(f"{file}: say whose facts these are with --city; known cities: {known}")
+        raise BadRegistry(f"{file}: say whose they are with --city; known cities: {known}")
     return str(found[0]["id"])
 
 
-async def _place(connection: Connection, file: str, city: str, wanted: Wanted) -> Place:
+async def place_in(connection: Connection, file: str, city: str, wanted: Wanted) -> Place:
+    """What places and dates of a city are checked against.
+
+    Raises:
+        BadRegistry: there is no such city.
+    """
     row: Any = await connection.fetchrow(queries("registry")["place"], city)
     if row is None:
         raise BadRegistry(

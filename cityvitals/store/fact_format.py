@@ -1,12 +1,10 @@
 """Facts as files state them: one TOML table or one CSV line, read and checked; pure."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from typing import Any, Final
+from datetime import datetime, time
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cityvitals.catalogue.load import UnitToken, load_catalogue
@@ -14,19 +12,18 @@ from cityvitals.domain.facts import Quality
 from cityvitals.domain.names import IDENTIFIER
 from cityvitals.domain.times import EARLIEST_US, to_us
 from cityvitals.errors import BadRegistry
+from cityvitals.store.csv_tables import Columns, read_tables
 from cityvitals.store.registry_entry import RegistryEntry
 
 ID: Final = re.compile(IDENTIFIER.pattern, re.IGNORECASE | re.ASCII)
-COLUMNS: Final = ("zone", "name", "value", "unit", "valid_from", "source", "quality")
+COLUMNS: Final = Columns(
+    ("zone", "name", "value", "unit", "valid_from", "source", "quality"),
+    ("name", "value", "unit", "source", "quality"),
+)
 WITHDRAWN: Final = "withdrawn"
 """Instead of a value: what was stated of that date was wrong, and counts no more."""
 
-_NEEDED: Final = ("name", "value", "unit", "source", "quality")
 _QUALITIES: Final = {each.value: each for each in Quality}
-_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_MOMENT: Final = re.compile(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?"
-)
 
 Wanted = Mapping[str, Mapping[str, str]]
 """By a fact's name: in which units (canonical tokens) rules use it, each with such a rule's id."""
@@ -71,6 +68,7 @@ def read_fact(entry: RegistryEntry, place: Place) -> Fact:
         BadRegistry: naming file, line and key or column, and what was expected.
     """
     name, zone = entry.text("name", ID), read_zone(entry, place)
+    _refuse_unknown(entry, name, place.wanted)
     since = read_moment(entry, "valid_from", place.time_zone)
     since = EARLIEST_US if since is None else max(since, EARLIEST_US)
     if entry.says("value", WITHDRAWN):
@@ -84,6 +82,16 @@ def read_fact(entry: RegistryEntry, place: Place) -> Fact:
         fact = Fact(name, zone, since, value, unit.token, source, quality)
     entry.finish()
     return fact
+
+
+def _refuse_unknown(entry: RegistryEntry, name: str, wanted: Wanted) -> None:
+    """Names with a dot are of scorecards, which have no others: a misspelt one would be lost."""
+    head, dot, _ = name.partition(".")
+    if not dot or name in wanted:
+        return
+    known = sorted(each for each in wanted if each.startswith(f"{head}."))
+    if known:
+        raise entry.fail("name", f"{head} has no {name!r}; expected one such as {known[0]}")
 
 
 def read_zone(entry: RegistryEntry, place: Place) -> str:
@@ -114,7 +122,8 @@ def _unit(entry: RegistryEntry, name: str, wanted: Wanted) -> UnitToken:
     for used, rule in wanted.get(name, {}).items():
         if load_catalogue().units[used].family != unit.family:
             raise entry.fail(
-                "unit", f"{token!r} does not fit {name}, which rule {rule} uses in {used!r}"
+                "unit",
+                f"{token!r} does not fit {name}, which rule or data point {rule} uses in {used!r}",
             )
     return unit
 
@@ -132,7 +141,7 @@ def read_fact_csv(text: str, name: str, place: Place) -> list[Fact]:
     """
     facts: list[Fact] = []
     lines: dict[tuple[str, str, int], int] = {}
-    for line, table in _tables(text.removeprefix("\ufeff"), name):
+    for line, table in read_tables(text, name, COLUMNS):
         entry = RegistryEntry(table, f"{name}:{line}", BadRegistry, "column ")
         fact = read_fact(entry, place)
         before = lines.setdefault((fact.name, fact.zone, fact.valid_from_us), line)
@@ -142,64 +151,3 @@ def read_fact_csv(text: str, name: str, place: Place) -> list[Fact]:
             )
         facts.append(fact)
     return facts
-
-
-def _tables(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line's number and cells by column, as a TOML table would have them."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] | None = None
-    begun = 1
-    try:
-        for cells in reader:
-            line, begun = begun, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if header is None:
-                header = _header(cells, f"{name}:{line}")
-                continue
-            if len(cells) != len(header):
-                raise BadRegistry(
-                    f"{name}:{line}: expected {len(header)} cells as in the first line, got "
-                    f"{len(cells)}; a cell that holds a comma stands in double quotes"
-                )
-            yield line, _table(dict(zip(header, cells, strict=True)))
-    except csv.Error as bad:
-        raise BadRegistry(f"{name}:{begun}: not CSV: {bad}") from None
-    if header is None:
-        raise BadRegistry(f"{name}:1: expected the names of the columns: {', '.join(COLUMNS)}")
-
-
-def _header(cells: Iterable[str], where: str) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    for each in names:
-        if each not in COLUMNS or names.count(each) > 1:
-            problem = "stands twice" if each in COLUMNS else "unknown"
-            raise BadRegistry(
-                f"{where}: column {each!r}: {problem}; expected {','.join(COLUMNS)}, with commas"
-            )
-    for each in _NEEDED:
-        if each not in names:
-            raise BadRegistry(f"{where}: column {each!r}: missing; expected {','.join(COLUMNS)}")
-    return names
-
-
-def _table(cells: Mapping[str, str]) -> dict[str, Any]:
-    """What is blank is left out; numbers and dates are made such where they are."""
-    table: dict[str, Any] = {key: cell.strip() for key, cell in cells.items() if cell.strip()}
-    if _NUMBER.fullmatch(table.get("value", "")):
-        table["value"] = float(table["value"])
-    if _MOMENT.fullmatch(table.get("valid_from", "")):
-        table["valid_from"] = _moment(table["valid_from"])
-    return table
-
-
-def _moment(text: str) -> date | str:
-    """A date or time; the text itself where there is no such day or hour."""
-    try:
-        return datetime.fromisoformat(text) if len(text) > len("2026-01-01") else _day(text)
-    except ValueError:
-        return text
-
-
-def _day(text: str) -> date:
-    return date.fromisoformat(text)

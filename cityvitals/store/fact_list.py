@@ -17,8 +17,8 @@ class StoredFact:
 
     Attributes:
         from_us: when it begins to hold.
-        declared_at: when it was stated.
-        withdrawn_at: when it was put right; None while it is stated.
+        declared_by, declared_at: who stated it, "" where nobody said, and when.
+        withdrawn_by, withdrawn_at: who put it right, and when; None while it is stated.
     """
 
     id: int
@@ -29,7 +29,9 @@ class StoredFact:
     from_us: int
     source: str
     quality: str
+    declared_by: str
     declared_at: datetime
+    withdrawn_by: str
     withdrawn_at: datetime | None
 
 

@@ -13,13 +13,19 @@ from cityvitals.store.sql import queries
 
 
 async def state_facts(
-    connection: Connection, city: str, facts: Sequence[Fact]
+    connection: Connection, city: str, facts: Sequence[Fact], by: str = ""
 ) -> tuple[int, list[LogEntry]]:
     """State facts of a city, inside the caller's transaction; how many are new, and what to log.
 
     An entry names a fact and for which windows it changed: those that end in (begin, end].
+
+    Args:
+        connection: in a transaction that holds the registry's lock.
+        city: whose.
+        facts: without a value they are withdrawn.
+        by: who states them.
     """
-    columns = _columns(facts)
+    columns = [*_columns(facts), by]
     gone = await connection.fetch(queries("registry")["withdraw_facts"], city, *columns)
     come = await connection.fetch(queries("registry")["state_facts"], city, *columns)
     changed = sorted({(row["zone"], row["name"], row["from_us"]) for row in [*gone, *come]})
@@ -33,7 +39,7 @@ async def state_facts(
     return len(changed), [_entry(city, name, span) for name, span in sorted(_spans(spans).items())]
 
 
-def _columns(facts: Sequence[Fact]) -> list[list[Any]]:
+def _columns(facts: Sequence[Fact]) -> list[Any]:
     return [
         [fact.zone for fact in facts],
         [fact.name for fact in facts],

@@ -36,10 +36,13 @@ grant select on sequence {sequences} to {role};
 alter default privileges in schema {schema} grant select on sequences to {role}
 
 -- name: cityvitals_writer
+-- An API that facts are stated through is a writer, too: it notes each change. Tokens are made by it.
+grant insert, update on api_token to {role};
+grant insert on api_audit to {role};
 -- ingest, registry, deadletters: what was said, and the books on it. What was said stays: readings
 -- are added and revised, never deleted, and the log is only appended to.
 grant insert, update on city, zone, gateway, sensor, placement, series_declaration, gateway_seq,
-    reading, lane, ledger, fact, "limit" to {role};
+    reading, lane, ledger, fact, target, "limit" to {role};
 grant insert on series, reading_revision, commit_log to {role};
 grant insert, update, delete on dead_letter, dead_message, lane_worker to {role};
 grant execute on function create_partition(text, text) to {role}

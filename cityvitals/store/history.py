@@ -106,20 +106,37 @@ async def read_series_history(
     begin: datetime | None,
     end: datetime | None,
     points: int,
+    step_us: int = 0,
 ) -> SeriesHistory:
     """At most `points` points of a series in [begin, end); left out, its newest day.
 
+    Args:
+        connection: to the database.
+        series: whose.
+        begin: of the stretch.
+        end: of the stretch.
+        points: the most points.
+        step_us: of each point, a multiple of a quarter hour; 0 for the shortest that fits.
+
     Raises:
-        ValueError: the stretch is empty.
+        ValueError: the stretch is empty, or has more steps than points may be.
         StoreUnavailable: the server is away.
     """
     end = min(end or await _newest(connection, series, begin), _LATEST)
     begin = max(begin or end - DAY, _EARLIEST)
     if begin >= end:
         raise ValueError("expected a time after `from`")
-    if to_us(end) - to_us(begin) <= SHORT_US:
+    span_us = to_us(end) - to_us(begin)
+    if step_us and -(-span_us // step_us) > points:
+        raise ValueError(
+            f"expected at most {points} steps, got {-(-span_us // step_us)}: ask for a longer "
+            "step or a shorter stretch"
+        )
+    if span_us <= SHORT_US and not step_us:
         return await _from_readings(connection, series, begin, end, points)
-    return await _from_rollups(connection, series, begin, end, points)
+    first = from_us(bucket_of(to_us(begin)))
+    step_us = step_us or step_for(to_us(end) - to_us(first), points, BUCKET_US)
+    return await _from_rollups(connection, series, (begin, first, end), step_us)
 
 
 async def _newest(connection: Connection, series: SeriesFound, begin: datetime | None) -> datetime:
@@ -127,11 +144,20 @@ async def _newest(connection: Connection, series: SeriesFound, begin: datetime |
     if series.newest_bucket is not None:
         newest = series.newest_bucket + timedelta(microseconds=BUCKET_US + SHORT_US)
     else:
-        with translated("looking for the newest reading"):
-            found = await connection.fetchval(queries("history")["newest_reading"])
-        newest = found or from_us(0)
+        newest = await find_newest_reading(connection)
     newest += timedelta(microseconds=1)
     return newest if begin is None else max(newest, begin + timedelta(microseconds=1))
+
+
+async def find_newest_reading(connection: Connection) -> datetime:
+    """When the newest reading of all was observed; 1970 where there is none.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("looking for the newest reading"):
+        found: datetime | None = await connection.fetchval(queries("history")["newest_reading"])
+    return found or from_us(0)
 
 
 def step_for(span_us: int, points: int, unit_us: int) -> int:
@@ -165,10 +191,14 @@ async def _from_readings(
 
 
 async def _from_rollups(
-    connection: Connection, series: SeriesFound, begin: datetime, end: datetime, points: int
+    connection: Connection,
+    series: SeriesFound,
+    stretch: tuple[datetime, datetime, datetime],
+    step_us: int,
 ) -> SeriesHistory:
-    first = from_us(bucket_of(to_us(begin)))
-    step = timedelta(microseconds=step_for(to_us(end) - to_us(first), points, BUCKET_US))
+    """Bins of rollups; the stretch is told as its begin, the quarter hour of that, and its end."""
+    begin, first, end = stretch
+    step = timedelta(microseconds=step_us)
     with translated("reading the history of a series"):
         rows = await connection.fetch(
             queries("history")["rollup_bins"], series.id, first, end, step

@@ -171,8 +171,10 @@ async def compress(connection: Connection, chunk: Chunk) -> None:
         await connection.execute(queries("hypertables")["compress"], chunk.name)
 
 
-async def drop_chunks(connection: Connection, table: str, before: datetime) -> list[str]:
-    """Drop the chunks of a hypertable that lie wholly before a time; returns their names.
+async def drop_chunks(
+    connection: Connection, table: str, begin: datetime, end: datetime
+) -> list[str]:
+    """Drop the chunks of a hypertable that lie wholly in [begin, end); returns their names.
 
     The caller sees to the seal: nothing above it may go.
 
@@ -180,5 +182,5 @@ async def drop_chunks(connection: Connection, table: str, before: datetime) -> l
         StoreUnavailable: the server is away.
     """
     with translated(f"dropping chunks of {table}"):
-        rows = await connection.fetch(queries("hypertables")["drop_chunks"], table, before)
+        rows = await connection.fetch(queries("hypertables")["drop_chunks"], table, begin, end)
     return [row[0] for row in rows]

@@ -46,8 +46,8 @@ order by range_start
 select compress_chunk($1::text::regclass, if_not_compressed => true)
 
 -- name: drop_chunks
--- Drop a table's chunks that lie wholly before a time.
-select drop_chunks($1::text::regclass, older_than => $2::timestamptz)
+-- Drop a table's chunks that lie wholly in [$2, $3).
+select drop_chunks($1::text::regclass, newer_than => $2::timestamptz, older_than => $3::timestamptz)
 
 -- name: columnstore_reading
 -- A segment for each series, in time order: what a series' history and its recomputation read, and what a late reading is looked for in.

@@ -30,12 +30,10 @@ async def book(
         [books[key].get(outcome, 0) for key in keys]
         for outcome in (Outcome.STORED, Outcome.DUPLICATE, Outcome.REVISED, Outcome.REJECTED)
     ]
+    are_known = [key in known for key in keys]
+    arguments = [lane, [city for city, _ in keys], [gateway for _, gateway in keys], *columns]
     with translated("booking a batch in the ledger"):
-        await connection.execute(
-            queries("ledger")["book"],
-            lane,
-            [city for city, _ in keys],
-            [gateway for _, gateway in keys],
-            *columns,
-            [key in known for key in keys],
-        )
+        if all(are_known):
+            await connection.execute(queries("ledger")["book_known"], *arguments)
+        else:
+            await connection.execute(queries("ledger")["book"], *arguments, are_known)

@@ -23,8 +23,7 @@ async def lock(connection: Connection, shards: list[int]) -> None:
         StoreUnavailable: the server is away.
     """
     with translated("waiting for other workers"):
-        for shard in sorted(shards):
-            await connection.execute(queries("writer")["lock_shard"], shard)
+        await connection.execute(queries("writer")["lock_shards"], sorted(shards))
 
 
 async def find_current(connection: Connection, keys: Records) -> tuple[Records, NDArray[np.bool_]]:

@@ -19,6 +19,7 @@ import structlog
 from cityvitals.domain.times import to_us
 from cityvitals.store.engine import Engine, engine_of
 from cityvitals.store.failures import translated
+from cityvitals.store.hypertables import drop_chunks
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import UNHURRIED_S, Connection, Pool
 from cityvitals.store.sql import queries
@@ -109,7 +110,7 @@ async def _drop_chunks(connection: Connection) -> list[str]:
             if await _holder(connection, one) is not None:
                 continue
             await _drop_revisions(connection, one, await _held(connection, one))
-            await connection.execute(queries("raw_drop")["drop_chunk"], one.begin, one.end)
+            await drop_chunks(connection, "reading", one.begin, one.end)
         _log.info("readings_dropped", begin=str(one.begin), end=str(one.end), table=one.name)
         done.append(one.name)
     return done

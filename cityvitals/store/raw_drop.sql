@@ -50,7 +50,3 @@ left join chunks_detailed_size('reading') s
     on s.chunk_schema = c.chunk_schema and s.chunk_name = c.chunk_name
 where format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass = 'reading'::regclass
 order by c.range_start
-
--- name: drop_chunk
--- Drop the one chunk of readings that holds [$1, $2).
-select drop_chunks('reading', newer_than => $1::timestamptz, older_than => $2::timestamptz)

@@ -19,16 +19,18 @@ class Recent:
 
     What it says yes to is surely a duplicate: (t, series, rev, value) was committed, and what was
     said stays said. A no says nothing. A table with one place for each hash, where the newest
-    displaces what stood there: 7 MB, whatever comes.
+    displaces what stood there: 7 MB, whatever comes, and one batch that was not put in yet.
     """
 
     def __init__(self) -> None:
         # A column each: numpy scatters records several times slower.
         self._columns = {name: np.zeros(_SLOTS, READING[name]) for name in _FIELDS}
         self._columns["series"][:] = -1
+        self._waiting: Records | None = None
 
     def knows(self, readings: Records) -> NDArray[np.bool_]:
         """Per READING record whether it was committed here before."""
+        self.absorb()
         places = _places(readings)
         known = np.ones(len(readings), np.bool_)
         for name, column in self._columns.items():
@@ -36,12 +38,19 @@ class Recent:
         return known
 
     def add(self, readings: Records) -> None:
-        """Take note of committed READING records."""
+        """Take note of committed READING records, whose work may wait until there is time."""
+        self.absorb()
+        self._waiting = readings
+
+    def absorb(self) -> None:
+        """Do what waits: now is a good time."""
+        if self._waiting is None:
+            return
+        readings, self._waiting = self._waiting, None
         places = _places(readings)
         for name, column in self._columns.items():
-            column[places] = readings[
-                name
-            ]  # of those that share a place each column keeps the last
+            # Of those that share a place each column keeps the last.
+            column[places] = np.ascontiguousarray(readings[name])
 
 
 def repeats(ordered: Records) -> NDArray[np.bool_]:

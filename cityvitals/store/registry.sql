@@ -165,7 +165,7 @@ returning name
 
 -- name: withdraw_facts
 -- What was stated of a city and is now stated otherwise, or (value null) withdrawn, is past.
-update fact f set withdrawn_at = now()
+update fact f set withdrawn_at = now(), withdrawn_by = $9
 from unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[])
      as k (zone, name, from_us, value, unit, source, quality)
 where f.city = $1 and f.zone = k.zone and f.name = k.name and f.withdrawn_at is null
@@ -176,9 +176,9 @@ returning f.zone, f.name, k.from_us
 
 -- name: state_facts
 -- Dated figures of a city or its zones, where they are new.
-insert into fact (city, zone, name, valid_from, value, unit, source, quality)
+insert into fact (city, zone, name, valid_from, value, unit, source, quality, declared_by)
 select $1, k.zone, k.name, timestamptz 'epoch' + k.from_us * interval '1 microsecond',
-       k.value, k.unit, k.source, k.quality
+       k.value, k.unit, k.source, k.quality, $9
 from unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[])
      as k (zone, name, from_us, value, unit, source, quality)
 where k.value is not null
@@ -195,7 +195,7 @@ from unnest($2::text[], $3::text[], $4::bigint[]) as k (zone, name, from_us)
 
 -- name: facts_of
 -- A city's figures, oldest first: those that are stated now, or all that ever were.
-select zone, name, value, unit, source, quality, declared_at, withdrawn_at, id,
+select zone, name, value, unit, source, quality, declared_by, declared_at, withdrawn_by, withdrawn_at, id,
        (extract(epoch from greatest(valid_from, '0001-01-01Z')) * 1000000)::bigint as from_us
 from fact where city = $1 and ($2 or withdrawn_at is null) order by name, zone, valid_from, id
 

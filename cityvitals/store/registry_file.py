@@ -29,6 +29,8 @@ from cityvitals.store.registry import DeviceKey, find_keys
 from cityvitals.store.registry_format import NOTHING_WANTED, Registry, read_registry
 from cityvitals.store.sql import queries
 from cityvitals.store.tail import append_entry
+from cityvitals.store.target_format import Judge, judge_nothing
+from cityvitals.store.targets import state_targets
 
 ADMIN_LANE: Final = "admin"
 
@@ -62,7 +64,13 @@ async def read_text(path: Path) -> str:
         raise BadRegistry(f"{path}: expected a readable UTF-8 file: {error}") from None
 
 
-async def apply_registry(pool: Pool, path: Path, wanted: Wanted = NOTHING_WANTED) -> Summary:
+async def apply_registry(
+    pool: Pool,
+    path: Path,
+    wanted: Wanted = NOTHING_WANTED,
+    judge: Judge = judge_nothing,
+    by: str = "",
+) -> Summary:
     """Apply a registry file; doing it again changes nothing.
 
     What an earlier file stated and this one does not stays as it is.
@@ -71,18 +79,22 @@ async def apply_registry(pool: Pool, path: Path, wanted: Wanted = NOTHING_WANTED
         pool: of the database.
         path: a TOML file.
         wanted: in which units rules use facts.
+        judge: what is wrong with a target.
+        by: who states facts and targets.
 
     Raises:
         BadRegistry: naming file, line, entry and key, and what was expected.
         StoreUnavailable: the server is away.
     """
     text = await read_text(path)
-    registry = await asyncio.to_thread(read_registry, text, path.name, load_catalogue(), wanted)
+    registry = await asyncio.to_thread(
+        read_registry, text, path.name, load_catalogue(), wanted, judge
+    )
 
     async def attempt() -> Summary:
         with translated(f"applying {path.name}"):
             async with pool.acquire() as connection, connection.transaction():
-                return await _apply(connection, registry, path.name)
+                return await _apply(connection, registry, path.name, by)
 
     def wait(_: str) -> None:
         pass
@@ -95,7 +107,7 @@ async def apply_registry(pool: Pool, path: Path, wanted: Wanted = NOTHING_WANTED
     return replace(summary, reflagged=turned)
 
 
-async def _apply(connection: Connection, registry: Registry, file: str) -> Summary:
+async def _apply(connection: Connection, registry: Registry, file: str, by: str) -> Summary:
     city = registry.city
     await connection.execute(queries("registry")["lock"])
     entries = await describe_city(
@@ -109,11 +121,12 @@ async def _apply(connection: Connection, registry: Registry, file: str) -> Summa
     declared = await declare_devices(
         connection, "registry", await _devices(connection, registry, file)
     )
-    facts, fact_entries = await state_facts(connection, city.id, registry.facts)
+    facts, fact_entries = await state_facts(connection, city.id, registry.facts, by)
     await _require_sensors(connection, registry, file)
     limits = await state_limits(connection, city.id, registry.limits)
+    targets = await state_targets(connection, city.id, registry.targets, by)
     entries += [*declared, *fact_entries]
-    changes += zones + allowed + len(declared) + facts + limits
+    changes += zones + allowed + len(declared) + facts + limits + targets
     await tell(connection, entries, changes)
     return Summary(city.id, _stated(registry), changes)
 
@@ -208,4 +221,5 @@ def _stated(registry: Registry) -> dict[str, int]:
         "series": len(registry.series),
         "facts": len(registry.facts),
         "limits": len(registry.limits),
+        "targets": len(registry.targets),
     }

@@ -30,6 +30,7 @@ from cityvitals.store.fact_format import (
 from cityvitals.store.limits import StatedLimit
 from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_entry import RegistryEntry
+from cityvitals.store.target_format import Judge, Target, judge_nothing, read_target
 
 NOTHING_WANTED: Final[Wanted] = MappingProxyType({})
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
@@ -99,10 +100,15 @@ class Registry:
     series: list[SeriesEntry] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     limits: list[StatedLimit] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
 
 
 def read_registry(
-    text: str, name: str, catalogue: Catalogue, wanted: Wanted = NOTHING_WANTED
+    text: str,
+    name: str,
+    catalogue: Catalogue,
+    wanted: Wanted = NOTHING_WANTED,
+    judge: Judge = judge_nothing,
 ) -> Registry:
     """The registry in a TOML text.
 
@@ -111,6 +117,7 @@ def read_registry(
         name: the file's name, for errors and as the source of populations.
         catalogue: what quantities and units are known.
         wanted: in which units rules use facts.
+        judge: what is wrong with a target.
 
     Raises:
         BadRegistry: naming file, line, entry and key, and what was expected.
@@ -138,6 +145,8 @@ def read_registry(
         registry.facts.append(read_fact(entry, place))
     for entry in top.rows("limit"):
         registry.limits.append(_limit(entry, catalogue))
+    for entry in top.rows("target"):
+        registry.targets.append(read_target(entry, city.time_zone, judge))
     top.finish()
     _refuse_twice(registry, name)
     return registry
@@ -261,6 +270,7 @@ def _refuse_twice(registry: Registry, name: str) -> None:
         ("series", [(s.sensor, s.quantity, s.channel, s.since_us) for s in registry.series]),
         ("fact", [(one.name, one.zone, one.valid_from_us) for one in registry.facts]),
         ("limit", [(one.sensor, one.quantity) for one in registry.limits]),
+        ("target", [(one.point, one.valid_from_us) for one in registry.targets]),
     )
     for table, ids in keys:
         for id_, count in Counter(ids).items():

@@ -54,6 +54,39 @@ class _Outcome(NamedTuple):
     became: list[Became]
 
 
+def key_order(readings: Records) -> NDArray[np.intp]:
+    """The order that sorts readings by (t, series), arrivals of a key in order.
+
+    Both are packed into one number where they fit, as they do for readings of an hour: sorting
+    that is five times as fast as sorting by two.
+    """
+    t, series = readings["t"], readings["series"]
+    if not len(readings):
+        return np.empty(0, np.intp)
+    bits = int(series.max()).bit_length()
+    first, last = int(t.min()), int(t.max())
+    if int(series.min()) < 0 or last - first >= 1 << (63 - bits):
+        return np.lexsort((series, t))
+    packed = (t - first) << bits | series
+    order: NDArray[np.intp] = np.argsort(packed)
+    ordered = packed.take(order)
+    again = ordered[1:] == ordered[:-1]
+    return _by_arrival(order, again) if again.any() else order
+
+
+def _by_arrival(order: NDArray[np.intp], again: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """An order whose equal keys stand in any order, with each key's arrivals in theirs.
+
+    Args:
+        order: positions sorted by key.
+        again: of each but the first, whether its key is that of the one before.
+    """
+    key = np.append(0, np.cumsum(~again))
+    bits = len(order).bit_length()
+    by_key_and_arrival: NDArray[np.intp] = np.sort(key << bits | order)
+    return by_key_and_arrival & ((1 << bits) - 1)
+
+
 def key_starts(ordered: Records) -> NDArray[np.intp]:
     """Where each key begins in readings sorted by (t, series)."""
     if not len(ordered):

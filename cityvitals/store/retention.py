@@ -76,8 +76,7 @@ async def require_unsealed(connection: Connection, batch: Batch) -> None:
     oldest = _oldest_of_cities(batch, old)
     shards = {sender.shard for sender in batch.senders if sender.city in oldest}
     with translated("looking at seals"):
-        for shard in sorted(shards):
-            await connection.execute(queries("retention")["guard"], shard)
+        await connection.execute(queries("retention")["guard"], sorted(shards))
         rows = await connection.fetch(queries("retention")["seals"], list(oldest))
     risen = sorted(row["id"] for row in rows if oldest[row["id"]] < row["sealed_us"])
     if risen:

@@ -1,8 +1,8 @@
 -- Letting raw readings go: the seal that refuses what is older, and what buckets above still need.
 
 -- name: guard
--- Keep seals where they are until this transaction ends: whoever writes old readings takes part.
-select pg_advisory_xact_lock_shared(1129731915, $1)
+-- Keep seals of some shards where they are until this transaction ends: whoever writes old readings takes part.
+select pg_advisory_xact_lock_shared(1129731915, shard) from unnest($1::integer[]) as s (shard)
 
 -- name: guard_alone
 -- Wait for all who write old readings, and raise the seals of a shard alone.

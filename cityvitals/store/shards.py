@@ -75,6 +75,17 @@ async def hold(connection: Connection, shard: int, epoch: int) -> None:
         raise Fenced(f"shard {shard} was taken over: epoch {epoch} has passed")
 
 
+async def read_cursors(connection: Connection, shard: int) -> Cursors:
+    """How far a shard's log is taken; whoever owns it.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the cursors of shard {shard}"):
+        found: Cursors = await connection.fetchval(queries("shards")["cursors"], shard)
+    return found
+
+
 async def advance(connection: Connection, shard: int, cursors: Cursors) -> None:
     """Move a held shard's cursors.
 

@@ -26,6 +26,10 @@ where s.shard = mine.shard and s.epoch = mine.epoch and s.owner = $1
 -- Lock a shard's row while its epoch is still mine.
 select 1 from shard where shard = $1 and epoch = $2 for update
 
+-- name: cursors
+-- How far a shard's log is taken.
+select cursors from shard where shard = $1
+
 -- name: advance
 -- Move a shard's cursors, in the transaction that holds it.
 update shard set cursors = $2 where shard = $1

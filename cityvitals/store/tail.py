@@ -77,6 +77,16 @@ async def prune_log(connection: Connection, shard: int, upto: Mapping[str, int])
         await connection.executemany(queries("tail")["prune"], behind)
 
 
+async def wake(connection: Connection) -> None:
+    """Tell who follows the log that there is more, when the transaction commits.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("waking those who follow the commit log"):
+        await connection.execute(queries("lanes")["wake"])
+
+
 async def append_entry(
     connection: Connection, shard: int, lane: str, kind: LogKind, body: bytes
 ) -> None:

@@ -31,6 +31,7 @@ class Latest:
 
     number: int
     rows: Sequence[Row]
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ async def find_latest(connection: Connection, city: str) -> Latest | None:
         rows = _rows(await connection.fetch(queries("views")["latest"], city))
     if not rows:
         return None
-    return Latest(rows[0]["city_number"], [row for row in rows if row["rule"] is not None])
+    found = [row for row in rows if row["rule"] is not None]
+    return Latest(rows[0]["city_number"], found, rows[0]["city_time_zone"])
 
 
 async def read_history(connection: Connection, query: HistoryQuery) -> Sequence[Row]:

@@ -27,7 +27,7 @@ select change_number from city where id = $1
 
 -- name: latest
 -- The newest window of every indicator of a city, and the change number of the same snapshot; one row of nulls for a city without indicators.
-select c.change_number as city_number, l.*
+select c.change_number as city_number, c.time_zone as city_time_zone, l.*
 from city c
 left join indicator_latest l on l.city = c.id
 where c.id = $1

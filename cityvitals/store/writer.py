@@ -42,6 +42,7 @@ from cityvitals.store.recent import Recent, repeats
 from cityvitals.store.resolution import (
     Became,
     Resolution,
+    key_order,
     key_sizes,
     key_starts,
     resolve,
@@ -140,15 +141,16 @@ class ReadingWriter:
 
     def _plan(self, batch: Batch) -> _Work:
         """Tell what surely was said before from what has to be written."""
-        order = np.lexsort((batch.readings["series"], batch.readings["t"]))
-        ordered = batch.readings[order]
+        order = key_order(batch.readings)
+        ordered = batch.readings.take(order)  # ten times as fast as indexing, for records
         said = repeats(ordered)
         old = np.flatnonzero(~self._high.is_newer(ordered["t"], ordered["series"]))
         said[old] |= self._recent.knows(ordered[old])
         became = np.full(len(ordered), Became.STORED, np.int8)
         if said.any():
             became[order[said]] = Became.DUPLICATE
-            order, ordered = order[~said], ordered[~said]
+            fresh = np.flatnonzero(~said)
+            order, ordered = order[fresh], ordered.take(fresh)
         return _Work(batch, became, order, ordered, self._maybe_known(ordered))
 
     def _maybe_known(self, ordered: Records) -> NDArray[np.bool_]:
@@ -185,17 +187,22 @@ class ReadingWriter:
             resolution = await _resolve(connection, ordered[maybe_known])
             became[work.order[maybe_known]] = resolution.became
             new = np.concatenate([ordered[~maybe_known], resolution.new])
-            new = new[np.lexsort((new["series"], new["t"]))]
+            new = new.take(key_order(new))
             new_shard = shard_by_series(batch, new)
             changed = resolution.changed
             await change_current(connection, changed)
             await keep_beside(connection, resolution.beside)
         made = _Books(batch, Written(became, new, changed, new_shard))
         if len(new):
-            await copy_in(connection, READINGS, new, meanwhile=made.reckon)
+            await copy_in(connection, READINGS, new, meanwhile=lambda: self._use_time(made))
         else:
             made.reckon()
         return made
+
+    def _use_time(self, made: _Books) -> None:
+        """What else there is to do here, while the server takes in rows."""
+        made.reckon()
+        self._recent.absorb()
 
     async def _close_books(self, connection: Connection, made: _Books) -> _Done:
         """Write what follows from the readings: dead letters, ledger, log."""

@@ -1,9 +1,9 @@
 -- Committing a batch: what the store knows of its keys, and what changes there.
 -- Times travel as microseconds since 1970, because arrays of numbers encode ten times faster.
 
--- name: lock_shard
--- Let transactions that look before they write go one after the other, shard by shard.
-select pg_advisory_xact_lock(1129730130, $1)
+-- name: lock_shards
+-- Let transactions that look before they write go one after the other, shard by shard, in this order.
+select pg_advisory_xact_lock(1129730130, shard) from unnest($1::integer[]) as s (shard)
 
 -- name: current
 -- The current rows of some keys, by their position in the arrays. Key by key: a join may read all that lies between the first and the last of them instead, and decompress it.

@@ -91,13 +91,15 @@ class Folding:
         self._partials = partials
         self._clock = one.clock or clockwork.rule.window.clock
         self._values: dict[tuple[int, int, int], float] = {}
+        # As partials have it; the rule says it in the unit that its expression sees.
+        self._floor = -math.inf if one.floor is None else one.floor / (one.scale or 1.0)
 
     def over(self, window: tuple[int, int]) -> Folded:
         """The input over one window of the rule, [begin, end)."""
         one = self._one
         begin, end = self._own(window)
         if not one.levels:
-            return _from_quarters(one, self._partials, begin, end)
+            return self._from_quarters(begin, end)
         places = self._places(one.levels, begin, end)
         known = sum(1 for place in places if not math.isnan(place.value))
         enough = is_enough(_as_level(one), known, len(places))
@@ -146,10 +148,18 @@ class Folding:
         covered = float(inside["covered"].sum())
         if covered == 0.0 or not is_enough(level, covered, window[1] - window[0]):
             return math.nan
-        value = OF_QUARTERS[level.statistic](inside)
+        value = max(OF_QUARTERS[level.statistic](inside), self._floor)
         if level.rounding is None:
             return value
         return rounded(value, level.rounding.mode, level.rounding.digits)
+
+    def _from_quarters(self, begin: int, end: int) -> Folded:
+        one = self._one
+        inside = _inside(self._partials, begin, end)
+        covered = float(inside["covered"].sum())
+        enough = covered > 0.0 and is_enough(_as_level(one), covered, end - begin)
+        value = max(OF_QUARTERS[one.statistic](inside), self._floor) if enough else math.nan
+        return Folded([Place(begin, end, value)], covered, end - begin, enough)
 
 
 def _as_level(one: Input) -> Level:
@@ -157,14 +167,6 @@ def _as_level(one: Input) -> Level:
     statistic = Statistic.MEAN if one.is_series else one.statistic
     length = one.length or Length.DAY
     return Level(length, statistic, one.min_coverage, one.min_count)
-
-
-def _from_quarters(one: Input, partials: Records, begin: int, end: int) -> Folded:
-    inside = _inside(partials, begin, end)
-    covered = float(inside["covered"].sum())
-    enough = covered > 0.0 and is_enough(_as_level(one), covered, end - begin)
-    value = OF_QUARTERS[one.statistic](inside) if enough else math.nan
-    return Folded([Place(begin, end, value)], covered, end - begin, enough)
 
 
 def _inside(partials: Records, begin: int, end: int) -> Records:

@@ -1,4 +1,7 @@
-"""The CSV file of a trial: a column `time`, and one for each input of the rule."""
+"""The CSV file of a trial: a column of instants, and one for each input of the rule.
+
+Instants stand under `time`, or under `instant` where an input of the rule is called `time` itself.
+"""
 
 import csv
 import math
@@ -16,6 +19,7 @@ from cityvitals.errors import BadTrial
 from kpi_rules.model import Rule
 
 TIME: Final = "time"
+INSTANT: Final = "instant"
 
 Readings = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Times in microseconds since 1970 UTC, ascending, and values."""
@@ -33,6 +37,7 @@ def read_csv(path: Path, rule: Rule, time_zone: str) -> dict[str, Readings]:
         BadTrial: naming file, line and column.
     """
     wanted = [one.name for one in rule.inputs]
+    instants = instants_of(rule)
     found: dict[str, list[tuple[int, float]]] = {name: [] for name in wanted}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -40,7 +45,7 @@ def read_csv(path: Path, rule: Rule, time_zone: str) -> dict[str, Readings]:
             _check_header(path, rows.fieldnames or [], rule)
             for row in rows:
                 where = f"{path}:{rows.line_num}"
-                at = _time(row.get(TIME), time_zone, where)
+                at = _time(row.get(instants), time_zone, f"{where}: {instants}")
                 for name in wanted:
                     value = _value(row.get(name), f"{where}: {name}")
                     if value is not None:
@@ -50,15 +55,20 @@ def read_csv(path: Path, rule: Rule, time_zone: str) -> dict[str, Readings]:
     return {name: _in_order(path, name, rows) for name, rows in found.items()}
 
 
+def instants_of(rule: Rule) -> str:
+    """What the column of instants is called in files for a rule."""
+    return INSTANT if any(one.name == TIME for one in rule.inputs) else TIME
+
+
 def _check_header(path: Path, header: Sequence[str], rule: Rule) -> None:
-    columns = set(header)
+    columns, instants = set(header), instants_of(rule)
+    wanted = ", ".join(one.name for one in rule.inputs)
     lacking = [one.name for one in rule.inputs if one.name not in columns and not one.optional]
-    if TIME not in columns:
-        lacking.insert(0, TIME)
+    if instants not in columns:
+        lacking.insert(0, instants)
     if lacking:
         raise BadTrial(
-            f"{path}:1: expected the columns {TIME} and {', '.join(o.name for o in rule.inputs)}; "
-            f"lacking: {', '.join(lacking)}"
+            f"{path}:1: expected the columns {instants} and {wanted}; lacking: {', '.join(lacking)}"
         )
 
 
@@ -66,9 +76,7 @@ def _time(text: str | None, time_zone: str, where: str) -> int:
     try:
         moment = datetime.fromisoformat((text or "").strip())
     except ValueError:
-        raise BadTrial(
-            f"{where}: {TIME}: expected such as 2026-11-23T12:00Z, got {text!r}"
-        ) from None
+        raise BadTrial(f"{where}: expected such as 2026-11-23T12:00Z, got {text!r}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(time_zone))
     return to_us(moment.astimezone(UTC))

@@ -221,9 +221,9 @@ async def _verify_rule(
         place = indicators.Place(model.city.id, rule.id, rule.revision, zone, sealed)
         mine, newest = stored[stored["zone"] == number], latest[latest["zone"] == number]
         expected = expect(whole, zone, stations, model.facts) if zone else city_has
-        if not rule.inputs:  # of facts alone: a later revision may say that they were withdrawn
-            revised = mine["begin"][mine["revision"] > 1]
-            expected["placed"] |= np.isin(expected["begin"], revised)
+        # A later revision may say that facts were withdrawn, or that no station stands there.
+        revised = mine["begin"][mine["revision"] > 1]
+        expected["placed"] |= np.isin(expected["begin"], revised)
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
         work = _Zone(place, rule, windows, stations, model.facts, time_zone)
@@ -304,6 +304,7 @@ class _Zone:
                 out.tally(indicators.LATEST).open += 1
                 return
             right = expected if latest["closed"][0] else self._so_far(latest)
+            right["placed"] |= np.isin(right["begin"], latest["begin"][latest["revision"] > 1])
             indicators.compare(indicators.LATEST, self.place, latest, right, out)
 
     @property

@@ -77,9 +77,7 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
         takes_all: whether a sum takes every station, however little it covers.
     """
     folded, top = station.folded, cut.layers[-1]
-    numbers = _lowest(one, cut.layers[0], station, takes_all=takes_all and not one.levels)
-    for layer in cut.layers[1:] if not one.is_series else cut.layers[1:-1]:
-        numbers = np.array([_fold(layer, w, numbers) for w in range(len(layer.passed))], float)
+    numbers = layered(one, cut, station, takes_all=takes_all)[-1]
     values = Series(top, numbers) if one.is_series else Numbers(numbers)
     sums = add_up(folded, top.windows)
     # What was apportioned to a quarter hour in which nobody spoke is no word of anybody.
@@ -96,6 +94,15 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
         flagged=sums.flagged,
         spoken=highs > lows,
     )
+
+
+def layered(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> list[Floats]:
+    """Values of the windows of each layer, from the lowest; of a series without its own layer."""
+    found = [_lowest(one, cut.layers[0], station, takes_all=takes_all and not one.levels)]
+    for layer in cut.layers[1:] if not one.is_series else cut.layers[1:-1]:
+        below = found[-1]
+        found.append(np.array([_fold(layer, w, below) for w in range(len(layer.passed))], float))
+    return found
 
 
 def _is_known(value: Value) -> bool:
@@ -124,9 +131,9 @@ def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> F
     if not takes_all:
         valid &= _share(sums, layer) >= least(layer.min_coverage)
     values = _of_quarters(sums, layer.statistic)
+    values = values * station.scale
     if one.floor is not None:
         values = np.maximum(values, one.floor)
-    values = values * station.scale
     found = [_rounded(each, layer.rounding) for each in np.where(valid, values, np.nan).tolist()]
     return np.array(found, float)
 

@@ -25,7 +25,7 @@ async def newest_partials(audit: Audit, model: Model, series: Sequence[int]) -> 
         StoreUnavailable: the server went away.
     """
     last = await audit.last_buckets(series)
-    since = {one: last[one] - _reach(model.declared.get(one, [])) for one in series}
+    since = {one: last[one] - reach(model.declared.get(one, [])) for one in series}
     readings = by_series(await audit.readings_since(since))
     quantities = {one.id: one.quantity for one in model.series}
     found = {}
@@ -35,7 +35,7 @@ async def newest_partials(audit: Audit, model: Model, series: Sequence[int]) -> 
     return {one: rows for one, rows in found.items() if len(rows)}
 
 
-def _reach(declared: Sequence[DeclaredRow]) -> int:
+def reach(declared: Sequence[DeclaredRow]) -> int:
     """How far before a quarter hour a reading can lie that enters into it."""
     longest = max((max(row.reporting_s, row.period_s) for row in declared), default=0.0)
     counts = any(row.kind == Kind.COUNTER for row in declared)

@@ -94,25 +94,33 @@ def expect(
 
 
 def _expect(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Records:
-    group = _group(frame, zone, stations, facts)
+    return derive(frame, gather(frame, zone, stations, facts))
+
+
+def derive(frame: Frame, group: Group) -> Records:
+    """What a rule gives for a group (EXPECTED) in the windows of a frame."""
     out = np.zeros(len(frame.windows.begins), EXPECTED)
     out["begin"], out["end"], out["opens"] = frame.windows
     _evaluate(frame, group, out)
     _account(frame.rule, group, out)
     minimum = least(frame.rule.space.min_coverage)
     lacking = ~np.isfinite(out["value"]) | (out["coverage"] < minimum)
+    if frame.rule.inputs:  # where no station stands any more, nothing is left
+        out["coverage"][~out["placed"]] = 0.0
+        lacking |= ~out["placed"]
     for field in ("value", "numerator", "denominator"):
         out[field][lacking] = np.nan
     return out
 
 
-def _group(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Group:
+def gather(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRow]) -> Group:
+    """The stations of a zone, or of the city (''), and the figures in force."""
     rule = frame.rule
     combine = rule.space.zone if zone else rule.space.city
     zones: tuple[Group, ...] = ()
     if combine is Combine.POPULATION_WEIGHTED:
         names = sorted({name for one in stations.values() for name in one if name})
-        zones = tuple(_group(frame, name, stations, facts) for name in names)
+        zones = tuple(gather(frame, name, stations, facts) for name in names)
     return Group(
         zone=zone,
         combine=combine,
@@ -179,7 +187,7 @@ def _evaluate(frame: Frame, group: Group, out: Records) -> None:
         out["stations"][w], out["station_sum"][w] = len(found.series), sum(found.series)
 
 
-def _given(frame: Frame, group: Group, w: int) -> dict[str, Value]:
+def beside_inputs(frame: Frame, group: Group, w: int) -> dict[str, Value]:
     """What an expression can name beside inputs."""
     given: dict[str, Value] = {
         use.name: float(group.figures[use.name][w]) for use in frame.rule.facts
@@ -190,9 +198,9 @@ def _given(frame: Frame, group: Group, w: int) -> dict[str, Value]:
 def _stations_first(frame: Frame, group: Group, w: int) -> Found:
     """Stations are combined input by input, then the expression."""
     rule = frame.rule
-    given = _given(frame, group, w)
+    given = beside_inputs(frame, group, w)
     for one in rule.inputs:
-        given[one.name] = _input(frame, group, one, w)
+        given[one.name] = input_of(frame, group, one, w)
     found = evaluate_rule(rule, given)
     series = _used(rule, group, w)
     if is_division(rule.tree):
@@ -209,19 +217,20 @@ def _is_mean_of_stations(rule: Rule, group: Group) -> bool:
     return (rule.inputs[0].combine or group.combine) is Combine.MEAN
 
 
-def _input(frame: Frame, group: Group, one: Input, w: int) -> Value:
+def input_of(frame: Frame, group: Group, one: Input, w: int) -> Value:
     """One input's number or series for a group."""
     combine = one.combine or group.combine
     if combine is Combine.POPULATION_WEIGHTED:
-        zones = {zone.zone: _input(frame, zone, one, w) for zone in group.zones}
-        return by_population(zones, _people(group, w))
+        zones = {zone.zone: input_of(frame, zone, one, w) for zone in group.zones}
+        return by_population(zones, people_of(group, w))
     values = [said.values.at(w) for said in group.joined[one.name].said]
     if not values:
         return _nothing(frame, one, w)
     return combined(values, combine, frame.rule.space.min_stations)
 
 
-def _people(group: Group, w: int) -> dict[str, float]:
+def people_of(group: Group, w: int) -> dict[str, float]:
+    """Who lives in each zone of a city that folds zones; nan where nobody knows."""
     return {zone.zone: float(zone.people[w]) for zone in group.zones}
 
 
@@ -242,17 +251,18 @@ def _used(rule: Rule, group: Group, w: int) -> frozenset[int]:
 
 def _stations_last(frame: Frame, group: Group, w: int) -> Found:
     """The expression for every sensor, then these are combined; what comes out is rounded."""
-    found, rounding = _of_sensors(frame, group, w), frame.rule.rounding
+    found, rounding = of_sensors(frame, group, w), frame.rule.rounding
     if rounding is None:
         return found
     return replace(found, value=rounded(found.value, rounding.mode, rounding.digits))
 
 
-def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
+def of_sensors(frame: Frame, group: Group, w: int) -> Found:
+    """The expression for every sensor, then these are combined; not rounded yet."""
     if group.zones:
-        zones = {zone.zone: _of_sensors(frame, zone, w) for zone in group.zones}
+        zones = {zone.zone: of_sensors(frame, zone, w) for zone in group.zones}
         values = {name: each.value for name, each in zones.items()}
-        value = by_population(values, _people(group, w))
+        value = by_population(values, people_of(group, w))
         series = frozenset().union(*(each.series for each in zones.values()))
         return Found(as_number(value), as_number(value), series=series)
     known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]
@@ -266,15 +276,30 @@ def _of_sensors(frame: Frame, group: Group, w: int) -> Found:
 
 def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
     """What the expression comes to for each sensor of a group, in order of their names."""
+    for each in sensors(frame, group, w):
+        yield Found(evaluate_rule(frame.rule, each.given).unrounded, series=each.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """What the expression sees of one sensor, and its series that are valid."""
+
+    name: str
+    given: Mapping[str, Value]
+    series: frozenset[int]
+
+
+def sensors(frame: Frame, group: Group, w: int) -> Iterator[Sensor]:
+    """The sensors of a group in order of their names, each with what the expression sees of it."""
     by_sensor: dict[str, dict[str, Said]] = {}
     for name, joined in group.joined.items():
         for said in joined.said:
             by_sensor.setdefault(said.station.sensor, {})[name] = said
-    common = _given(frame, group, w)
-    for _, saying in sorted(by_sensor.items()):
+    common = beside_inputs(frame, group, w)
+    for name, saying in sorted(by_sensor.items()):
         given = dict(common)
         for one in frame.rule.inputs:
             mine = saying.get(one.name)
             given[one.name] = mine.values.at(w) if mine else _nothing(frame, one, w)
         series = frozenset(said.station.series for said in saying.values() if said.valid[w])
-        yield Found(evaluate_rule(frame.rule, given).unrounded, series=series)
+        yield Sensor(name, given, series)

@@ -44,7 +44,7 @@ echo "== set-up: installer $(cut -d' ' -f1 build/installer.txt)"
     --only-binary :all: -r build/installer.txt
 
 echo "== set-up: dependencies from uv.lock, each checked against its hash (a minute or two at first)"
-.venv/bin/uv export --quiet --frozen --no-emit-project --all-extras --all-groups \
+.venv/bin/uv export --quiet --frozen --no-emit-project --all-extras --all-groups --no-group node \
     -o build/requirements.txt
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes \
     -r build/requirements.txt

@@ -34,7 +34,7 @@ def _targets(more: str = "") -> set[str]:
 def _subcommand(words: list[str]) -> list[str]:
     """The words that name a subcommand: those before the first option or file."""
     named = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
-    grouped = {"registry", "deadletters", "migrate", "rules"}
+    grouped = {"registry", "deadletters", "migrate", "rules", "token"}
     return named if named[:1] and named[0] in grouped else named[:1]
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cityvitals.errors import CityVitalsError
-from tests.benchmarks import end_to_end, fold, generate, machine, recompute, write
+from tests.benchmarks import cycle, end_to_end, fold, generate, machine, recompute, write
 from tests.benchmarks.result import TARGETS, Results, say, table
 from tests.benchmarks.stack import ROOT, Invalid, Stack, running
 
@@ -28,6 +28,7 @@ _SERVED = {
     "latency_p99_ms",
 }
 _GENERATED = "load_readings_per_s"
+_IN_MEMORY = {"rules_cycle_ms", "state_bytes_per_series", "aggregator_start_s"}
 _FOLDED = {name for name in TARGETS if name.startswith("fold_")}
 
 
@@ -74,10 +75,20 @@ async def _measure(options: Any, wanted: set[str], results: Results) -> None:
         say("load generator")
         with results.counting(_GENERATED):
             generate.measure(results, 3 if quick else 7)
-    if wanted - _FOLDED - {_GENERATED}:
+    await asyncio.to_thread(_in_memory, results, wanted, 3 if quick else 7)
+    if wanted - _FOLDED - {_GENERATED, "state_bytes_per_series", "aggregator_start_s"}:
         say("starting mosquitto and PostgreSQL")
         async with running(profiled=options.profile) as stack:
             await _with_servers(stack, options, wanted, results)
+
+
+def _in_memory(results: Results, wanted: set[str], repeats: int) -> None:
+    if wanted & _IN_MEMORY:
+        say("aggregator in memory")
+    if "aggregator_start_s" in wanted:
+        cycle.measure_start(results, repeats)
+    if "state_bytes_per_series" in wanted:
+        cycle.measure_memory(results)
 
 
 async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: Results) -> None:
@@ -88,6 +99,8 @@ async def _with_servers(stack: Stack, options: Any, wanted: set[str], results: R
     if "write_twice_ratio" in wanted:
         with results.counting("write_twice_ratio"):
             await write.measure_twice(stack, results, 10 if options.quick else 30)
+    if "rules_cycle_ms" in wanted:
+        await cycle.measure(stack, results, 3 if options.quick else 7)
     again = "recompute_readings_per_s" in wanted
     if wanted & _SERVED or again:
         say("service")

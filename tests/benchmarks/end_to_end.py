@@ -234,7 +234,8 @@ class Flow:
             self._board[Slot.LIMIT] = at + self._credit(now_s, at)
             await asyncio.sleep(_CONTROL_S)
         backlog = self._board[Slot.SENT] - await self._progress()
-        self.backlog_s = backlog / (sum(runs) / len(runs)) if runs else 0.0
+        rate = sum(runs) / len(runs) if runs else 0.0
+        self.backlog_s = backlog / rate if rate else 0.0 if not runs else float("inf")
         return runs
 
     def _credit(self, now_s: float, at: int) -> int:

@@ -24,6 +24,9 @@ TARGETS: Final = {
     "fold_vs_polars": (">=", 4),
     "load_readings_per_s": (">=", 400_000),
     "recompute_readings_per_s": (">=", 1_500_000),
+    "rules_cycle_ms": ("<=", 200),
+    "state_bytes_per_series": ("<=", 512),
+    "aggregator_start_s": ("<=", 2),
 }
 """Every figure, and what it should be at least or at most."""
 

@@ -1,5 +1,6 @@
 """The writer's transaction against a bare COPY of the same readings, one after the other."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -37,7 +38,7 @@ class Databases(Protocol):
 
 
 async def measure(stack: Databases, results: Results, rounds: int) -> None:
-    """`write_ratio`."""
+    """`write_ratio`, and beside it what two workers reach at the same time."""
     say(f"  {rounds} batches of {_READINGS:,} by the writer and by bare COPY")
     async with stack.database("bench_write") as pool, pool.acquire() as connection:
         await connection.execute("create table bare (like reading)")
@@ -46,7 +47,7 @@ async def measure(stack: Databases, results: Results, rounds: int) -> None:
         lane = await take_lane(connection, "bench")
         writer = ReadingWriter(pool, lane)
         ours, bare, keyed, encoded = [], [], [], []
-        base_us = time.time_ns() // 1000 // STEP_US * STEP_US - 24 * 3600 * US
+        base_us = _lately_us()
         for number in range(rounds + _WARM_UP):
             batch = _batch(base_us, number)
             # As ingest's, the writer's batch comes in order of arrival; COPY gets the same order.
@@ -57,10 +58,34 @@ async def measure(stack: Databases, results: Results, rounds: int) -> None:
             # What the key costs by itself: rows sorted as ours, nothing else written.
             rows = batch.readings[np.lexsort((batch.readings["series"], batch.readings["t"]))]
             keyed.append(await _copy(connection, READINGS.encode(rows), "keyed"))
-        await _check(pool, (rounds + _WARM_UP) * _READINGS)
+        both = await _two_workers(pool, connection, base_us, rounds + _WARM_UP)
+        await _check(pool, (rounds + _WARM_UP) * _READINGS, 2 * len(both) * _READINGS)
     ours, bare, encoded = ours[_WARM_UP:], bare[_WARM_UP:], encoded[_WARM_UP:]
+    results.ceilings["write_ratio_of_two_workers"] = float(np.median(both[1:]))
     results.ceilings["keyed_copy_rows_per_s"] = _READINGS / float(np.median(keyed[_WARM_UP:]))
     _put(results, np.array(ours), np.array(bare), np.array(encoded))
+
+
+async def _two_workers(pool: Pool, connection: Connection, base_us: int, done: int) -> list[float]:
+    """Rounds of two workers with a batch each, against bare COPY of both one after the other."""
+    async with pool.acquire() as other:
+        writers = [ReadingWriter(pool, await take_lane(other, name)) for name in ("one", "two")]
+    found = []
+    for number in range(done, 2 * done, 2):
+        batches = [_batch(base_us, number), _batch(base_us, number + 1)]
+        begun_s = time.perf_counter()
+        await asyncio.gather(
+            *(_commit(one, batch) for one, batch in zip(writers, batches, strict=True))
+        )
+        ours_s = time.perf_counter() - begun_s
+        bare_s = [await _copy(connection, READINGS.encode(one.readings)) for one in batches]
+        found.append(sum(bare_s) / ours_s)
+    return found
+
+
+def _lately_us() -> int:
+    """A step's begin, long enough ago for all that is measured, and as live readings are."""
+    return time.time_ns() // 1000 // STEP_US * STEP_US - 3600 * US
 
 
 async def measure_twice(stack: Databases, results: Results, rounds: int) -> None:
@@ -69,7 +94,7 @@ async def measure_twice(stack: Databases, results: Results, rounds: int) -> None
     async with stack.database("bench_twice") as pool:
         writer = ReadingWriter(pool, await _lane(pool))
         once, twice = [], []
-        base_us = time.time_ns() // 1000 // STEP_US * STEP_US - 24 * 3600 * US
+        base_us = _lately_us()
         for number in range(rounds + _WARM_UP):
             once.append(await _commit(writer, _batch(base_us, 2 * number)))
             again = _twice(_batch(base_us, 2 * number + 1))
@@ -157,12 +182,13 @@ def _batch(base_us: int, number: int) -> Batch:
     return Batch(readings, readings["t"].copy(), compact.astype(np.int32), tuple(senders))
 
 
-async def _check(pool: Pool, expected: int) -> None:
+async def _check(pool: Pool, once: int, by_two: int) -> None:
+    expected = {"reading": once + by_two, "bare": once + by_two, "keyed": once}
     async with pool.acquire() as connection:
-        for table in ("reading", "bare", "keyed"):
+        for table, count in expected.items():
             stored = await connection.fetchval(f"select count(*) from {table}")  # noqa: S608
-            if stored != expected:
-                raise Invalid(f"{table} holds {stored} rows instead of {expected}")
+            if stored != count:
+                raise Invalid(f"{table} holds {stored} rows instead of {count}")
 
 
 def _put(

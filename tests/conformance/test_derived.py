@@ -1,7 +1,6 @@
 """What the aggregator writes is read back: by itself, by the API, and by an auditor."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -95,10 +94,9 @@ async def write(pool: Pool, *rows: IndicatorRow) -> None:
 
 
 def test_revisions_stay_and_the_newest_is_shown(database: DatabaseSettings) -> None:
-    final = replace(ROW, revision=2, state="final", closed=True, change_number=2)
-    corrected = replace(final, revision=3, state="corrected", value=-0.0, change_number=3)
-    nothing = replace(
-        ROW,
+    final = ROW._replace(revision=2, state="final", closed=True, change_number=2)
+    corrected = final._replace(revision=3, state="corrected", value=-0.0, change_number=3)
+    nothing = ROW._replace(
         window_begin=ROW.window_begin - timedelta(days=400),
         state="insufficient",
         value=None,
@@ -178,7 +176,7 @@ def test_an_audit_sees_one_moment(database: DatabaseSettings) -> None:
 
 
 def test_times_of_windows_are_kept_to_the_microsecond(database: DatabaseSettings) -> None:
-    odd = replace(ROW, window_begin=from_us(BEGIN_US + 1), watermark=from_us(BEGIN_US - 1))
+    odd = ROW._replace(window_begin=from_us(BEGIN_US + 1), watermark=from_us(BEGIN_US - 1))
 
     async def main() -> None:
         async with open_pool(database, "tests") as pool:

@@ -22,6 +22,7 @@ from cityvitals.store.declarations import (
     DeclaredStatus,
     declare,
 )
+from cityvitals.store.derived import remember_rules
 from cityvitals.store.lanes import Lane, take_lane
 from cityvitals.store.pool import Pool, open_pool
 from cityvitals.store.registry import DeviceKey
@@ -156,15 +157,16 @@ class Town:
         self, rows: Sequence[Row], lane: str = "ingest-0", seen: Declaration | None = None
     ) -> Outcomes:
         """Commit one batch of readings, which come as soon as they are complete."""
-        return await self.writers[lane].commit(self._batch(rows, seen))
+        return await self.writers[lane].commit(self.batch(rows, seen))
 
     async def write_late(self, rows: Sequence[Row], lane: str = "ingest-0") -> Outcomes:
         """Commit one batch of readings that come now."""
-        batch = self._batch(rows, None)
+        batch = self.batch(rows, None)
         batch.readings["received"] = self.now_us
         return await self.writers[lane].commit(batch)
 
-    def _batch(self, rows: Sequence[Row], seen: Declaration | None) -> Batch:
+    def batch(self, rows: Sequence[Row], seen: Declaration | None = None) -> Batch:
+        """Readings as the writer takes them."""
         readings = np.zeros(len(rows), READING)
         ends = np.zeros(len(rows), np.int64)
         names = sorted(self.gateways)
@@ -240,6 +242,15 @@ class Town:
                 return
             await self.cycle()
         raise AssertionError(f"{len(self.worker.shard.pending)} windows do not become final")
+
+    async def remember(self) -> None:
+        """Have the store remember the rules, as the process does when it starts."""
+        bodies = [
+            (rule.id, rule.revision, rule.digest, rule.body(), rule.definition)
+            for rule in self.rules
+        ]
+        async with self.pool.acquire() as connection:
+            await remember_rules(connection, bodies)
 
     async def verify(self) -> Findings:
         """What verify finds, all windows expected closed."""

@@ -259,6 +259,7 @@ FED: Final = (
         facts=lambda given: {"free_flow_time": 60.0 * given["free_flow_min"]},
         keys=("tti",),
     ),
+    Fed("emep_bus6_nox_20", DAY, _constant("traffic_speed", "kmh")),
     Fed("lden_hourly", DAY, lambda given: {"noise_laeq": given["laeq_h"]}, keys=("Lden",)),
     Fed("lden_68_66_61", DAY, _periods(range(7, 19), range(19, 23)), keys=("lden",)),
     Fed("ldn_70_50", DAY, _periods(range(7, 22), range(0)), keys=("ldn",)),

@@ -70,8 +70,8 @@ def _never_late(state: Any, _begin: int, t: int, _counts: bool) -> bool:  # noqa
 
 
 def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: Any) -> None:
-    begins, ends, out = more
-    fold_windows(as_compiled(cells), series, since, until, begins, ends - 1, out)
+    begins, ends, at, out = more
+    fold_windows(as_compiled(cells), series, since, until, begins, ends - 1, at, out)
 
 
 FAULTS: Final[dict[str, Callable[[], None]]] = {

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -185,7 +184,7 @@ def test_every_extreme_of_an_indicator_survives(
     chance = np.random.default_rng(seed)
     values = [None if chance.random() < 0.1 else float(chance.normal()) for _ in range(count)]
     rows = [
-        replace(indicator(RULE, "", T0, count - place), value=value)
+        indicator(RULE, "", T0, count - place)._replace(value=value)
         for place, value in enumerate(values)
     ]
 

@@ -2,19 +2,26 @@
 
 import asyncio
 import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from cityvitals.catalogue.load import convert, load_catalogue
 from cityvitals.domain.times import to_us
 from cityvitals.settings import DatabaseSettings
 from kpi_rules.built import unbuilt
+from kpi_rules.facts import uses_of
 from kpi_rules.model import Rule
 from kpi_rules.present import find_band
+from tests.api_server import running_api
 from tests.integration import aggregator_town
 from tests.integration.aggregator_town import CITY, NOON, Row, Town, town
-from tests.integration.fed_cases import FED, Fed, station
+from tests.integration.by_hand import check
+from tests.integration.fed_by_hand import GROUPS, Group
+from tests.integration.fed_cases import FED, Fed, Said, station
 from tests.reference.judge import matches
 from tests.reference.mapping import load
 from tests.reference.test_cases import CASES, RULES
@@ -26,18 +33,27 @@ _FACT: Final = (
     " from unnest(array['', 'north']) as zone"
 )
 
+_STORED: Final = (
+    "select value, reason from indicator where rule = $1 and zone = '' and closed"
+    " and window_begin = $2 order by revision desc limit 1"
+)
+
 
 def standard_of(rule: Rule) -> tuple[str, str, str] | None:
     found = rule.standard
     return (found.body, found.document, found.edition) if found else None
 
 
-def test_every_standard_that_is_run_and_has_cases_is_fed() -> None:
+def test_every_standard_that_is_run_is_fed() -> None:
     mappings = load()
     found = (mappings.find(case, RULES) for case in CASES)
     rules = [RULES[one.rule] for one in found if one and one.rule in RULES]
-    live = {standard_of(rule) for rule in rules if not unbuilt(rule)}
-    assert {standard_of(_rule_of(one)) for one in FED} == live
+    with_cases = {standard_of(rule) for rule in rules if not unbuilt(rule)}
+    fed = {standard_of(_rule_of(one)) for one in FED}
+    assert fed == with_cases
+    by_hand = {standard_of(RULES[each]) for group in GROUPS.values() for each in group.values}
+    live = {standard_of(rule) for rule in RULES.values() if not unbuilt(rule)}
+    assert (fed | by_hand) - {None} == live - {None}
 
 
 def _rule_of(fed: Fed) -> Rule:
@@ -58,16 +74,44 @@ def test_readings_give_what_the_case_expects(
     async def main() -> None:
         async with town(database, more=(rule,)) as where:
             await where.found(stations=said)
+            await where.remember()
             await _feed(where, fed)
             await where.settle(400)
-            stored = await where.pool.fetch(
-                "select value from indicator where rule = $1 and zone = '' and closed"
-                " and window_begin = $2 order by revision desc limit 1",
-                rule.id,
-                fed.window,
-            )
+            stored = await where.pool.fetch(_STORED, rule.id, fed.window)
             assert stored, await where.pool.fetch("select rule, window_begin from indicator")
             _check(case, fed, rule, stored[0]["value"])
+            assert not (await where.verify()).differences
+
+    asyncio.run(main())
+    _explain(database, fed, rule)
+
+
+def _explain(database: DatabaseSettings, fed: Fed, rule: Rule) -> None:
+    """What the API tells of the window, worked out by hand, gives its value."""
+    path = f"/v1/cities/{CITY}/indicators/{rule.id}/explain"
+    with running_api(database) as base:
+        answer = httpx.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    check(answer.json())
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS.keys())
+def test_readings_give_what_was_worked_out_by_hand(
+    group: Group, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for quantity in group.said:
+        monkeypatch.setitem(aggregator_town.STATIONS, quantity, station(quantity, group.step_s))
+    rules = tuple(RULES[each] for each in group.values)
+
+    async def main() -> None:
+        async with town(database, more=rules) as where:
+            await where.found(stations=group.said)
+            await _say_facts(where, rules, group.facts)
+            await _say(where, group.said, group.begin, group.step_s)
+            await where.settle(400)
+            for rule, value in group.values.items():
+                rows = await where.pool.fetch(_STORED, rule, group.begin)
+                assert rows and rows[0]["value"] == pytest.approx(value, rel=1e-9), (rule, rows)
             assert not (await where.verify()).differences
 
     asyncio.run(main())
@@ -75,17 +119,26 @@ def test_readings_give_what_the_case_expects(
 
 async def _feed(where: Town, fed: Fed) -> None:
     given = _BY_ID[fed.case]["inputs"]
-    units = {use.name: use.unit for use in _rule_of(fed).facts}
-    for name, value in fed.facts(given).items():
+    await _say_facts(where, (_rule_of(fed),), fed.facts(given))
+    await _say(where, fed.said(given), fed.begin or fed.window, fed.step_s)
+
+
+async def _say_facts(where: Town, rules: Iterable[Rule], facts: Mapping[str, float]) -> None:
+    units = {use.name: use.unit for rule in rules for use in uses_of(rule)}
+    for name, value in facts.items():
         await where.pool.execute(_FACT, CITY, name, float(value), units[name])
-    first, step = to_us(fed.begin or fed.window) - NOON, round(fed.step_s * 1e6)
+
+
+async def _say(where: Town, said: Mapping[str, Said], begin: datetime, step_s: float) -> None:
+    first, step = to_us(begin) - NOON, round(step_s * 1e6)
     rows = [
         Row(quantity, first + number * step, float(value))
-        for quantity, values in fed.said(given).items()
+        for quantity, values in said.items()
         for number, value in enumerate(values)
         if value is not None
     ]
-    await where.write(rows)
+    for at in range(0, len(rows), 10_000):
+        await where.write(rows[at : at + 10_000])
 
 
 def _check(case: dict[str, Any], fed: Fed, rule: Rule, value: float | None) -> None:

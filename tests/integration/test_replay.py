@@ -25,10 +25,12 @@ from cityvitals.domain.times import US
 from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.wire import meta, topic
 from cityvitals.wire.formats import own_json
-from simulator.main import Options, play, run
+from simulator.city.spec import load_city
+from simulator.city.town import Play, Town
+from simulator.main import play, run
 from simulator.mapping_load import load_mapping
+from simulator.options import Options
 from simulator.replay import Replay
-from simulator.vitalia import Vitalia
 from tests.unit.simulator import recorded
 
 pytestmark = pytest.mark.mosquitto
@@ -262,13 +264,13 @@ def test_a_paced_replay_takes_its_time(mosquitto: Mosquitto) -> None:
 def test_the_seeded_city_sends_its_history_then_lives_until_stopped(
     mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
-    city = Vitalia(1, round(time() * US), 3600 * US)
+    city = Town(load_city(Path("vitalia")), 1, Play(round(time() * US), 3600 * US))
 
     async def played() -> Any:
         stop = asyncio.Event()
         settings = Settings(broker=mosquitto.settings)
         playing = asyncio.create_task(play(city, settings, Options(), stop))
-        await asyncio.to_thread(until, lambda: subscriber.count > 60 * 78, "history and live")
+        await asyncio.to_thread(until, lambda: subscriber.count > 60 * 100, "history and live")
         stop.set()
         return await playing
 
@@ -277,7 +279,7 @@ def test_the_seeded_city_sends_its_history_then_lives_until_stopped(
     until(lambda: subscriber.count == summary.readings, "what was acknowledged")
     assert max(subscriber.readings.values()) == 1
     statuses = subscriber.statuses()
-    assert len(statuses) == 6
+    assert len(statuses) == 8
     assert all(said == ["online", "offline"] for said in statuses.values())
 
 
@@ -286,7 +288,8 @@ def test_a_killed_simulator_leaves_its_gateways_offline(
 ) -> None:
     code = (
         "from cityvitals.settings import BrokerSettings, Settings;"
-        "from simulator.main import Options, run;"
+        "from simulator.main import run;"
+        "from simulator.options import Options;"
         f"run(Settings(broker=BrokerSettings(port={mosquitto.port})), Options())"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
@@ -296,12 +299,12 @@ def test_a_killed_simulator_leaves_its_gateways_offline(
         process.send_signal(signal.SIGKILL)
         process.wait(_DEADLINE)
     until(lambda: all(said[-1] == "offline" for said in subscriber.statuses().values()), "wills")
-    assert len(subscriber.statuses()) == 6
+    assert len(subscriber.statuses()) == 8
 
 
 def test_a_stop_before_the_broker_is_there_ends_at_once(mosquitto: Mosquitto) -> None:
     mosquitto.stop()
-    city = Vitalia(1, round(time() * US), 0)
+    city = Town(load_city(Path("vitalia")), 1, Play(round(time() * US), 0))
 
     async def played() -> Any:
         stop = asyncio.Event()

@@ -38,9 +38,10 @@ TABLES = sorted({fact.owner for fact in expected() if fact.kind == "table"})
 MAY = {
     WRITER: {
         "insert": "city zone gateway sensor placement series series_declaration gateway_seq reading"
-        " reading_revision lane ledger fact limit commit_log dead_letter dead_message lane_worker",
+        " reading_revision lane ledger fact target limit commit_log dead_letter dead_message"
+        " lane_worker api_token api_audit",
         "update": "city zone gateway sensor placement series_declaration gateway_seq reading"
-        " lane ledger fact limit dead_letter dead_message lane_worker",
+        " lane ledger fact target limit dead_letter dead_message lane_worker api_token",
         "delete": "dead_letter dead_message lane_worker",
     },
     AGGREGATOR: {

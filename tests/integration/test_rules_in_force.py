@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from aggregator.main import open_rulebook
 from aggregator.metrics import Metrics
+from aggregator.rule_files import open_rulebook
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store import derived
 from cityvitals.store.pool import open_pool

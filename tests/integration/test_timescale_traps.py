@@ -307,7 +307,8 @@ def test_old_chunks_are_dropped_whole_and_newer_ones_stay(
     async def main() -> None:
         rows: list[Row] = [(day * 24 * HOUR, 1, 1.0, 0) for day in range(5)]
         async with filled(hypertables, rows) as pool, pool.acquire() as connection:
-            dropped = await drop_chunks(connection, "reading", from_us(BEGIN_US + 60 * HOUR))
+            until = from_us(BEGIN_US + 60 * HOUR)
+            dropped = await drop_chunks(connection, "reading", from_us(0), until)
             assert len(dropped) == 2
             assert [row[0] // (24 * HOUR) for row in await current(pool)] == [2, 3, 4]
 

@@ -25,10 +25,10 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     series = rule.series
     known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
-        value = _read(case, source)
+        value, said = _read_any(case, source, found.also.get(source.get("from", ""), {}))
         if value is None:
             continue
-        value = _converted(value, source, case, units.get(name, ""))
+        value = _converted(value, said, case, units.get(name, ""))
         if name in series and isinstance(value, float):
             value = [value]
         known[name] = value
@@ -45,7 +45,7 @@ def _by_name(rule: Rule, case: Case, units: Mapping[str, str]) -> Iterator[tuple
         name, unit = key.lower().replace("pm2.5", "pm2_5"), None
         for suffix, token in _SUFFIXES.items():
             if name not in names and name.endswith(suffix):
-                name, unit = name.removesuffix(suffix), token
+                name, unit = name.removesuffix(suffix), token or unit
         if name in names and _is_numeric(value):
             numbers = [_number(one) for one in value] if isinstance(value, list) else _number(value)
             yield name, _converted(numbers, {"unit": unit}, case, units.get(name, ""))
@@ -61,9 +61,15 @@ _SUFFIXES: Final = {
     "_kmh": "km/h",
     "_min": "min",
     "_km": "km",
+    "_tj": "TJ",
+    "_usd": "{USD}",
+    "_m3": "m3",
     "_m": "m",
+    "_24h": "",
+    "_8h": "",
+    "_1h": "",
 }
-"""Units that names of inputs end in."""
+"""What names of inputs end in, and the unit it says; what an average is over says none."""
 
 
 def _is_numeric(value: Any) -> bool:
@@ -88,6 +94,20 @@ def _read(case: Case, source: Mapping[str, Any]) -> Value | None:
         numbers = [_number(each) for each in value]
         return numbers[::-1] if source.get("newest_first") else numbers
     return _number(value)
+
+
+def _read_any(
+    case: Case, source: Mapping[str, Any], also: Mapping[str, str]
+) -> tuple[Value | None, Mapping[str, Any]]:
+    """What a source names, or what stands under another name of its key, and the source with the
+    unit that the name says."""
+    value = _read(case, source)
+    for key, unit in also.items():
+        if value is not None:
+            break
+        value = _read(case, {**source, "from": key})
+        source = {**source, "unit": unit} if unit and value is not None else source
+    return value, source
 
 
 def _number(value: Any) -> float:

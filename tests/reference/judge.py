@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from aggregator.compiler import compile_rule
 from cityvitals.catalogue.gases import GAS_CONSTANT, conversion_at, parse_reference
 from cityvitals.catalogue.load import convert, load_catalogue
+from cityvitals.verify.groups import by_population
 from kpi_rules.evaluate import Outcome, candidates, evaluate_rule
 from kpi_rules.interpret import Value
 from kpi_rules.levels import fold_values, is_enough
 from kpi_rules.model import Level, Rule
 from kpi_rules.present import find_band
-from kpi_rules.words import SIZE_H, BelongsTo
+from kpi_rules.words import SIZE_H, BelongsTo, Combine
 from tests.reference.inputs import CannotGive, as_arrays, values_of
 from tests.reference.mapping import Case, Found, Mappings
 
@@ -44,6 +45,8 @@ def judge(case: Case, mappings: Mappings, rules: Mapping[str, Rule]) -> Judgemen
     found = mappings.find(case, rules)
     if found is None:
         return Judgement(Verdict.UNCOVERED, "no mapping to a rule fits")
+    if found.entry.uncovered:
+        return Judgement(Verdict.UNCOVERED, found.entry.uncovered)
     lacking = set(case["expected"]) - set(found.expected) - found.entry.ignored
     if lacking:
         return Judgement(Verdict.UNCOVERED, f"nothing gives {', '.join(sorted(lacking))}")
@@ -100,7 +103,9 @@ def matches(case: Case, key: str, found: Any) -> bool:
 
 
 def _look(results: Results, wanted: Any) -> Any:
-    """A result by its name, or whether the band is a given one."""
+    """A result by its name, whether it is there, or whether the band is a given one."""
+    if isinstance(wanted, dict) and "known" in wanted:
+        return float(not math.isnan(results[wanted["known"]]))
     if isinstance(wanted, dict):
         return float(results["band"] == wanted["band"])
     return results.get(wanted, "nothing of that name")
@@ -108,10 +113,11 @@ def _look(results: Results, wanted: Any) -> Any:
 
 def _by_rule(rule: Rule, found: Found, case: Case) -> dict[str, Results]:
     values = values_of(rule, found, case)
-    return {
-        "the interpreter": _results(rule, evaluate_rule(rule, values)),
-        "the compiled expression": _results(rule, _compiled(rule, values)),
+    outcomes = {
+        "the interpreter": evaluate_rule(rule, values),
+        "the compiled expression": _compiled(rule, values),
     }
+    return {how: _results(rule, one, found) for how, one in outcomes.items()}
 
 
 def _compiled(rule: Rule, values: Mapping[str, Value]) -> Outcome:
@@ -131,7 +137,7 @@ def _compiled(rule: Rule, values: Mapping[str, Value]) -> Outcome:
     )
 
 
-def _results(rule: Rule, outcome: Outcome) -> Results:
+def _results(rule: Rule, outcome: Outcome, found: Found) -> Results:
     bands = rule.body()["bands"]
     value = None if math.isnan(outcome.value) else outcome.value
     return outcome.parts | {
@@ -140,6 +146,7 @@ def _results(rule: Rule, outcome: Outcome) -> Results:
         "numerator": outcome.numerator,
         "denominator": outcome.denominator,
         "dominant": outcome.dominant,
+        "pollutant": found.spoken.get(outcome.dominant.removesuffix("_index"), outcome.dominant),
         "band": find_band(bands, value),
     }
 
@@ -187,6 +194,21 @@ def _span(day: str, begin: int, end: int) -> str:
     return f"{before} {begin % 24:02d}:00 to {day} {end:02d}:00"
 
 
+def _by_population(rule: Rule, found: Found, case: Case) -> dict[str, Results]:
+    """What a city that weights its zones by population makes of their numbers."""
+    if rule.space.city is not Combine.POPULATION_WEIGHTED:
+        raise CannotGive("not weighted by population")
+    numbers, people = (case["inputs"][found.given[key]["from"]] for key in ("values", "weights"))
+    zones = {
+        str(i): evaluate_rule(rule, {rule.inputs[0].name: one}) for i, one in enumerate(numbers)
+    }
+    value = by_population(
+        {zone: one.value for zone, one in zones.items()},
+        {str(i): float(one) for i, one in enumerate(people)},
+    )
+    return {"the zones": {"value": value}}
+
+
 def _by_conversion(_rule: Rule | None, found: Found, case: Case) -> dict[str, Results]:
     """ug/m3 in a ppb of a gas, or litres in a mole of any, at a state."""
     source = found.given["factor"]
@@ -199,7 +221,8 @@ def _by_conversion(_rule: Rule | None, found: Found, case: Case) -> dict[str, Re
     if conversion is None:
         raise CannotGive(f"nothing converts {source['gas']}")
     amount = case["inputs"].get(source.get("times"), 1.0)
-    return {"the catalogue": {"value": conversion.scale * amount}}
+    scale = 1.0 / conversion.scale if source.get("inverse") else conversion.scale
+    return {"the catalogue": {"value": scale * amount}}
 
 
 def _of_rule(check: Callable[[Rule, Found, Case], dict[str, Results]]) -> _Check:
@@ -216,5 +239,6 @@ _CHECKS: Final[dict[str, _Check]] = {
     "level": _of_rule(_by_level),
     "mean": _of_rule(_by_mean),
     "window": _of_rule(_by_window),
+    "weighted": _of_rule(_by_population),
     "conversion": _by_conversion,
 }

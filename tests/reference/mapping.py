@@ -18,7 +18,7 @@ class Entry:
     """How cases of one form are judged.
 
     Attributes:
-        check: the kind of check: rule, level, mean, window, conversion.
+        check: the kind of check: rule, level, mean, window, weighted, conversion.
         standard, quantity: patterns of the whole text.
         when: patterns of inputs, by their names.
         rule: id; names in braces stand for what the patterns caught.
@@ -27,6 +27,7 @@ class Entry:
         ignored: keys of the case that are no results.
         level: the length of the level that is checked.
         names: translations of its own.
+        uncovered: why no rule is there for such cases, and none will be; "" where one is.
     """
 
     check: str
@@ -39,16 +40,24 @@ class Entry:
     ignored: frozenset[str]
     level: str
     names: Mapping[str, str]
+    uncovered: str
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry that fits a case, its names filled in."""
+    """An entry that fits a case, its names filled in.
+
+    Attributes:
+        also: other names of keys, each with the unit that it says.
+        spoken: names of the case by names of ours, such as PM2.5 for pm2_5.
+    """
 
     entry: Entry
     rule: str
     given: Mapping[str, Mapping[str, Any]]
     expected: Mapping[str, Any]
+    also: Mapping[str, Mapping[str, str]]
+    spoken: Mapping[str, str]
 
 
 class Mappings:
@@ -56,7 +65,8 @@ class Mappings:
 
     def __init__(self, text: str) -> None:
         table = tomllib.loads(text)
-        self._names: dict[str, str] = table["names"]
+        self._names: dict[str, str] = table.get("names", {})
+        self._also: dict[str, dict[str, str]] = table.get("also", {})
         self._entries = [_entry(each) for each in table["map"]]
 
     def find(self, case: Case, rules: Mapping[str, Any]) -> Found | None:
@@ -68,13 +78,17 @@ class Mappings:
             words = self._names | dict(entry.names)
             names = {key: words.get(each, each) for key, each in caught.items()}
             rule = _filled(entry.rule, names)
-            if rule in rules or entry.check == "conversion":
+            if rule in rules or entry.check == "conversion" or entry.uncovered:
                 given = {
                     _filled(key, names): _filled_in(each, names)
                     for key, each in entry.given.items()
                 }
-                expected = {_filled(key, names): each for key, each in entry.expected.items()}
-                return Found(entry, rule, given, expected)
+                expected = {
+                    _filled(key, names): _filled_any(each, names)
+                    for key, each in entry.expected.items()
+                }
+                spoken = {each: key for key, each in self._names.items()}
+                return Found(entry, rule, given, expected, self._also, spoken)
         return None
 
 
@@ -89,12 +103,13 @@ def _entry(table: Mapping[str, Any]) -> Entry:
         standard=re.compile(table["standard"]),
         quantity=re.compile(table.get("quantity", ".*")),
         when={key: re.compile(each) for key, each in table.get("when", {}).items()},
-        rule=table["rule"],
+        rule=table.get("rule", ""),
         given={key: _source(each) for key, each in table.get("given", {}).items()},
-        expected=table["expected"],
+        expected=table.get("expected", {}),
         ignored=frozenset(table.get("ignored", [])),
         level=table.get("level", ""),
         names=table.get("names", {}),
+        uncovered=table.get("uncovered", ""),
     )
 
 
@@ -124,6 +139,10 @@ def _filled_in(source: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[s
     return {
         key: _filled(each, names) if isinstance(each, str) else each for key, each in source.items()
     }
+
+
+def _filled_any(wanted: Any, names: Mapping[str, str]) -> Any:
+    return _filled_in(wanted, names) if isinstance(wanted, dict) else wanted
 
 
 def values_at(inputs: Any, path: str) -> Iterator[Any]:

@@ -17,7 +17,6 @@ RULES: Final = {rule.id: rule for rule in load_rules()}
 UNCOVERED: Final = {
     "Open-Meteo continuous EAQI (not EEA official)": "no official index",
     "NSF WQI": "its curves are drawings that nobody has put into numbers officially",
-    "EMEP/EEA 2019 tier 3": "coefficients not in the catalogue yet",
 }
 """Standards of the file that no rule covers, and why."""
 

@@ -42,7 +42,8 @@ def _rules(flows: Any) -> Iterator[pd.DataFrame]:
     population = facts("ferrara", "population")
     litres = (flows * _SECONDS).groupby(flows.index.normalize()).sum(min_count=1)
     daily = coverage(flows, "day", HOUR)
-    weekly, lows = _by_week(flows.groupby(flows.index.normalize()).count()), _by_week(_lows(flows))
+    weekly = _by_week(flows.groupby(flows.index.normalize()).count())
+    nights = _by_week(_nights(flows))
     for zone, areas in {"": list(flows.columns), **{z: [z] for z in flows.columns}}.items():
         here = daily[areas].mean(axis=1)
         supplied = litres[areas].sum(axis=1, min_count=1)
@@ -51,7 +52,7 @@ def _rules(flows: Any) -> Iterator[pd.DataFrame]:
         yield _zone(_PER_CAPITA, zone, supplied / people, here)
         yield _zone(_NIGHTLY, zone, _least_flow(flows[areas]), here)
         here = pd.Series({day: week[areas].sum().mean() / _hours(day) for day, week in weekly})
-        low = pd.Series({begin: _usual_low(week[areas]) for begin, week in lows})
+        low = pd.Series({begin: _usual_low(week, areas) for begin, week in nights})
         yield _zone(_WEEKLY, zone, low, here)
 
 
@@ -72,11 +73,17 @@ def _least_flow(flows: Any) -> Any:
     return night.groupby(night.index.normalize()).apply(lambda v: v.rolling(4).mean().min())
 
 
-def _lows(flows: Any) -> Any:
-    """Each area's lowest whole hour of each night."""
-    night = flows[flows.index.hour.isin(_NIGHT)]
-    lows = night.groupby(night.index.normalize()).min()
-    return lows.reindex(window_begins(flows.index, "day").unique())
+def _nights(flows: Any) -> Any:
+    """Each area's flow in the hours that begin at 2 and at 3, night by night: one above the other.
+
+    An hour that a night has twice is their mean, one that it has not is missing.
+    """
+    days = window_begins(flows.index, "day").unique()
+    found = {}
+    for hour in _NIGHT:
+        mine = flows[flows.index.hour == hour]
+        found[hour] = mine.groupby(mine.index.normalize()).mean().reindex(days)
+    return pd.concat(found, axis=1)
 
 
 def _by_week(days: Any) -> list[tuple[Any, Any]]:
@@ -96,8 +103,16 @@ def _hours(begin: Any) -> float:
     return float((begin + pd.DateOffset(days=_WEEK) - begin) / HOUR)
 
 
-def _usual_low(week: Any) -> float:
-    """The percentile over the week of the areas' summed lows, of areas with enough nights."""
+def _usual_low(week: Any, areas: list[str]) -> float:
+    """The percentile over the week of each night's lowest hour of the areas' sum.
+
+    An area counts for an hour that it has in enough nights.
+    """
     enough_nights = definition(_WEEKLY)["input"][0]["min_count"]
-    known = week.loc[:, week.count() >= enough_nights]
-    return float(quantile(known.sum(axis=1, min_count=1), 20))
+    sums = {}
+    for hour in _NIGHT:
+        mine = week[hour][areas]
+        known = mine.loc[:, mine.count() >= enough_nights]
+        sums[hour] = known.sum(axis=1, min_count=1)
+    lows = pd.DataFrame(sums).min(axis=1)
+    return float(quantile(lows, 20)) if lows.count() >= enough_nights else float("nan")

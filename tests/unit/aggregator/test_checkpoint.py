@@ -143,5 +143,5 @@ def test_to_rebuild_is_to_recompute_all_that_readings_reach() -> None:
     assert state["broken"].tolist() == [1, 0, 0]
     assert (state["oldest"][0], state["last_seen"][0]) == (NOON, NOON + 5 * HOUR)
     assert state["bucket"][0] == NONE
-    (load_of_it,) = made.due(10)
+    (load_of_it,) = made.restoring()
     assert load_of_it.end == NOON + 5 * HOUR + 1

@@ -33,7 +33,7 @@ def of(value: float, begin: int = NOON, **changes: Any) -> Derived:
         "present": np.array([[True]]),
         "spoken": np.array([True]),
         "valid": (np.array([[True, True]]),),
-        "reasons": [["too little" if np.isnan(value) else ""]],
+        "reasons": np.array([["too little" if np.isnan(value) else ""]], object),
     }
     return Derived(**(made | changes))
 
@@ -139,7 +139,7 @@ def test_only_the_newest_window_is_the_latest() -> None:
         present=np.ones((3, 1), np.bool_),
         spoken=np.ones(3, np.bool_),
         valid=(np.ones((3, 2), np.bool_),),
-        reasons=[[""]] * 3,
+        reasons=np.full((3, 1), "", object),
     )
     out = Outputs()
     around = Circumstances(np.zeros((3, 1), np.bool_), instants(EVERYTHING), [[]], NOON)
@@ -217,3 +217,17 @@ def test_older_final_windows_are_not_remembered() -> None:
     assert told.say(of(5.0), closing=True) == Outputs()
     assert told.emitter.unknown(PLAN, older) == [(*KEY, NOON)]
     assert told.emitter.unknown(PLAN, instants(NOON + HOUR, NOON + 2 * HOUR)) == []
+
+
+def test_what_was_learned_is_kept_until_it_is_derived() -> None:
+    """Several pieces of a rule's windows are learned together, and derived one after the other."""
+    before, after = Told(), Told()
+    kept = [
+        row
+        for number in range(3)
+        for row in before.say(of(5.0, NOON + number * HOUR), closing=True).kept
+    ]
+    after.emitter.learn([as_mapping(row) for row in kept[:2]])
+    after.emitter.learn([as_mapping(kept[2])], newest=True)
+    for number in range(3):
+        assert after.say(of(5.0, NOON + number * HOUR), closing=True) == Outputs()

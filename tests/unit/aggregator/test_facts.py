@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from cityvitals.store.audit import AuditCity, FigureRow, WarrantRow
 from cityvitals.store.model import CityRow, FactRow
 from cityvitals.verify.figures import figures_of, verify_warrants
 from cityvitals.verify.report import Findings
+from kpi_rules.facts import uses_of
 from kpi_rules.model import FactUse, Rule
 from kpi_rules.words import Combine
 from tests.unit.aggregator.small_city import rule
@@ -53,7 +55,7 @@ def planned(uses: list[FactUse], combine: Combine = Combine.SUM) -> RulePlan:
     """A plan of which only what facts need is there."""
     made = replace(SHELL, facts=tuple(uses), space=replace(SHELL.space, city=combine))
     city = CityRow("c", "UTC", "replay", 0, EARLIEST_US)
-    found: Any = SimpleNamespace(rule=made, city=city, groups=ZONES)
+    found: Any = SimpleNamespace(rule=made, city=city, groups=ZONES, uses=uses_of(made))
     plan: RulePlan = found
     return plan
 
@@ -110,13 +112,21 @@ def test_the_warrant_names_just_those_and_verify_agrees(
 ) -> None:
     plan, held = planned(uses, combine), rows(stated)
     facts = Facts(held)
+    by_zone = used_by(facts, plan, end)
     for zone in ZONES:
-        used = facts.used(plan, zone, end)
+        used = by_zone[zone]
         found = [in_force(held, use, zone, end) for use in uses]
         assert used == [row.id for row in found if row is not None]
         assert not checked(plan.rule, held, WarrantRow(zone, 1, used, end - 1, end)).differences
         wrong = WarrantRow(zone, 1, [*(used or ()), 99], end - 1, end)
         assert checked(plan.rule, held, wrong).differences
+
+
+def used_by(facts: Facts, plan: RulePlan, end: int) -> dict[str, list[int]]:
+    """Ids of the facts that a window uses, by zone."""
+    used = facts.used(plan, np.array([end], np.int64))
+    assert used is not None
+    return dict(zip(ZONES, used[0].tolist(), strict=True))
 
 
 def checked(one: Rule, held: list[FactRow], *stored: WarrantRow) -> Findings:
@@ -164,16 +174,17 @@ def test_a_mean_weighted_by_population_names_every_zones() -> None:
     plan = planned([], Combine.POPULATION_WEIGHTED)
     stated = [(zone, "population", 0, 5.0, "{inhabitant}") for zone in ZONES]
     facts = Facts(rows(stated))
-    assert facts.used(plan, "", 1) == [2, 3]
-    assert facts.used(plan, "north", 1) == []
+    assert used_by(facts, plan, 1) == {"": [2, 3], "north": [], "south": []}
     assert facts.of(plan)["c", "north", "population"] == ([0], [5.0])
 
 
 def test_a_rule_without_facts_names_none() -> None:
-    assert Facts().used(planned([]), "", 1) is None
+    assert Facts().used(planned([]), np.array([1], np.int64)) is None
 
 
 def test_a_shown_fact_is_as_stated() -> None:
     held = rows([("north", "a", EARLIEST_US, 5.0, "m")])
-    assert Facts(held).rows([1]) == held
-    assert Facts(held).rows(None) == []
+    (shown,) = Facts(held).shown([1])
+    assert (shown["zone"], shown["value"], shown["unit"]) == ("north", 5.0, "m")
+    assert shown["valid_from"] is None
+    assert Facts(held).shown(None) == []

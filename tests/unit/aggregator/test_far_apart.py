@@ -39,7 +39,7 @@ def test_buckets_before_1970_enter_windows() -> None:
     rollups["integral"], rollups["covered"], rollups["count"] = 9000.0, BUCKET, 1
     put_cells(cells, rollups)
     one, out = np.zeros(1, np.int64), np.empty((1, 1, 4))
-    fold_windows(cells, one, one - 2**40, one + 2**40, one - 4, one, out)
+    fold_windows(cells, one, one - 2**40, one + 2**40, one - 4, one, one, out)
     assert out[0, 0].tolist() == [18000.0, 2.0 * BUCKET, 2.0, 0.0]
 
 

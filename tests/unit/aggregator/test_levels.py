@@ -159,6 +159,13 @@ def test_an_hour_sees_the_twelve_that_end_with_it() -> None:
     assert value(soon) == pytest.approx((sum(last) - 23.0 + 99.0) / len(last))
 
 
+def test_the_floor_is_said_in_the_unit_that_the_expression_sees() -> None:
+    text = NOWCAST.replace("floor = 0.0", 'floor = 2.0, unit = "mg/m3"')
+    plan = planned(series(1), input=text, window=HOURLY, expression='"mean(pm)"')
+    source = hours(plan, {0: [1000.0, 5000.0] * 12}, MIDNIGHT, 24)
+    assert value(derived(plan, source, MIDNIGHT + 23 * HOUR)) == pytest.approx(3500.0)
+
+
 def test_places_know_their_hour() -> None:
     night = '"mean(missing if hour_of(pm) >= 4 else pm)"'
     daily = NOWCAST.replace('window = "running_12h", ', "")
@@ -295,5 +302,5 @@ unit = "1"
     assert found.value[:, 0].tolist() == [0.5, 0.25]
     assert (found.numerator[0, 0], found.denominator[0, 0]) == (500.0, 1000.0)
     north, south = "no people is declared for zone north", "no cars is declared for zone south"
-    assert found.reasons[0] == ["", north, south]
+    assert found.reasons[0].tolist() == ["", north, south]
     assert found.present.tolist() == [[True, True, False]] * 2

@@ -36,9 +36,9 @@ def test_only_so_many_are_ripe_at_once() -> None:
 
 def test_a_zone_may_be_final_before_another() -> None:
     pending = waiting((0, 10, 0))
-    assert pending.ripe(KEY, [10, 5], 0, 5) == [0]
+    assert pending.ripe(KEY, [5, 10], 0, 5) == [0]
     pending.close(KEY, 0, 1, 2)
-    assert pending.ripe(KEY, [10, 5], 0, 5) == []
+    assert pending.ripe(KEY, [5, 10], 0, 5) == []
     assert pending.ripe(KEY, [10, 10], 0, 5) == [0]
     pending.close(KEY, 0, 2, 2)
     assert len(pending) == 0
@@ -56,7 +56,7 @@ def test_touched_again_it_waits_again_in_all_zones() -> None:
     pending = waiting((0, 10, 0))
     pending.close(KEY, 0, 1, 2)
     pending.touch(KEY, [0], [10], 0)
-    assert pending.ripe(KEY, [10, 5], 0, 5) == [0]
+    assert pending.ripe(KEY, [5, 10], 0, 5) == [0]
 
 
 def test_a_citys_windows_are_forgotten() -> None:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from aggregator.plan import EVERY_DOMAIN, make_plan, placed
+from aggregator.members import placed
+from aggregator.plan import EVERY_DOMAIN, make_plan
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import BUCKET_US, EARLIEST_US

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.plan import RulePlan
-from aggregator.touched import Touch, Windows, batches, chunks, together, windows_of
+from aggregator.touched import Touch, Windows, batches, newest_chunk, windows_of
 from cityvitals.domain.times import BUCKET_US
 from tests.unit.aggregator.small_city import DAY, HOUR, NOON, instants, plan, series
 
@@ -45,15 +45,6 @@ def test_only_series_that_feed_the_rule_touch_its_windows() -> None:
     assert Touch(instants(), instants()).of(HOURLY).tolist() == []
 
 
-def test_changed_and_ripe_windows_are_one_list() -> None:
-    changed = windows_of(HOURLY, instants(NOON, NOON + 2 * HOUR))
-    found = together(HOURLY, *changed, [NOON, NOON - HOUR])
-    assert found.begins.tolist() == [NOON - HOUR, NOON, NOON + 2 * HOUR]
-    assert found.ends.tolist() == [NOON, NOON + HOUR, NOON + 3 * HOUR]
-    assert found.ripe.tolist() == [True, True, False]
-    assert together(HOURLY, *changed, []).ripe.tolist() == [False, False]
-
-
 @given(
     st.sets(st.integers(0, 2000), max_size=40),
     st.sets(st.integers(0, 2000), max_size=40),
@@ -64,17 +55,31 @@ def test_a_chunk_holds_its_windows_whole(hours: set[int], days: set[int], span: 
         windows(HOURLY, *(NOON + one * HOUR for one in hours)),
         windows(DAILY, *(NOON + one * HOUR for one in days)),
     ]
-    found = chunks(given_windows, span * BUCKET_US)
-    for one in found:
-        for part in one.windows:
-            assert one.begin <= part.begins.min()
-            assert part.ends.max() <= one.end
-            assert part.begins.max() - one.begin < span * BUCKET_US
-        assert one.end - one.begin < span * BUCKET_US + 2 * DAY
+    left, found = given_windows, []
+    while chunk := newest_chunk([one for one in left if len(one.begins)], span * BUCKET_US):
+        found.append(chunk)
+        for part in chunk.windows:
+            assert chunk.begin <= part.begins.min()
+            assert part.ends.max() <= chunk.end
+            assert part.begins.max() - chunk.begin < max(span * BUCKET_US, DAY)
+        assert chunk.end - chunk.begin < span * BUCKET_US + 2 * DAY
+        taken = {part.plan.rule.id: part.begins for part in chunk.windows}
+        left = [
+            one.where(~np.isin(one.begins, taken.get(one.plan.rule.id, instants()))) for one in left
+        ]
     for before in given_windows:
         parts = [part.begins for one in found for part in one.windows if part.plan is before.plan]
-        whole = np.concatenate([instants(), *parts])
+        whole = np.sort(np.concatenate([instants(), *parts]))
         assert whole.tolist() == before.begins.tolist()
+
+
+def test_the_newest_are_first() -> None:
+    many = windows(HOURLY, *(NOON + one * HOUR for one in range(0, 90, 5)))
+    chunk = newest_chunk([many, windows(DAILY, NOON)], 2 * DAY)
+    assert chunk is not None
+    (part,) = chunk.windows
+    assert part.begins[-1] == many.begins[-1]
+    assert newest_chunk([], DAY) is None
 
 
 def test_pieces_of_windows_are_the_windows() -> None:

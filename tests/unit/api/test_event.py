@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,11 +31,11 @@ def test_provisional_value_is_a_step_of_its_window() -> None:
 @pytest.mark.parametrize(
     ("row", "kind"),
     [
-        (replace(ROW, state="final"), "value"),
-        (replace(ROW, state="corrected"), "correction"),
+        (ROW._replace(state="final"), "value"),
+        (ROW._replace(state="corrected"), "correction"),
         (ROW, "status"),
-        (insufficient(replace(ROW, watermark=ROW.window_end), "9 of 24 h", 0.3), "value"),
-        (insufficient(replace(ROW, watermark=None), "no data", 0.0), "value"),
+        (insufficient(ROW._replace(watermark=ROW.window_end), "9 of 24 h", 0.3), "value"),
+        (insufficient(ROW._replace(watermark=None), "no data", 0.0), "value"),
     ],
 )
 def test_what_is_settled_is_no_step(row: IndicatorRow, kind: str) -> None:
@@ -44,7 +43,7 @@ def test_what_is_settled_is_no_step(row: IndicatorRow, kind: str) -> None:
 
 
 def test_insufficient_value_of_an_open_window_is_a_step() -> None:
-    row = insufficient(replace(ROW, watermark=ROW.window_end - timedelta(minutes=1)), "few", 0.1)
+    row = insufficient(ROW._replace(watermark=ROW.window_end - timedelta(minutes=1)), "few", 0.1)
     assert change_event(of(row)).is_step
 
 

@@ -25,7 +25,7 @@ class Store:
         return Changes(self.newest, [Change(n, "status", "{}") for n in numbers[:limit]])
 
     async def latest(self, _city: str) -> Snapshot:
-        return Snapshot(self.newest, (), b"{}")
+        return Snapshot(self.newest, (), b"{}", "", {})
 
 
 async def watched(

@@ -1,6 +1,8 @@
 import asyncio
 
 from api.event import Event, Window
+from api.interest import Interest
+from api.latest import Item, Snapshot
 from api.outbox import Outbox
 
 
@@ -87,7 +89,7 @@ def test_restart_replaces_what_waits_even_by_a_lower_number() -> None:
     outbox = Outbox(10)
     outbox.skip_to(50)
     outbox.offer([step(51)])
-    outbox.restart(Event(7, "snapshot", b""))
+    outbox.restart(Snapshot(7, (), b"{}", "", {}))
     outbox.offer([step(8)])
     assert taken(outbox) == [7, 8]
 
@@ -110,3 +112,32 @@ def test_closed_outbox_gives_what_waits_and_then_nothing_at_once() -> None:
     outbox.close("the API is stopping")
     assert taken(outbox) == [1]
     assert [event.number for event in asyncio.run(outbox.take(60))] == []
+
+
+def test_only_what_is_of_interest_is_kept() -> None:
+    outbox = Outbox(10, Interest(rules=("air.*",), kinds=frozenset({"value"})))
+    other = final(2, "water.supplied.day")
+    correction = final(3)._replace(kind="correction")
+    database = Event(None, "status", b"away")
+    outbox.offer([final(1), other, correction, database])
+    assert taken(outbox) == [1, None]
+
+
+def test_a_full_outbox_counts_what_is_of_interest_alone() -> None:
+    outbox = Outbox(2, Interest(zones=frozenset({"north"})))
+    outbox.offer([final(number) for number in range(100)])
+    assert outbox.closed is None and taken(outbox) == []
+
+
+def test_a_snapshot_has_what_is_of_interest() -> None:
+    items = (
+        Item("air.pm2_5.hour", "", "air", b'{"a":1}'),
+        Item("air.pm2_5.hour", "north", "air", b'{"b":1}'),
+        Item("water.supplied.day", "north", "water", b'{"c":1}'),
+    )
+    snapshot = Snapshot(7, items, b"all", "", {"city": "town"})
+    told = Interest(zones=frozenset({"north"}), domains=frozenset({"air"})).snapshot(snapshot)
+    assert told.wire == (
+        b'id: 7\nevent: snapshot\ndata: {"city":"town","items":[{"b":1}],"next":null}\n\n'
+    )
+    assert b"data: all" in Interest().snapshot(snapshot).wire

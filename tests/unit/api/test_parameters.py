@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.indicators_route import LATEST_PARAMETERS, history_parameters
 from api.parameters import (
     BadParameters,
     make_cursor,
@@ -15,7 +16,6 @@ from api.parameters import (
     read_parameters,
     whole_number,
 )
-from api.routes import LATEST_PARAMETERS, history_parameters
 from api.stream_route import STREAM_PARAMETERS
 
 HISTORY = history_parameters(100)
@@ -42,7 +42,7 @@ def test_values_are_read() -> None:
 def test_every_fault_is_named_at_once() -> None:
     found = faults([("form", "x"), ("to", "yesterday"), ("limit", "0"), ("zone", "a b")])
     assert set(found) == {"form", "to", "limit", "zone"}
-    assert "expected one of cursor, from, limit, points, to, zone" in found["form"]
+    assert "expected one of as_of, cursor, format, from, limit, points, to, zone" in found["form"]
     assert "'yesterday'" in found["to"] and "RFC 3339" in found["to"]
     assert "from 1 to 100" in found["limit"]
 

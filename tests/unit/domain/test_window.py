@@ -307,3 +307,31 @@ def test_a_date_begins_where_its_window_does(day: date, clock: str, zone: str) -
     shown = from_us(begin).astimezone(ZoneInfo("UTC" if clock == "utc" else zone))
     if clock == "local" and (zone, day) != ("Pacific/Apia", date(2011, 12, 30)):  # it had none
         assert shown.date() == day
+
+
+@pytest.mark.parametrize("clock", ["local", "standard"])
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [
+        ("Pacific/Apia", [date(2011, 12, each) for each in range(27, 32)]),
+        ("Pacific/Kwajalein", [date(1993, 8, each) for each in range(18, 25)]),
+        ("Pacific/Kiritimati", [date(1994, 12, each) for each in range(28, 32)]),
+        ("Asia/Pyongyang", [date(2015, 8, each) for each in range(13, 18)]),
+        ("Europe/Moscow", [date(2014, 10, each) for each in range(24, 29)]),
+    ],
+)
+def test_a_date_begins_at_its_first_instant_where_the_standard_clock_changes(
+    clock: str, zone: str, days: list[date]
+) -> None:
+    """Instant by instant: the first that shows the date, or a later one where it was skipped."""
+    for day in days:
+        at = us(day.year, day.month, day.day) - 2 * DAY_US
+        while _date_shown(at, clock, zone) < day:
+            at += BUCKET_US
+        assert day_begin(day, clock, zone) == at
+
+
+def _date_shown(at: int, clock: str, zone: str) -> date:
+    local = from_us(at).astimezone(ZoneInfo(zone))
+    daylight = local.dst() or timedelta()
+    return (local.replace(tzinfo=None) - (daylight if clock == "standard" else timedelta())).date()

@@ -159,6 +159,7 @@ def test_bodies_are_json_and_digests_follow_them() -> None:
         ([("space = {", "space = 1 #")], "space: expected a table, got 1"),
         ([("[[rule]]", "[[rules]]")], "test.toml: rule: expected a list of tables"),
         ([("[[rule]]", "[[rule")], "test.toml: not TOML"),
+        ([("0.75", '0.75\nreference_state = "298.15 K, 1 atm"')], "electricity_energy is no gas"),
     ],
 )
 def test_a_wrong_rule_is_named_with_file_rule_and_key(

@@ -10,6 +10,10 @@ BEIJING: Final = DATA / "beijing" / "beijing_2016-08-30_2016-09-12.csv.gz"
 FERRARA: Final = DATA / "ferrara" / "ferrara_clock_changes_2021-10_2022-03.csv.gz"
 STEEL: Final = DATA / "steel" / "steel_2018-12-18_2018-12-31.csv.gz"
 
+MEGAFIRES: Final = DATA / "megafires" / "megafires_2015-08-20_2015-08-27.csv.gz"
+PRINGLE_CREEK: Final = DATA / "pringle_creek" / "pringle_creek_2019-07-01_12-09.csv.gz"
+INTERSTATE_94: Final = DATA / "interstate_94" / "interstate_94_days.csv.gz"
+
 POLLUTANTS: Final = {
     "PM2.5": "pm2_5",
     "PM10": "pm10",
@@ -55,6 +59,32 @@ def steel() -> Readings:
         "Leading_Current_Reactive_Power_kVarh": ("reactive_energy", "leading"),
     }
     return {("plant", *series): _values(us, table[name]) for name, series in columns.items()}
+
+
+def megafires() -> Readings:
+    table = pd.read_csv(MEGAFIRES)
+    table["us"] = _us(pd.to_datetime(table["datetime"]))
+    return {
+        (str(monitor), "pm2_5", ""): _values(rows["us"], rows["pm25_ugm3"])
+        for monitor, rows in table.groupby("device_deployment_id")
+    }
+
+
+def pringle_creek() -> Readings:
+    table = pd.read_csv(PRINGLE_CREEK)
+    table["us"] = _us(pd.to_datetime(table["Timestamp"]))
+    columns = {
+        "conductance": "conductivity",
+        "dissolvedOxygen": "dissolved_oxygen",
+        "pH": "ph",
+        "turbidity": "turbidity",
+        "chlorophyll": "chlorophyll_a",
+    }
+    return {
+        (str(position), quantity, ""): _values(rows["us"], rows[column])
+        for position, rows in table.groupby("horizontalPosition")
+        for column, quantity in columns.items()
+    }
 
 
 def _us(moments: Any) -> Any:

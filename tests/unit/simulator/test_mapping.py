@@ -4,21 +4,29 @@ from pathlib import Path
 
 import pytest
 
+from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Kind, Stamp
 from cityvitals.errors import SettingsError
+from cityvitals.store.registry_format import read_registry
 from simulator.mapping_load import SHIPPED, load_mapping, read_mapping, series_of
 
 STEEL = (SHIPPED / "steel.toml").read_text("utf-8")
 BEIJING = (SHIPPED / "beijing.toml").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["beijing", "ferrara", "steel"])
-def test_a_shipped_mapping_loads_by_its_name(name: str) -> None:
-    assert load_mapping(Path(name)).city.clock == "replay"
+@pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.toml")))
+def test_a_shipped_mapping_loads_by_its_name_and_has_a_registry_of_the_city(name: str) -> None:
+    mapping = load_mapping(Path(name))
+    file = SHIPPED.parent / "registries" / f"{name}.toml"
+    registry = read_registry(file.read_text("utf-8"), file.name, load_catalogue())
+    named = (registry.city.id, registry.city.time_zone, str(registry.city.clock))
+    assert named == (mapping.city.id, mapping.city.time_zone, mapping.city.clock)
+    zones = {zone.id for zone in registry.zones}
+    assert set(mapping.station.zones.values()) <= zones
 
 
 def test_an_unknown_mapping_names_the_shipped_ones() -> None:
-    with pytest.raises(SettingsError, match="shipped mappings: beijing, ferrara, metr_la"):
+    with pytest.raises(SettingsError, match="shipped mappings: beijing, ferrara, interstate_94"):
         load_mapping(Path("nowhere"))
 
 

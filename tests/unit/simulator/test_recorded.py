@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from cityvitals.domain.times import US
@@ -21,7 +23,7 @@ def read(path: Path, mapping: str) -> tuple[Replay, recorded.Readings]:
         for device in replay.devices
         for series in device.series
     }
-    for device, samples in replay.packs():
+    for device, samples, _ in replay.packs():
         for us, index, value in samples:
             series = device.series[index]
             own = readings[device.id, series.q, series.ch]
@@ -36,6 +38,8 @@ def read(path: Path, mapping: str) -> tuple[Replay, recorded.Readings]:
         (recorded.BEIJING, "beijing", recorded.beijing, 12),
         (recorded.FERRARA, "ferrara", recorded.ferrara, 10),
         (recorded.STEEL, "steel", recorded.steel, 1),
+        (recorded.MEGAFIRES, "megafires", recorded.megafires, 8),
+        (recorded.PRINGLE_CREEK, "pringle_creek", recorded.pringle_creek, 2),
     ],
 )
 def test_every_non_missing_value_is_read_once_at_its_instant(
@@ -65,7 +69,7 @@ def test_each_midnight_closes_its_day() -> None:
 def test_packs_go_forward_in_time_over_all_stations() -> None:
     replay, _ = read(recorded.BEIJING, "beijing")
     furthest: dict[str, int] = {}
-    for device, samples in replay.packs():
+    for device, samples, _ in replay.packs():
         times = [us for us, _, _ in samples]
         assert times == sorted(times)
         assert len(samples) <= 200
@@ -76,7 +80,7 @@ def test_packs_go_forward_in_time_over_all_stations() -> None:
 
 def test_a_span_bounds_the_event_time_of_a_pack() -> None:
     replay, _ = read(recorded.BEIJING, "beijing")
-    for _, samples in replay.packs(span_us=2 * _HOUR_US):
+    for _, samples, _ in replay.packs(span_us=2 * _HOUR_US):
         assert samples[-1][0] - samples[0][0] < 2 * _HOUR_US
 
 
@@ -85,3 +89,32 @@ def test_stations_stand_in_their_zones() -> None:
     assert {device.id: device.zone for device in replay.devices} == {
         f"dma{number}": f"dma{number}" for number in range(1, 11)
     }
+
+
+def test_an_hour_that_stands_several_times_is_said_several_times() -> None:
+    replay = Replay(recorded.INTERSTATE_94, load_mapping(Path("interstate_94")))
+    (device,) = replay.devices
+    table = pd.read_csv(recorded.INTERSTATE_94)
+    local = pd.to_datetime(table["date_time"])
+    # The file has the hour that clocks repeat once: that of summer time.
+    instants = local.dt.tz_localize("America/Chicago", ambiguous=np.ones(len(local), np.bool_))
+    us = instants.dt.tz_convert("UTC").dt.as_unit("us").astype("int64")
+    said = [sample for pack in replay.packs() for sample in pack.samples]
+    for index, column in enumerate(("traffic_volume", "temp", "rain_1h")):
+        own = [(at, value) for at, where, value in said if where == index]
+        assert sorted(own) == sorted(zip(us.tolist(), table[column].tolist(), strict=True))
+    assert len(set(us)) < len(us)
+    units = [series.unit for series in device.series]
+    assert units == ["{vehicle}", "K", "mm"]
+
+
+def test_half_hours_of_homes_run_on_where_sydneys_clocks_change(tmp_path: Path) -> None:
+    """Lines made up in the layout of the file, which may not be copied."""
+    clocks = ["00:00", "00:30", "01:00", "01:30", "02:00", "02:30", "03:00", "03:30"]
+    rows = [f"10001,2013-10-06 {clock}:00,0.25" for clock in clocks]
+    file = tmp_path / "homes.csv"
+    file.write_text("\n".join(["customer_id,reading_datetime,general_supply_kwh", *rows]) + "\n")
+    _, readings = read(file, "smart_meters")
+    instants = sorted(readings["10001", "electricity_energy", ""])
+    assert instants[0] == 1_380_981_600 * US  # midnight of standard time, 14:00 UTC
+    assert {after - before for before, after in itertools.pairwise(instants)} == {_HOUR_US // 2}

@@ -92,7 +92,7 @@ def read(folder: Path, mapping: str, text: str) -> tuple[tuple[Device, ...], Val
     replay = Replay(path, read_mapping(CITY + mapping, "town.toml"))
     values = [
         (device.id, device.series[index].q, iso(us), value)
-        for device, samples in replay.packs()
+        for device, samples, _ in replay.packs()
         for us, index, value in samples
     ]
     return replay.devices, values

@@ -72,7 +72,7 @@ def test_columns_stand_in_any_order_and_some_may_be_left_out() -> None:
         (",population,1,souls,,x,", "unit: expected a unit of the catalogue, got 'souls'"),
         (
             ",length_of_mains,1,W,,x,",
-            "unit: 'W' does not fit length_of_mains, which rule water.loss.day uses in 'km'",
+            "unit: 'W' does not fit length_of_mains, which rule .* water.loss.day uses in 'km'",
         ),
         (",population,1,{inhabitant},1 May,x,", "valid_from: expected .* date"),
         (",population,1,{inhabitant},2026-02-30,x,", "valid_from: expected .* got '2026-02-30'"),

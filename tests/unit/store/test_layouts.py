@@ -30,3 +30,13 @@ def test_a_reading_comes_back_with_its_arrival_to_the_millisecond(
     assert ((lost >= 0) & (lost < 1000)).all()
     back["received"] = readings["received"]
     assert (back == readings).all()
+
+
+def test_many_readings_are_encoded_piece_by_piece_and_lose_none() -> None:
+    readings = np.zeros(10_001, READING)
+    readings["t"] = readings["received"] = np.arange(10_001)
+    readings["series"] = np.arange(10_001) % 7
+    assert (READINGS.decode(READINGS.encode(readings)) == readings).all()
+    first = READINGS.encode(readings[:3])
+    READINGS.encode(readings[3:6])  # writes over the same blank rows
+    assert (READINGS.decode(first) == readings[:3]).all()

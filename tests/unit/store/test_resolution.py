@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cityvitals.domain.arrays import READING, Records
-from cityvitals.store.resolution import Became, key_starts, resolve, undecided
+from cityvitals.store.resolution import Became, key_order, key_starts, resolve, undecided
 
 Key = tuple[int, int]
 Row = tuple[int, float]
@@ -55,7 +55,7 @@ class Committed:
 
     def commit(self, arrivals: list[tuple[Key, Row]]) -> list[Became]:
         rows = records(arrivals)
-        order = np.lexsort((rows["series"], rows["t"]))
+        order = key_order(rows)
         ordered = rows[order]
         keys = ordered[key_starts(ordered)]
         known = np.array([key_of(row) in self.current for row in keys], np.bool_)
@@ -85,6 +85,17 @@ class Committed:
 
 def key_of(row: np.void) -> Key:
     return int(row["t"]), int(row["series"])
+
+
+TIMES = st.integers(0, 3) | st.integers(-(2**62), 2**62)
+SERIES = st.integers(0, 3) | st.integers(0, 2**31 - 1)
+
+
+@given(st.lists(st.tuples(TIMES, SERIES), max_size=30))
+def test_keys_sort_by_time_then_series_then_arrival(keys: list[Key]) -> None:
+    rows = records([(key, (0, 0.0)) for key in keys])
+    expected = sorted(range(len(keys)), key=lambda place: keys[place])
+    assert key_order(rows).tolist() == expected
 
 
 @given(st.lists(ARRIVALS, max_size=4))

@@ -176,6 +176,23 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, text: str, message:
         tried("air.pm2_5.day", path)
 
 
+def test_instants_stand_under_another_name_where_an_input_is_called_time(tmp_path: Path) -> None:
+    path = tmp_path / "trips.csv"
+    rows = [f"2026-01-05T{n // 4:02d}:{n % 4 * 15:02d}Z,{60 + n % 2 * 30}" for n in range(96)]
+    path.write_text("\n".join(["instant,time", *rows]) + "\n")
+    found = tried("traffic.travel_time_index.day", path, free_flow_time=50.0)
+    assert found["2026-01-05T00:00Z"].outcome.value == pytest.approx(1.5)
+    path.write_text("time\n")
+    with pytest.raises(BadTrial, match="expected the columns instant and time; lacking: instant"):
+        tried("traffic.travel_time_index.day", path, free_flow_time=50.0)
+
+
+def test_the_floor_lifts_hours_before_their_mean(tmp_path: Path) -> None:
+    path = hours(tmp_path / "pm.csv", "pm10", [-4.0, 8.0] * 12)
+    found = tried("air.us_aqi.pm10.day", path)["2026-01-05T00:00Z"].outcome
+    assert found.value == 4.0  # of 4 ug/m3: 50 / 54 * 4 is 3.7
+
+
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"time,pm2_5\n\xff,1\n")
     for name in ("none.csv", "bytes.csv"):

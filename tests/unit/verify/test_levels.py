@@ -89,6 +89,11 @@ class TestHoursOfADay:
         said = [-4.0, 8.0] * 12
         assert values(one, town(one, station(1, hours(DAY, said)))) == {DAY: 4.0}
 
+    def test_the_floor_is_said_in_the_unit_that_the_expression_sees(self) -> None:
+        one = day_rule(HOURS_MEAN, more=', unit = "mg/m3", floor = 2.0')
+        said = town(one, station(1, hours(DAY, [1000.0, 5000.0] * 12), scale=1e-3))
+        assert values(one, said) == {DAY: pytest.approx(3500.0)}  # 2 and 5 mg/m3
+
 
 class TestDaysWhenClocksChange:
     def test_the_day_of_the_lost_hour_has_23_places(self) -> None:

@@ -101,6 +101,13 @@ class TestReferenceStates:
         found_here = self.scale("ug/m3", "293.15 K, 101.3 kPa", "298.15 K, 101.3 kPa")
         assert found_here == pytest.approx(293.15 / 298.15, rel=1e-14)
 
+    def test_a_state_alone_converts_as_well(self) -> None:
+        text = X.replace(" }", ', reference_state = "298.15 K, 101.3 kPa" }')
+        one = rule(text).inputs[0]
+        assert one.scale is None
+        found = scale_of(one, self.declared("293.15 K, 101.3 kPa"))
+        assert found == pytest.approx(293.15 / 298.15, rel=1e-14)
+
     def test_without_a_state_nobody_knows(self) -> None:
         assert np.isnan(self.scale("[ppb]", ""))
         one = rule()

@@ -1,0 +1,173 @@
+"""What a cycle derives: live windows at once, the others by turns as long as there is time."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from aggregator import sources
+from aggregator.buckets import SLOTS
+from aggregator.emit import Outputs
+from aggregator.judge import Judge
+from aggregator.kernels.partial import BUCKET
+from aggregator.loading import Extents
+from aggregator.plan import RulePlan
+from aggregator.series_table import Ints
+from aggregator.shard import Shard
+from aggregator.stations import Cells
+from aggregator.touched import Chunk, Touch, Windows, newest_chunk
+from cityvitals.domain.times import from_us
+from cityvitals.domain.window import DAY_US, HOUR_US
+from cityvitals.store import derived
+from cityvitals.store.pool import Connection
+
+_RIPE: Final = 4000
+"""Windows that become final in one cycle at most: what others wait for has an end."""
+_RIPE_OF_RULE: Final = 250
+"""So many of one rule."""
+_ENOUGH: Final = 20_000
+"""While more windows wait, no further history is derived again."""
+_CELLS: Final = 1_000_000
+"""Buckets that are read together of windows that memory does not hold."""
+_SPAN_US: Final = 31 * DAY_US
+
+
+class Time(NamedTuple):
+    """Seconds that a cycle has.
+
+    Attributes:
+        hours: for windows of up to an hour.
+        days: for longer ones.
+        row: what writing an indicator will take.
+    """
+
+    hours: float
+    days: float
+    row: float
+
+
+Seconds = Callable[[], float]
+"""A clock that tells how much time has passed, in seconds."""
+
+
+class Deriving:
+    """What one cycle derives of a shard.
+
+    Args:
+        shard: whose windows wait.
+        judge: derives them.
+        extents: how far each city's buckets reach.
+        seconds: a clock.
+    """
+
+    def __init__(self, shard: Shard, judge: Judge, extents: Extents, seconds: Seconds) -> None:
+        self._shard = shard
+        self._judge = judge
+        self._extents = extents
+        self._seconds = seconds
+        self._plans = {(one.city.id, one.rule.id): one for one in shard.plan.rules}
+        self._ripe: dict[tuple[str, str], Ints] = {}
+
+    def note(self, rows: Ints, buckets: Ints) -> None:
+        """Find windows of changed buckets (row, begin), of history, and those that can be final."""
+        waiting = self._shard.waiting
+        again: dict[tuple[str, str], tuple[int, int]] = {}
+        if len(waiting) < _ENOUGH:
+            lengths = {key: plan.reach.length for key, plan in self._plans.items()}
+            again = self._shard.rederive.take(self._extents, lengths)
+        touch, left = Touch(rows, buckets), _RIPE
+        for key, plan in self._plans.items():
+            asked = np.arange(*again[key], BUCKET) if key in again else np.empty(0, np.int64)
+            begins, ends = self._judge.changed(plan, touch, asked)
+            waiting.add(key, begins.tolist(), ends.tolist())
+            begins, ends = self._judge.ripe(plan, min(left, _RIPE_OF_RULE))
+            left -= len(begins)
+            waiting.add(key, begins.tolist(), ends.tolist())
+            self._ripe[key] = begins
+
+    async def live(self, connection: Connection, time: Time, out: Outputs) -> None:
+        """Derive windows that memory holds: those of up to an hour first, by turns.
+
+        Args:
+            connection: to read what was said before.
+            time: what there is of it; one rule of each kind is derived in any case.
+            out: what comes of it.
+        """
+        held = [one for one, _ in self._divided() if len(one.begins)]
+        ring = sources.ring(self._shard)
+        for hourly, seconds in ((True, time.hours), (False, time.days)):
+            begun, rows = self._seconds(), len(out.changes)
+            for one in held:
+                if (one.plan.reach.length <= HOUR_US) is not hourly:
+                    continue
+                await self._derive(connection, one, ring, out)
+                writing = (len(out.changes) - rows) * time.row
+                if self._seconds() - begun + writing >= seconds:
+                    break
+
+    async def _derive(
+        self, connection: Connection, found: Windows, ring: Cells, out: Outputs
+    ) -> None:
+        await self._learn(connection, [found])
+        self._shard.waiting.take(_key(found.plan), found.begins.tolist())
+        for part in self._judge.parts(found):
+            await asyncio.to_thread(self._judge.derive, part, ring, out)
+
+    async def _learn(self, connection: Connection, windows: list[Windows]) -> None:
+        """Read what was said before of windows of which that is not known."""
+        emitter = self._shard.emitter
+        keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
+        if keys:
+            dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
+            emitter.learn(await derived.read_newest(connection, dated))
+
+    async def older(self, connection: Connection, seconds: float, out: Outputs) -> None:
+        """Derive windows that memory does not hold from what is stored, the newest first.
+
+        Takes one piece at least. Everything that memory was given must be committed.
+
+        Args:
+            connection: outside of a transaction: what is read here is nobody else's to change.
+            seconds: after which no other piece is begun.
+            out: what comes of it.
+
+        Raises:
+            StoreUnavailable: the server is away.
+        """
+        end = self._seconds() + seconds
+        while (chunk := self._next()) is not None:
+            for one in chunk.windows:
+                self._shard.waiting.take(_key(one.plan), one.begins.tolist())
+            await self._learn(connection, list(chunk.windows))
+            parts = await sources.from_store(
+                connection, self._shard, self._judge, chunk, self._extents
+            )
+            for part, stored in parts:
+                await asyncio.to_thread(self._judge.derive, part, stored, out)
+            if self._seconds() >= end:
+                return
+
+    def _next(self) -> Chunk | None:
+        """The newest windows, so many that their buckets can be read together."""
+        rows = max(1, len(self._shard.table))
+        span = min(_SPAN_US, max(2 * DAY_US, _CELLS // rows * BUCKET))
+        return newest_chunk([one for _, one in self._divided() if len(one.begins)], span)
+
+    def _divided(self) -> Iterator[tuple[Windows, Windows]]:
+        """Waiting windows rule by rule: those that the ring holds whole, and others."""
+        for key in self._shard.waiting.rules():
+            plan = self._plans.get(key)
+            begins, ends = self._shard.waiting.of(key)
+            if plan is None:  # nothing feeds the rule any more
+                self._shard.waiting.take(key, begins.tolist())
+                continue
+            ripe = np.isin(begins, self._ripe.get(key, np.empty(0, np.int64)))
+            found = Windows(plan, begins, ends, ripe)
+            last = self._extents.get(key[0], (0, 0))[1]
+            held = begins - plan.reach.back >= last - SLOTS * BUCKET
+            yield found.where(held), found.where(~held)
+
+
+def _key(plan: RulePlan) -> tuple[str, str]:
+    return plan.city.id, plan.rule.id

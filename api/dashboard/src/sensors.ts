@@ -1,0 +1,61 @@
+// A city's sensors as the API lists them, seen again every half minute.
+
+import { useMemo } from "preact/hooks";
+import { useJson, type Loaded } from "./load.ts";
+import type { Page, Position } from "./model.ts";
+import { city } from "./state.ts";
+import { apiUrl } from "./stream.ts";
+
+const EVERY_MS = 30_000;
+
+/** A sensor as `/v1/cities/{city}/sensors` says it. */
+export interface SensorItem {
+  id: string;
+  domain: string;
+  gateway: string;
+  zone: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  last_seen: string | null;
+  status: string;
+  coverage: number;
+  quality: number | null;
+  flagged: number;
+  quantities: string[];
+}
+
+export interface Sensor {
+  id: string;
+  domain: string;
+  gateway: string;
+  zone: string | null;
+  position: Position | null;
+  lastSeen: number | null;
+  status: string;
+  isSilent: boolean;
+  coverage: number;
+  flagged: number;
+  quantities: string[];
+}
+
+/** How the list of sensors stands. */
+export function useSensorList(): Loaded<Page<SensorItem>> {
+  return useJson<Page<SensorItem>>(apiUrl(["cities", city.value?.id ?? "", "sensors"], { limit: "500" }), EVERY_MS);
+}
+
+/** The sensors known; none while they are not. */
+export function useSensors(): Sensor[] {
+  const loaded = useSensorList();
+  const items = loaded.state === "there" ? loaded.found.items : null;
+  return useMemo(() => (items ?? []).map(readSensor), [items]);
+}
+
+export function readSensor(item: SensorItem): Sensor {
+  return {
+    id: item.id, domain: item.domain, gateway: item.gateway, zone: item.zone,
+    position: item.latitude === null || item.longitude === null ? null : [item.longitude, item.latitude],
+    lastSeen: item.last_seen === null ? null : Date.parse(item.last_seen),
+    status: item.status, isSilent: item.status === "silent",
+    coverage: item.coverage, flagged: item.flagged, quantities: item.quantities,
+  };
+}

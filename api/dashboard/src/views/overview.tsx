@@ -1,0 +1,161 @@
+// The overview: what is bad now and where, the headline indicators, every zone in one table.
+
+import type { JSX } from "preact";
+import { amountText, percentText } from "../format.ts";
+import { Card, coverageTitle } from "../card.tsx";
+import { headlines } from "../headline.ts";
+import { useJson } from "../load.ts";
+import { texts } from "../messages.ts";
+import { keyOf, type Indicator, type Ledger } from "../model.ts";
+import { Chip, Message } from "../parts.tsx";
+import { hashOf, indicatorHash } from "../route.ts";
+import { rankOf, type Rank } from "../severity.ts";
+import { Since } from "../since.tsx";
+import { allIndicators, beat, city, indicatorOf, keys, placeName, rules, zones } from "../state.ts";
+import { apiUrl } from "../stream.ts";
+
+const WORTH_A_LOOK = 0.5;
+const MOST = 8;
+
+export function Overview(): JSX.Element {
+  void keys.value;
+  const shown = headlines(allIndicators());
+  if (!shown.length) return <Message>{texts.noIndicator}</Message>;
+  return (
+    <div class="overview">
+      <Attention />
+      <section class="headlines" aria-labelledby="headline-title">
+        <h2 id="headline-title">{texts.headline}</h2>
+        {shown.map(({ domain, rules: ids }) => (
+          <section key={domain} class="domain" aria-label={texts.domains[domain] ?? domain} style={{ "--cards": ids.length }}>
+            <h3>{texts.domains[domain] ?? domain}</h3>
+            <div class="cards">
+              {ids.map((rule) => <Headline key={rule} rule={rule} />)}
+            </div>
+          </section>
+        ))}
+      </section>
+      <ZoneTable rules={shown.flatMap((one) => one.rules)} />
+    </div>
+  );
+}
+
+/** The city's own value of a rule; where it has none, its first zone's. */
+function Headline({ rule }: { rule: string }): JSX.Element | null {
+  const own = keyOf(rule, null);
+  if (indicatorOf(own)) return <Card id={own} spark />;
+  const other = keys.value.find((key) => key.startsWith(`${rule}|`));
+  return other ? <Card id={other} spark place /> : null;
+}
+
+/** What is bad now, where, since when, how sure; then what is missing. */
+function Attention(): JSX.Element {
+  void beat.value;
+  const all = allIndicators();
+  const bad = worst(all);
+  const headline = new Set(headlines(all).flatMap((one) => one.rules));
+  const without = all.filter((one) => one.value === null && headline.has(one.rule));
+  const silent = [...new Set(all.flatMap((one) => one.silent))].sort();
+  const ledger = useJson<Ledger>(apiUrl(["cities", city.value?.id ?? "", "ledger"]), 10_000);
+  const open = ledger.state === "there" && !ledger.found.closes;
+  const isCalm = !bad.length && !without.length && !silent.length && !open;
+  return (
+    <section class="attention" aria-labelledby="attention-title" data-part="attention" data-calm={isCalm}>
+      <h2 id="attention-title">{texts.attention}</h2>
+      {isCalm && <p class="calm">{texts.allWell}</p>}
+      <ul>
+        {bad.slice(0, MOST).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
+        {open && <li class="is-bad"><a href={hashOf("data")}>{texts.doesNotClose}</a></li>}
+        {silent.length > 0 && (
+          <li><a href={hashOf("sensors")}>{texts.silentGateways(silent.length)}</a> <span class="quiet">{silent.join(", ")}</span></li>
+        )}
+        {without.length > 0 && (
+          <li>
+            <a href={hashOf("indicators", [], { state: "insufficient" })}>{texts.withoutValue(without.length)}</a>{" "}
+            <span class="quiet">{[...new Set(without.map((one) => one.title))].slice(0, 4).join(", ")}</span>
+          </li>
+        )}
+      </ul>
+    </section>
+  );
+}
+
+/** Indicators in the worse half of their bands, the worst first; of a rule its worst place. */
+export function worst(all: Indicator[]): { indicator: Indicator; rank: Rank }[] {
+  const found = all.flatMap((indicator) => {
+    const rank = rankOf(indicator, rules.value.get(indicator.rule));
+    return rank && rank.severity >= WORTH_A_LOOK ? [{ indicator, rank }] : [];
+  });
+  found.sort((a, b) => b.rank.severity - a.rank.severity || (a.indicator.title < b.indicator.title ? -1 : 1));
+  const seen = new Set<string>();
+  return found.filter(({ indicator }) => {
+    if (seen.has(indicator.rule)) return false;
+    seen.add(indicator.rule);
+    return true;
+  });
+}
+
+function Bad({ indicator, rank }: { indicator: Indicator; rank: Rank }): JSX.Element {
+  return (
+    <li>
+      <Chip rank={rank} />{" "}
+      <a href={indicatorHash(indicator.rule, indicator.zone)}>
+        {indicator.title} <b>{amountText(indicator.value ?? 0, indicator.digits, indicator.unit)}</b>
+      </a>{" "}
+      <span class="where">{placeName(indicator.zone)}</span>{" "}
+      <Since indicator={indicator} severity={WORTH_A_LOOK} />{" "}
+      <span class="quiet" title={coverageTitle(indicator)}>
+        {texts.sureness(percentText(indicator.coverage), texts.stations(indicator.stations))}
+      </span>
+    </li>
+  );
+}
+
+/** Every zone's value of every headline rule. */
+function ZoneTable({ rules: ids }: { rules: string[] }): JSX.Element | null {
+  if (!zones.value.length) return null;
+  const there = ids.filter((rule) => zones.value.some((zone) => indicatorOf(keyOf(rule, zone.id))));
+  if (!there.length) return null;
+  return (
+    <section class="zones" aria-labelledby="zones-title">
+      <h2 id="zones-title">{texts.byZone}</h2>
+      <div class="scroll" tabIndex={0} role="region" aria-labelledby="zones-title">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{texts.zone}</th>
+              {there.map((rule) => <th key={rule} scope="col">{titleOfRule(rule)}</th>)}
+            </tr>
+          </thead>
+          <tbody>
+            {zones.value.map((zone) => (
+              <tr key={zone.id}>
+                <th scope="row">{zone.name}</th>
+                {there.map((rule) => <Cell key={rule} id={keyOf(rule, zone.id)} />)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+const titleOfRule = (rule: string): string =>
+  allIndicators().find((one) => one.rule === rule)?.title ?? rules.value.get(rule)?.title ?? rule;
+
+/** One value in a table, in the cards' grammar. */
+export function Cell({ id }: { id: string }): JSX.Element {
+  const indicator = indicatorOf(id)?.value;
+  if (!indicator) return <td class="is-absent" aria-label={texts.noValue} />;
+  const rank = rankOf(indicator, rules.value.get(indicator.rule));
+  const title = `${coverageTitle(indicator)}; ${texts.state[indicator.state]}`;
+  return (
+    <td data-state={indicator.state} title={indicator.value === null ? indicator.reason : title}>
+      <a href={indicatorHash(indicator.rule, indicator.zone)}>
+        {rank?.colour && <i class="swatch" style={{ background: rank.colour }} aria-hidden="true" />}
+        {indicator.value === null ? "–" : amountText(indicator.value, indicator.digits, indicator.unit)}
+      </a>
+    </td>
+  );
+}

@@ -1,0 +1,1 @@
+"""What the service stored and derived against what was sent to it."""

@@ -1,0 +1,1 @@
+"""Seeded cities: what a city's file says, and the courses of its values."""

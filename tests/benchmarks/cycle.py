@@ -1,0 +1,125 @@
+"""One cycle of all live rules over a thousand zones, and what a series costs in memory."""
+
+import asyncio
+import gc
+import math
+import resource
+import subprocess
+import sys
+import time
+import tracemalloc
+from typing import Any, Final
+
+import numpy as np
+
+from aggregator.deriving import Deriving, Time
+from aggregator.emit import Outputs
+from aggregator.judge import Judge
+from aggregator.tuning import tune
+from aggregator.warmup import warm_up
+from cityvitals.domain.times import to_us
+from cityvitals.store import derived
+from cityvitals.store.partitions import Partitions
+from cityvitals.store.pool import Connection
+from tests.benchmarks.metropolis import CITY, Metropolis
+from tests.benchmarks.result import Results, say
+from tests.benchmarks.stack import Stack
+
+ZONES: Final = 1000
+DATABASE: Final = "cycle"
+_SERIES_MEASURED: Final = 200
+_START: Final = """
+from aggregator.warmup import warm_up
+from kpi_rules.load import load_all
+from aggregator import main
+load_all(None)
+warm_up()
+"""
+
+
+def cycle(city: Metropolis) -> tuple[float, Outputs]:
+    """CPU seconds of one cycle in which every series has said something, and what came of it.
+
+    Counted: which windows changed and are to be derived, their buckets folded from memory, rules
+    evaluated, states judged, compared with what was said before, rows and JSON made. Not counted:
+    folding readings into the open buckets, and the transaction.
+    """
+    changed, out, nobody = city.say(), Outputs(), _nobody()
+    begun = time.process_time()
+    judge = Judge(city.shard, city.settings, city.now_us)
+    deriving = Deriving(city.shard, judge, city.extents, time.monotonic)
+    deriving.note(*changed.keys())
+    asyncio.run(deriving.live(nobody, Time(math.inf, math.inf, 0.0), out))
+    return time.process_time() - begun, out
+
+
+def _nobody() -> Any:
+    """No connection: nothing is asked of the store where all is known."""
+    return None
+
+
+async def measure(stack: Stack, results: Results, repeats: int) -> None:
+    """`rules_cycle_ms`, and beside it what the transaction takes that writes such a cycle."""
+    say(f"  all live rules over {ZONES:,} zones, {repeats} cycles")
+    warm_up()
+    tune()
+    city, taken, written = Metropolis(ZONES), [], []
+    async with stack.database(DATABASE) as pool, pool.acquire() as connection:
+        await connection.execute(
+            "insert into city (id, name, time_zone, shard) values ($1, $1, 'Europe/Vienna', 0)",
+            CITY,
+        )
+        for _ in range(repeats + 1):
+            seconds, out = await asyncio.to_thread(cycle, city)
+            taken.append(seconds * 1000)
+            written.append(await _write(connection, out) * 1000)
+    # What is derived first finds nothing said before.
+    results.put("rules_cycle_ms", taken[1:])
+    results.ceilings["rules_cycle_write_ms"] = round(float(np.median(written[1:])), 1)
+    results.ceilings["rules_cycle_indicators"] = len(out.changes)
+    results.ceilings["rules_cycle_series"] = len(city.shard.table)
+
+
+async def _write(connection: Connection, out: Outputs) -> float:
+    """Seconds by the clock of a transaction, the server's work included."""
+    begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
+    await Partitions("indicator").ensure(connection, begins)
+    begun = time.monotonic()
+    async with connection.transaction():
+        await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+        await derived.write_changes(connection, out.changes, out.numbers)
+    return time.monotonic() - begun
+
+
+def measure_memory(results: Results) -> None:
+    """`state_bytes_per_series`: what the aggregator holds more for more zones."""
+    say("  memory of a series")
+    held = []
+    for zones in (_SERIES_MEASURED, 2 * _SERIES_MEASURED):
+        gc.collect()
+        tracemalloc.start()
+        city = Metropolis(zones)
+        cycle(city)
+        gc.collect()
+        held.append((tracemalloc.get_traced_memory()[0], len(city.shard.table)))
+        state = city.shard.buckets.state.itemsize
+        ring = city.shard.buckets.cells[0].nbytes
+        tracemalloc.stop()
+        del city
+    (less, fewer), (more, many) = held
+    results.put("state_bytes_per_series", [float(state + ring)])
+    results.ceilings["state_bytes_ring"] = ring
+    results.ceilings["process_bytes_per_series"] = round((more - less) / (many - fewer))
+
+
+def measure_start(results: Results, repeats: int) -> None:
+    """`aggregator_start_s`: CPU time until rules and kernels are there, the latter cached."""
+    say("  starting the aggregator's rules and kernels")
+    taken = []
+    for _ in range(repeats + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", _START], check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        taken.append(user + system)
+    results.put("aggregator_start_s", taken[1:])

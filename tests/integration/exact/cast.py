@@ -1,0 +1,65 @@
+"""Who speaks in the state machine: two cities in two shards, and what their stations measure."""
+
+from typing import Final, NamedTuple
+
+from cityvitals.domain.names import Clock, Domain, Kind, Stamp, shard_of
+from cityvitals.domain.series import Declaration
+
+MINUTE: Final = 60_000_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+NOON: Final = 1_795_435_200_000_000
+"""2026-11-23T12:00Z; a reading's time is told from here."""
+
+CITIES: Final = {"town": Clock.REPLAY, "ville": Clock.LIVE}
+ZONES: Final = {"town": "Europe/Rome", "ville": "Asia/Kathmandu"}
+"""Time zones: one that changes its clocks, one that lies a quarter hour beside all others."""
+SHARD: Final = {city: shard_of(city) for city in CITIES}
+LANES: Final = ("ingest-0", "ingest-1")
+PLACES: Final = ("north", "south", "east", None)
+
+GAUGE: Final = Declaration(Kind.GAUGE, reporting_s=600, unit="ug/m3")
+QUICK: Final = Declaration(Kind.GAUGE, reporting_s=60, unit="ug/m3")
+SLOW: Final = Declaration(Kind.GAUGE, reporting_s=5400, unit="ug/m3")
+HOURLY: Final = Declaration(Kind.INTERVAL_MEAN, period_s=3600, stamp=Stamp.END, unit="ug/m3")
+THIRDS: Final = Declaration(Kind.INTERVAL_MEAN, period_s=1200, stamp=Stamp.BEGIN, unit="ug/m3")
+TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN, unit="kW.h")
+HOURLY_TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=3600, stamp=Stamp.END, unit="kW.h")
+FLOW: Final = Declaration(Kind.GAUGE, reporting_s=1200, unit="L/s")
+DECLARATIONS: Final = (GAUGE, QUICK, SLOW, HOURLY, THIRDS, TOTALS, HOURLY_TOTALS)
+"""Every kind that is folded; a station may turn out to be of another than was thought."""
+
+
+class Station(NamedTuple):
+    """One series, the only one of its device."""
+
+    gateway: str
+    domain: Domain
+    quantity: str
+    declaration: Declaration
+    zone: str | None
+
+
+STATIONS: Final = {
+    "a": Station("gw-1", Domain.AIR, "pm2_5", GAUGE, "north"),
+    "b": Station("gw-2", Domain.AIR, "pm2_5", HOURLY, "north"),
+    "c": Station("gw-2", Domain.AIR, "pm2_5", GAUGE, "south"),
+    "d": Station("gw-3", Domain.AIR, "pm2_5", GAUGE, None),
+    "e": Station("gw-1", Domain.ENERGY, "electricity_energy", TOTALS, "north"),
+    "f": Station("gw-3", Domain.ENERGY, "electricity_energy", HOURLY_TOTALS, "east"),
+    "w": Station("gw-2", Domain.WATER, "water_flow", FLOW, None),
+}
+LATECOMERS: Final = ("d", "f")
+"""Stations that nobody has heard of at first."""
+GATEWAYS: Final = ("gw-1", "gw-2", "gw-3")
+
+
+class Row(NamedTuple):
+    """A reading: `after` is microseconds after NOON."""
+
+    city: str
+    station: str
+    after: int
+    value: float
+    rev: int = 0
+    flags: int = 0

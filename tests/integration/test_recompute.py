@@ -1,0 +1,204 @@
+"""`cityvitals recompute`: what is wrong in history is found, done anew by its owner, and told."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aggregator.loop import Loop
+from aggregator.metrics import Metrics
+from aggregator.rule_files import RuleFiles
+from aggregator.warmup import warm_up
+from cityvitals.domain.times import from_us
+from cityvitals.settings import AggregatorSettings, DatabaseSettings, Settings
+from cityvitals.telemetry import Health
+from tests.integration.aggregator_town import DAY, HOUR, NOON, Town, samples, town
+from tests.integration.test_rules_change import until
+from tests.integration.test_rules_in_force import OWN, own_rule
+
+_ONLY: Final = ("air.own_index.hour", "air.pm2_5.hour", "air.pm2_5.day")
+_SPOILT: Final = """
+update indicator set value = value + 1000
+where rule = 'air.pm2_5.hour' and window_begin < $1 and closed and value is not null
+"""
+
+
+def settings_of(database: DatabaseSettings, folder: Path) -> Settings:
+    return Settings(
+        data=folder / "data",
+        database=database,
+        aggregator=AggregatorSettings(
+            final_after_seconds=0, rules=folder / "rules", rules_every_seconds=0.1, only=_ONLY
+        ),
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(where: Town, settings: Settings) -> AsyncIterator[None]:
+    """The aggregator beside the test."""
+    await asyncio.to_thread(warm_up)
+    health, metrics, stop = Health("store"), Metrics(), asyncio.Event()
+    files = RuleFiles(settings.aggregator, health, metrics)
+    where.rules = await files.read(where.pool)
+    loop = Loop(
+        where.pool, settings, where.rules, "one", health, metrics, lambda: where.now_us, files
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(loop.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+@contextlib.asynccontextmanager
+async def history(database: DatabaseSettings, folder: Path) -> AsyncIterator[tuple[Town, Settings]]:
+    """Some days of each of four months, derived; the aggregator goes on running."""
+    (folder / "rules").mkdir()
+    own_rule(folder / "rules")
+    settings = settings_of(database, folder)
+    async with town(database) as where:
+        await where.found(stations=["a"])
+        async with running(where, settings):
+            for month in (-93, -62, -31, 0):
+                rows = samples("a", month * DAY, month * DAY + 8 * HOUR, value=20.0)
+                await where.write(rows)
+            await until(lambda: is_done(where, 4 * 16 - 2), "history is not derived")
+            yield where, settings
+
+
+async def is_done(where: Town, windows: int) -> bool:
+    """So many hours of zone and city are final: the last one waits for what comes."""
+    found = await where.pool.fetchval(
+        "select count(*) from (select distinct window_begin, zone from indicator"
+        " where rule = 'air.pm2_5.hour' and closed and value is not null) as said"
+    )
+    return bool(found >= windows)
+
+
+def start(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
+    chosen = settings.aggregator
+    environment = os.environ | {
+        "CITYVITALS_DATA": str(settings.data),
+        "CITYVITALS_DATABASE__DSN": settings.database.dsn.get_secret_value(),
+        "CITYVITALS_AGGREGATOR__RULES": str(chosen.rules),
+        "CITYVITALS_AGGREGATOR__ONLY": json.dumps(chosen.only),
+        "CITYVITALS_AGGREGATOR__FINAL_AFTER_SECONDS": "0",
+    }
+    command = [sys.executable, "-m", "cityvitals", "recompute", *arguments]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+async def told(settings: Settings, *arguments: str) -> dict[str, Any]:
+    """The report of a run that goes well."""
+    process = start(settings, "--json", *arguments)
+    out, err = await asyncio.to_thread(process.communicate, None, 120)
+    assert process.returncode == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+async def assert_right(where: Town) -> None:
+    found = await where.verify()
+    wrong = [one for one in found.differences if one.field != "open behind the watermark"]
+    assert not [one for one in wrong if one.kind != "commit log"], found.as_text()
+
+
+def test_what_is_spoilt_is_found_and_done_anew_beside_live_work(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with history(database, tmp_path) as (where, settings):
+            right = await told(settings, "--buckets")
+            assert right["wrong_buckets"] == 0 < right["buckets"]
+            hours = right["rules"]["air.pm2_5.hour"]
+            assert (hours["changed"], hours["new"]) == (0, 0) and hours["equal"] >= 62
+            spoilt = await where.pool.execute(_SPOILT, from_noon(-20 * DAY))
+            await where.pool.execute(
+                "update rollup set integral = integral * 2, covered = covered - 1"
+                " where bucket_begin < $1 and bucket_begin > $2",
+                from_noon(-60 * DAY),
+                from_noon(-70 * DAY),
+            )
+            running = asyncio.create_task(told(settings, "--buckets", "--processes", "2"))
+            begin = 8 * HOUR
+            while not running.done():  # live work goes on meanwhile
+                await where.write(samples("a", begin, begin + HOUR, value=20.0))
+                await until(partial(is_live, where, begin), "live work stands still")
+                begin += HOUR
+            found = await running
+            assert found["wrong_buckets"] > 10
+            changed = found["rules"]["air.pm2_5.hour"]
+            assert changed["changed"] >= int(spoilt.split()[1])
+            assert abs(changed["largest"]["before"] - changed["largest"]["after"]) >= 1000
+            await assert_right(where)
+
+    asyncio.run(main())
+
+
+async def is_live(where: Town, begin: int) -> bool:
+    found = await where.pool.fetchval(
+        "select max(window_begin) from indicator_latest where rule = 'air.pm2_5.hour'"
+    )
+    return bool(found >= from_noon(begin - HOUR))
+
+
+def from_noon(after: int) -> Any:
+
+    return from_us(NOON + after)
+
+
+def test_a_changed_rule_is_told_before_and_after(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with history(database, tmp_path) as (where, settings):
+            (tmp_path / "rules" / "own.toml").write_text(
+                OWN.replace("revision = 1", "revision = 2").replace("+ 100", "+ 200")
+            )
+            found = await told(settings, "--rule", "air.own*", "--city", "town")
+            assert set(found["rules"]) == {"air.own_index.hour"}
+            own = found["rules"]["air.own_index.hour"]
+            assert own["equal"] + own["changed"] >= 62 and own["new"] == 0
+            where.rules = await RuleFiles(settings.aggregator, Health(), Metrics()).read(where.pool)
+            await assert_right(where)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_ended_in_the_middle_it_goes_on_where_it_was(
+    database: DatabaseSettings, tmp_path: Path, how: signal.Signals
+) -> None:
+    async def main() -> None:
+        async with history(database, tmp_path) as (where, settings):
+            spoilt = int((await where.pool.execute(_SPOILT, from_noon(DAY))).split()[1])
+            process = start(settings, "--processes", "1", "--json")
+            await until(lambda: has_begun(settings), "no piece is done")
+            process.send_signal(how)
+            out, err = await asyncio.to_thread(process.communicate, None, 60)
+            assert process.returncode == (130 if how == signal.SIGINT else -how), err
+            assert not out
+            found = await told(settings, "--processes", "2")
+            assert found["rules"]["air.pm2_5.hour"]["changed"] == spoilt
+            again = await told(settings)
+            assert again["rules"]["air.pm2_5.hour"]["changed"] == 0
+            await assert_right(where)
+
+    asyncio.run(main())
+
+
+async def has_begun(settings: Settings) -> bool:
+    files = list((settings.data / "recompute").glob("*.json"))
+    return bool(files) and '"town ' in files[0].read_text()
