@@ -120,8 +120,11 @@ GROUPS: Final = {
         {"population": 40000.0},
         step_s=6 * HOUR_S,
     ),
-    "a year of a route": Group(
-        _YEAR, {"travel_time": _trips()}, {"u4ssc.travel_time_index.year": 1.3}
+    "a year of a street": Group(
+        _YEAR,
+        {"travel_time": _trips(), "noise_laeq": [50.0] * _HOURS_OF_YEAR},  # Lden 56.4
+        {"u4ssc.travel_time_index.year": 1.3, "u4ssc.noise_exposure.year": 100.0},
+        {"population": 40000.0},
     ),
     "figures of a year": Group(
         _YEAR,
