@@ -1,9 +1,9 @@
 """The API put together: everything is wired here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -57,24 +57,16 @@ def create_app(
     rules = RuleBook()
     latest = LatestCache(database, rules)
     live = Live(settings.database, database, latest, settings.api.stream_queue, timing or Timing())
+    running = [database.keep, live.listen]
+    if settings.api.publish:
+        running.append(Publisher(database, live, settings.broker, metrics).run)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(database.keep(), name="database"),
-                group.create_task(live.listen(), name="listen"),
-                group.create_task(_close_on(stop, live), name="stop"),
-            ]
-            if settings.api.publish:
-                publisher = Publisher(database, live, settings.broker, metrics)
-                tasks.append(group.create_task(publisher.run(), name="publish"))
+        async with _running(running, stop, live):
             try:
                 yield
             finally:
-                for task in tasks:
-                    task.cancel()
-                await live.stop()
                 await latest.close()
 
     app = FastAPI(
@@ -101,6 +93,24 @@ def create_app(
     app.state.endpoints = endpoints
     documentation.document(app, endpoints)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    forever: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    stop: asyncio.Event | None,
+    live: Live,
+) -> AsyncIterator[None]:
+    """Everything that runs as long as the app does; afterwards no stream is left."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one()) for one in forever]
+        tasks.append(group.create_task(_close_on(stop, live), name="stop"))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await live.stop()
 
 
 async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
