@@ -83,6 +83,7 @@ GROUPS: Final = {
         {
             "air.eu2008.arsenic.year": 6.0,
             "air.sdg_11_6_2.pm2_5.year": 12.0,
+            "u4ssc.pm2_5.year": 12.0,
             "energy.electricity_normalised.year": 4380.0,  # 1820 K.d, at half of them
             "energy.electricity_losses_co2e.year": 0.1752,
             "energy.electricity_co2e_market.year": 2.628,  # three quarters at 400 g

@@ -1,6 +1,7 @@
 """Who may do what: tokens, scopes, cities; what is written, and that it is noted."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from api.audit_route import AuditTrail
 from api.schemas import Facts, Problem
 from api.sent_facts import Stated
+from api.targets_route import Targets
 from cityvitals.domain.names import LogKind, shard_of
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
@@ -263,3 +265,54 @@ def test_other_origins_are_let_in_where_they_are_named(database: DatabaseSetting
 async def _make(pool: Pool) -> None:
     async with pool.acquire() as connection:
         await make_city(connection)
+
+
+AIM = {
+    "point": "u4ssc.en.en.aq.1c.pm2_5",
+    "value": 10,
+    "start": 30,
+    "unit": "ug/m3",
+    "valid_from": "2026-01-01",
+    "source": "Clean air plan",
+}
+
+
+def test_targets_are_stated_listed_noted_and_scored(here: Here) -> None:
+    token, url = here.token("facts", name="planning"), f"{here.open}{PATH}/targets"
+    answer = httpx.post(url, json={"items": [AIM]}, headers=token)
+    assert answer.status_code == 200, answer.text
+    assert Stated.model_validate(answer.json()).changes == 1
+    assert httpx.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
+    (found,) = Targets.model_validate(httpx.get(url).json()).items
+    assert (found.point, found.value, found.start) == (AIM["point"], 10, 30)
+    assert (found.declared_by, found.source) == ("planning", "Clean air plan")
+    assert httpx.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
+    assert "Clean air plan" in httpx.get(url, params={"format": "csv"}).text
+    audit = httpx.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
+    (noted,) = AuditTrail.model_validate(audit).items
+    assert (noted.token_name, noted.action) == ("planning", "state_targets")
+    scores = httpx.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
+    assert "Clean air plan" in scores
+    taken = {"point": AIM["point"], "value": "withdrawn", "valid_from": "2026-01-01"}
+    assert httpx.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
+    assert httpx.get(url).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"start": None}, r"items\[0\]: start: expected a start"),
+        ({"unit": "m"}, r"items\[0\]: unit: 'm' does not fit"),
+        ({"point": "u4ssc.nothing"}, r"items\[0\]: point: expected a data point such as"),
+        ({"valid_from": "soon"}, r"items\[0\]: valid_from"),
+        ({"vlaue": 3}, r"items\[0\]: vlaue: unknown key"),
+    ],
+)
+def test_bad_targets_are_named_and_none_is_stated(
+    here: Here, changed: dict[str, Any], said: str
+) -> None:
+    url = f"{here.open}{PATH}/targets"
+    body = {"items": [AIM | changed]}
+    answer = httpx.post(url, json=body, headers=here.token("facts"))
+    assert re.search(said, problem(answer, 422)), answer.text
+    assert httpx.get(url).json()["items"] == []
