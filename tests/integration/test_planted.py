@@ -33,7 +33,7 @@ def derive(database: DatabaseSettings, fault: str) -> Settings:
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,  # seconds on a machine of its own, minutes on a shared one
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
