@@ -17,7 +17,7 @@ from deploy.local.ports import free_port
 
 T = TypeVar("T")
 
-DEADLINE = 300.0
+DEADLINE = 60.0
 _ROOT = Path(__file__).parent.parent
 
 
