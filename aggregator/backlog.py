@@ -35,6 +35,9 @@ class Backlog:
     def __len__(self) -> int:
         return sum(len(found) for found in self._dirty.values())
 
+    def __bool__(self) -> bool:
+        return bool(self._dirty)
+
     def mark(self, row: int, begin: int, end: int) -> None:
         """Have [begin, end) recomputed, edges included."""
         kept = []

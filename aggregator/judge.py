@@ -50,6 +50,7 @@ class Judge:
         self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
         self._marks: dict[tuple[str, str, str], int] = {}
+        self._dirty: dict[int, set[int]] = {}
         self._by_groups: dict[tuple[str, str, tuple[str, ...]], _Watched] = {}
 
     def watermarks(self, plan: RulePlan) -> Ints:
@@ -122,15 +123,16 @@ class Judge:
 
     def _clean(self, plan: RulePlan, begins: list[int]) -> list[int]:
         """Those windows of which no bucket waits to be recomputed."""
-        if not len(self._shard.backlog):
+        backlog = self._shard.backlog
+        if not begins or not backlog:
             return begins
-        rows = set(np.flatnonzero(plan.feeds).tolist())
+        key = id(plan.feeds)
+        if key not in self._dirty:
+            self._dirty[key] = {row for row in backlog.rows() if plan.feeds[row]}
+        rows = self._dirty[key]
         back, ahead = plan.reach.back, plan.reach.length + plan.reach.ahead
-        return [
-            one
-            for one in begins  # at worst a clean one waits a cycle more
-            if not self._shard.backlog.reaches(one - back, one + ahead, rows)
-        ]
+        # At worst a clean one waits a cycle more.
+        return [one for one in begins if not backlog.reaches(one - back, one + ahead, rows)]
 
     def parts(self, found: Windows) -> Iterable[Windows]:
         """Windows in pieces whose arrays over stations and shortest windows stay small."""

@@ -41,6 +41,8 @@ class Members:
         """Some of them, ascending, out of their groups."""
         stretches = np.flatnonzero(np.isin(self.of, at))
         of = np.searchsorted(at, self.of[stretches])
+        place = np.full(len(self.rows) + 1, -1, np.int64)  # the last one stands for none
+        place[at] = np.arange(len(at))
         return Members(
             rows=self.rows[at],
             since=self.since[stretches],
@@ -49,7 +51,7 @@ class Members:
             starts=np.searchsorted(of, np.arange(len(at) + 1)),
             offsets=self.offsets,
             group=self.group[at],
-            in_city=np.full(len(at), -1, np.int64),
+            in_city=place[self.in_city[at]],
         )
 
 

@@ -1,5 +1,6 @@
 """Where windows' buckets come from: the ring of recent ones, or the store."""
 
+import asyncio
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from aggregator.kernels.refold import snapshot, snapshot_size
 from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
+from aggregator.members import Members
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
@@ -77,8 +79,9 @@ async def from_store(
     most = max(1, _BYTES // (CELL.itemsize * max(slots, longest)))
     for first in range(0, max(len(rows), 1), most):  # once where no station is left, too
         cells = await _read(connection, shard, rows[first : first + most], begin, end)
+        shared: dict[int, tuple[Ints, Members]] = {}
         for one in wanted:
-            one.fold(cells)
+            await asyncio.to_thread(one.fold, cells, shared)
     return [(one.windows, one.stored()) for one in wanted]
 
 
@@ -111,12 +114,20 @@ class _Wanted:
         """How many windows are folded from quarter hours."""
         return max((len(inner.lowest[0]) for inner in self._layers), default=0)
 
-    def fold(self, cells: Cells) -> None:
-        """Fold what these cells hold."""
+    def fold(self, cells: Cells, shared: dict[int, tuple[Ints, Members]]) -> None:
+        """Fold what these cells hold.
+
+        Args:
+            cells: buckets of some series.
+            shared: which of an input's members they are, for rules that have the same.
+        """
         plan = self.windows.plan
         for index, inner in enumerate(self._layers):
-            here = np.flatnonzero(cells.at[plan.members[index].rows] >= 0)
-            some = plan.members[index].some(here)
+            members = plan.members[index]
+            if id(members) not in shared:
+                mine = np.flatnonzero(cells.at[members.rows] >= 0)
+                shared[id(members)] = mine, members.some(mine)
+            here, some = shared[id(members)]
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
             found = said(who, inner, folds, self._judged[index], self._until)
@@ -145,4 +156,4 @@ async def _read(connection: Connection, shard: Shard, rows: Ints, begin: int, en
     opened = opened[inside]
     opened["series"] = at[opened["series"]]
     put_cells(cells, opened)
-    return Cells(cells, at, (begin // BUCKET, end // BUCKET))
+    return Cells(cells, at, (begin // BUCKET, end // BUCKET), Memo())

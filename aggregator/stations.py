@@ -25,7 +25,7 @@ from aggregator.kernels.levels import (
     lowest_values,
     round_all,
 )
-from aggregator.kernels.windows import fold_windows
+from aggregator.kernels.windows import any_said, fold_windows
 from aggregator.layers import Layer, Layers
 from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
@@ -275,10 +275,12 @@ def _joined(parts: Sequence[NDArray[_Kind]], order: NDArray[np.intp]) -> NDArray
 def _spoken(layers: Layers, whole: Floats, lowest: Floats, members: Members) -> NDArray[np.bool_]:
     """Whether anybody said anything that each window or its shorter ones reach [w]."""
     city = members.group == 0
-    found: NDArray[np.bool_] = np.greater(whole[:, city, 1:].max(axis=(1, 2), initial=0.0), 0.0)
+    found = np.empty(len(whole), np.bool_)
+    any_said(whole, city, found)
     if not layers.levels:
         return found
-    said: NDArray[np.bool_] = np.greater(lowest[:, city, 1:].max(axis=(1, 2), initial=0.0), 0.0)
+    said = np.empty(len(lowest), np.bool_)
+    any_said(lowest, city, said)
     for layer in layers.levels:
         upto = np.append(0, np.cumsum(said))
         said = upto[layer.last] > upto[layer.first]

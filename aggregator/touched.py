@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.times import BUCKET_US
-from cityvitals.domain.window import day_begin, spans
+from cityvitals.domain.window import HOUR_US, day_begin, spans
 
 _EVER: Final = 2**62
+_LONG_BYTES: Final = 256 * 2**20
+"""Of what stations say hour by hour of long windows, in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class Chunk:
 def newest_chunk(found: Sequence[Windows], span_us: int) -> Chunk | None:
     """The newest windows, so many that their buckets do not span much more than `span_us`.
 
-    One that is longer than that by itself is a chunk of its own.
+    One that is longer than that by itself is a chunk of its own, with the same one of other rules
+    that the same series feed.
 
     Args:
         found: of several rules, none of them empty.
@@ -124,11 +127,23 @@ def newest_chunk(found: Sequence[Windows], span_us: int) -> Chunk | None:
         return None
     short = [one for one in found if one.plan.reach.whole <= span_us]
     if not short:
-        newest = max(found, key=lambda one: int(one.ends[-1]))
-        return chunk_of([newest.where(newest.begins == newest.begins[-1])])
+        return _longest_chunk(found)
     low = max(int(one.begins[-1]) for one in short) - span_us
     taken = [one.where(one.begins > low) for one in short]
     return chunk_of([one for one in taken if len(one.begins)])
+
+
+def _longest_chunk(found: Sequence[Windows]) -> Chunk:
+    newest = max(found, key=lambda one: int(one.ends[-1]))
+    begin, end = newest.begins[-1], newest.ends[-1]
+    members = max((len(one.rows) for one in newest.plan.members), default=1)
+    most = max(1, _LONG_BYTES // (8 * max(members, 1) * (newest.plan.reach.whole // HOUR_US)))
+    alike = [
+        one.where(one.begins == begin)
+        for one in found
+        if one.plan.feeds is newest.plan.feeds and one.begins[-1] == begin and one.ends[-1] == end
+    ]
+    return chunk_of(alike[:most])
 
 
 def chunk_of(windows: list[Windows]) -> Chunk:

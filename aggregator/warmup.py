@@ -15,7 +15,7 @@ from aggregator.kernels.levels import (
 )
 from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
-from aggregator.kernels.windows import fold_windows, put_cells
+from aggregator.kernels.windows import any_said, fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
 from kpi_rules.parse import parse
 
@@ -40,6 +40,7 @@ def warm_up() -> None:
     put_cells(cells, rows)
     folded = np.zeros((1, 1, 4))
     fold_windows(cells, one, one, one + 1, one, one + 1, one, folded)
+    any_said(folded, bad, bad.copy())
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
     lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)

@@ -22,6 +22,7 @@ from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
 from api.problems import install_problems
+from api.publishing import Publisher
 from api.resources import resources
 from api.rulebook import RuleBook
 from api.shield import Shield, Turnstile
@@ -65,6 +66,9 @@ def create_app(
                 group.create_task(live.listen(), name="listen"),
                 group.create_task(_close_on(stop, live), name="stop"),
             ]
+            if settings.api.publish:
+                publisher = Publisher(database, live, settings.broker, metrics)
+                tasks.append(group.create_task(publisher.run(), name="publish"))
             try:
                 yield
             finally:
@@ -91,7 +95,9 @@ def create_app(
     for endpoint in endpoints:
         _add(app, endpoint)
     _add_stream(app, StreamRoute(live, metrics))
-    _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
+    _add_unlisted(
+        app, HealthRoutes(health, metrics.registry, database, latest), PageRoutes(load_page())
+    )
     app.state.endpoints = endpoints
     documentation.document(app, endpoints)
     return app
@@ -142,7 +148,11 @@ def _add_stream(app: FastAPI, route: StreamRoute) -> None:
 def _add_unlisted(app: FastAPI, health: HealthRoutes, page: PageRoutes) -> None:
     # Metrics tell of all cities, so whoever reads them needs what reading takes.
     needed = documentation.parameters("/metrics", ())
-    app.add_api_route("/metrics", health.metrics, include_in_schema=False, openapi_extra=needed)
+    for path, handler in (
+        ("/metrics", health.metrics),
+        ("/metrics/indicators", health.indicators),
+    ):
+        app.add_api_route(path, handler, include_in_schema=False, openapi_extra=needed)
     for path, handler in (
         ("/healthz", health.healthz),
         ("/readyz", health.readyz),

@@ -152,6 +152,14 @@ class Service:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
 
+    def pause(self, name: str) -> None:
+        """Have a process stand still, as on a machine that is asleep."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
+    def wake(self, name: str) -> None:
+        """Have it go on."""
+        self._running[name].send_signal(signal.SIGCONT)
+
     def terminate(self, name: str) -> int:
         """SIGTERM; the exit code."""
         process = self._running.pop(name)

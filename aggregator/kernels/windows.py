@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+BLOCK = 16
+"""So many members are folded side by side."""
+
 
 @njit(cache=True, nogil=True)
 def put_cells(cells: Any, rows: Any) -> None:
@@ -44,33 +47,54 @@ def fold_windows(
         out: float64 [w, n, 4]: integral, covered microseconds, count, flagged.
     """
     slots = cells.shape[1]
-    for m in range(series.shape[0]):
-        row = cells[series[m]]
-        place = at[m]
-        goes_on = m > 0 and at[m - 1] == place
+    count_of = series.shape[0]
+    # Some members at a time, so that what is written lies together and what is read stays at hand.
+    for low in range(0, count_of, BLOCK):
+        high = min(low + BLOCK, count_of)
         for w in range(begins.shape[0]):
-            integral = 0.0
-            covered = np.int64(0)
-            count = np.int64(0)
-            flagged = np.int64(0)
-            if goes_on:
-                integral = out[w, place, 0]
-                covered = np.int64(out[w, place, 1])
-                count = np.int64(out[w, place, 2])
-                flagged = np.int64(out[w, place, 3])
-            first = max(begins[w], since[m])
-            slot = first % slots
-            for number in range(first, min(ends[w], until[m])):
-                cell = row[slot]
-                slot += 1
-                if slot == slots:
-                    slot = 0
-                if cell.tag == number:
-                    integral += cell.integral
-                    covered += cell.covered
-                    count += cell.count
-                    flagged += cell.flagged
-            out[w, place, 0] = integral
-            out[w, place, 1] = covered
-            out[w, place, 2] = count
-            out[w, place, 3] = flagged
+            for m in range(low, high):
+                row = cells[series[m]]
+                integral = 0.0
+                covered = np.int64(0)
+                count = np.int64(0)
+                flagged = np.int64(0)
+                place = at[m]
+                if m > 0 and at[m - 1] == place:
+                    integral = out[w, place, 0]
+                    covered = np.int64(out[w, place, 1])
+                    count = np.int64(out[w, place, 2])
+                    flagged = np.int64(out[w, place, 3])
+                first = max(begins[w], since[m])
+                slot = first % slots
+                for number in range(first, min(ends[w], until[m])):
+                    cell = row[slot]
+                    slot += 1
+                    if slot == slots:
+                        slot = 0
+                    if cell.tag == number:
+                        integral += cell.integral
+                        covered += cell.covered
+                        count += cell.count
+                        flagged += cell.flagged
+                out[w, place, 0] = integral
+                out[w, place, 1] = covered
+                out[w, place, 2] = count
+                out[w, place, 3] = flagged
+
+
+@njit(cache=True, nogil=True)
+def any_said(folded: Any, city: Any, out: Any) -> None:
+    """Whether any member of the city's group has said anything in each window.
+
+    Args:
+        folded: what `fold_windows` gave [w, m, 4].
+        city: which members are of that group [m].
+        out: bool [w], written.
+    """
+    for w in range(folded.shape[0]):
+        out[w] = False
+        for m in range(folded.shape[1]):
+            one = folded[w, m]
+            if city[m] and (one[1] > 0.0 or one[2] > 0.0 or one[3] > 0.0):
+                out[w] = True
+                break

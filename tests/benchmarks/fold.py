@@ -44,19 +44,19 @@ class Readings:
         return [slice(at, at + _BATCH) for at in range(0, len(self.t), _BATCH)]
 
 
-def make(series: int) -> Readings:
+def make(series: int, readings: int = _READINGS) -> Readings:
     """Five million gauge readings of so many series, jittered within steps of ten seconds."""
     drawn = np.random.default_rng(series)
-    steps = _READINGS // series
+    steps = readings // series
     t = (
         _BEGIN_US
         + np.arange(steps)[:, None] * STEP_US
         + drawn.integers(0, STEP_US, (steps, series))
     )
     rows = np.broadcast_to(np.arange(series), t.shape)
-    v = drawn.uniform(10, 40, _READINGS)
+    v = drawn.uniform(10, 40, readings)
     rows, t = np.ascontiguousarray(rows).reshape(-1), t.reshape(-1)
-    for at in range(0, _READINGS, _BATCH):
+    for at in range(0, readings, _BATCH):
         part = slice(at, at + _BATCH)
         order = np.lexsort((t[part], rows[part]))
         rows[part], t[part] = rows[part][order], t[part][order]
@@ -136,9 +136,14 @@ def _fold(readings: Readings) -> tuple[float, Records, Records]:
     if late.any():
         raise Invalid("the fold calls readings late that are in order")
     found = np.concatenate(closed)
-    if found["count"].sum() + state["count"].sum() != _READINGS:
+    if found["count"].sum() + state["count"].sum() != len(readings.t):
         raise Invalid("the fold lost readings")
     return taken_s, found, state
+
+
+def fold_seconds(count: int) -> float:
+    """Seconds that folding so many readings of the load's series takes, in a cycle's batches."""
+    return _fold(make(SERIES, count))[0]
 
 
 def _sorting(readings: Readings) -> float:
