@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.dated import dated_of, latest_of
 from aggregator.joining import Joined, Joining, combined, join, joined
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.members import Members
@@ -133,11 +134,12 @@ def derive(
 
 def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived:
     """A rule of facts alone: it says something wherever one of them is in force."""
-    given = _given(plan, ends, facts)
+    dated = dated_of(plan, begins, ends, facts)
+    given = _given(plan, ends, facts) | latest_of(dated)
     own = [~np.isnan(given[fact.name]) for fact in plan.rule.facts if not fact.of_city]
     known = own or [~np.isnan(one) for one in given.values()]
     present: NDArray[np.bool_] = np.logical_or.reduce(known)
-    evaluated = plan.compiled(given)
+    evaluated = plan.compiled({**given, **dated})
     divides = plan.compiled.divides
     value = evaluated.value
     result = _Found(

@@ -107,7 +107,7 @@ class Emitter:
             cells=(rows[:, None], told.at[None, :]),
             content=content_of(plan, found),
             reason=found.reasons,
-            facts=self.facts.used(plan, found.ends),
+            facts=self.facts.used(plan, found.begins, found.ends),
             took=took_part(plan, found),
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)

@@ -60,34 +60,36 @@ class Facts:
                     found[plan.city.id, zone, use.name] = ([row.from_us for row in rows], values)
         return found
 
-    def used(self, plan: RulePlan, ends: Ints) -> NDArray[np.object_] | None:
+    def used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_] | None:
         """Ids of the facts that a rule uses for each window and group [w, g], in lists.
 
-        Those in force in the window's last instant. None of a rule that uses none. A mean weighted
-        by population takes that of every zone.
+        Those in force in the window's last instant; of facts whose values it sees, all that are
+        dated within it. None of a rule that uses none. A mean weighted by population takes that of
+        every zone.
         """
         if not plan.uses:
             return None
-        key, asked = (plan.city.id, plan.rule.id), ends.tobytes()
+        key, asked = (plan.city.id, plan.rule.id), begins.tobytes() + ends.tobytes()
         if key not in self._used or self._used[key][:2] != (plan.groups, asked):
-            self._used[key] = (plan.groups, asked, self._find_used(plan, ends))
+            self._used[key] = (plan.groups, asked, self._find_used(plan, begins, ends))
         return self._used[key][2]
 
-    def _find_used(self, plan: RulePlan, ends: Ints) -> NDArray[np.object_]:
+    def _find_used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_]:
         found: NDArray[np.object_] = np.empty((len(ends), len(plan.groups)), object)
         for g, zone in enumerate(plan.groups):
             sources = list(self._sources(plan, zone))
-            for w, end_us in enumerate(ends.tolist()):
-                found[w, g] = _in_force(sources, end_us)
+            for w, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
+                found[w, g] = _taken(sources, begin, end)
         return found
 
-    def _sources(self, plan: RulePlan, zone: str) -> Iterator[Sequence[FactRow]]:
+    def _sources(self, plan: RulePlan, zone: str) -> Iterator[tuple[Sequence[FactRow], bool]]:
+        """The rows of each fact, and whether all that are dated within a window are used."""
         for use in plan.rule.facts:
-            yield self._stated(plan, use, zone)
+            yield self._stated(plan, use, zone), use.values
         if not zone and weights_by_population(plan.rule):
             for (city, each, name), rows in self._rows.items():
                 if (city, name) == (plan.city.id, POPULATION) and each:
-                    yield rows
+                    yield rows, False
 
     def _stated(self, plan: RulePlan, use: FactUse, zone: str) -> Sequence[FactRow]:
         place = "" if use.of_city else zone
@@ -103,10 +105,15 @@ class Facts:
         return self._as_shown[number]
 
 
-def _in_force(sources: Iterable[Sequence[FactRow]], end_us: int) -> list[int]:
-    """The newest fact of each source before an instant; each once."""
-    newest = ((rows, bisect_left(rows, end_us, key=_since) - 1) for rows in sources)
-    found = (rows[at].id for rows, at in newest if at >= 0)
+def _taken(
+    sources: Iterable[tuple[Sequence[FactRow], bool]], begin_us: int, end_us: int
+) -> list[int]:
+    """Of each source the newest fact before an end, or all from a begin to there; each once."""
+    found: list[int] = []
+    for rows, all_of_them in sources:
+        last = bisect_left(rows, end_us, key=_since)
+        first = bisect_left(rows, begin_us, key=_since) if all_of_them else max(last - 1, 0)
+        found += [row.id for row in rows[first:last]]
     return list(dict.fromkeys(found))
 
 

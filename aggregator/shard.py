@@ -30,6 +30,7 @@ from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
+from cityvitals.domain.window import longest_us
 from cityvitals.store.model import ShardModel
 from cityvitals.store.tail import Cursors, Entry
 from kpi_rules.facts import uses_of
@@ -231,7 +232,7 @@ class Shard:
         elif "name" in news:
             for rule in _using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
-                self.rederive.add(news["city"], rule.id, *_stretch(news))
+                self.rederive.add(news["city"], rule.id, *_stretch(news, rule))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
@@ -389,5 +390,11 @@ def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:
     return [rule for rule in rules if fact in {one.name for one in uses_of(rule)}]
 
 
-def _stretch(news: dict[str, Any]) -> tuple[int, ...]:
-    return (news["begin"], news["end"]) if "begin" in news else ()
+def _stretch(news: dict[str, Any], rule: Rule) -> tuple[int, ...]:
+    """Where windows end that a fact enters into: until the next one, or as long as they hold it."""
+    if "begin" not in news:
+        return ()
+    begin, end = news["begin"], news["end"]
+    if any(use.values and use.name == news["name"] for use in rule.facts):
+        end = max(end, begin + longest_us(rule.window.length))
+    return begin, end

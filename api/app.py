@@ -1,9 +1,9 @@
 """The API put together: everything is wired here and nowhere else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -22,6 +22,7 @@ from api.live import Live
 from api.metrics import STREAM_PATH, ApiMetrics, Measured
 from api.page_files import PageRoutes, load_page
 from api.problems import install_problems
+from api.publishing import Publisher
 from api.resources import resources
 from api.rulebook import RuleBook
 from api.shield import Shield, Turnstile
@@ -56,21 +57,16 @@ def create_app(
     rules = RuleBook()
     latest = LatestCache(database, rules)
     live = Live(settings.database, database, latest, settings.api.stream_queue, timing or Timing())
+    running = [database.keep, live.listen]
+    if settings.api.publish:
+        running.append(Publisher(database, live, settings.broker, metrics).run)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(database.keep(), name="database"),
-                group.create_task(live.listen(), name="listen"),
-                group.create_task(_close_on(stop, live), name="stop"),
-            ]
+        async with _running(running, stop, live):
             try:
                 yield
             finally:
-                for task in tasks:
-                    task.cancel()
-                await live.stop()
                 await latest.close()
 
     app = FastAPI(
@@ -91,10 +87,30 @@ def create_app(
     for endpoint in endpoints:
         _add(app, endpoint)
     _add_stream(app, StreamRoute(live, metrics))
-    _add_unlisted(app, HealthRoutes(health, metrics.registry), PageRoutes(load_page()))
+    _add_unlisted(
+        app, HealthRoutes(health, metrics.registry, database, latest), PageRoutes(load_page())
+    )
     app.state.endpoints = endpoints
     documentation.document(app, endpoints)
     return app
+
+
+@asynccontextmanager
+async def _running(
+    forever: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    stop: asyncio.Event | None,
+    live: Live,
+) -> AsyncIterator[None]:
+    """Everything that runs as long as the app does; afterwards no stream is left."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one()) for one in forever]
+        tasks.append(group.create_task(_close_on(stop, live), name="stop"))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await live.stop()
 
 
 async def _close_on(stop: asyncio.Event | None, live: Live) -> None:
@@ -142,7 +158,11 @@ def _add_stream(app: FastAPI, route: StreamRoute) -> None:
 def _add_unlisted(app: FastAPI, health: HealthRoutes, page: PageRoutes) -> None:
     # Metrics tell of all cities, so whoever reads them needs what reading takes.
     needed = documentation.parameters("/metrics", ())
-    app.add_api_route("/metrics", health.metrics, include_in_schema=False, openapi_extra=needed)
+    for path, handler in (
+        ("/metrics", health.metrics),
+        ("/metrics/indicators", health.indicators),
+    ):
+        app.add_api_route(path, handler, include_in_schema=False, openapi_extra=needed)
     for path, handler in (
         ("/healthz", health.healthz),
         ("/readyz", health.readyz),

@@ -24,6 +24,8 @@ from cityvitals.store.views import list_facts
 from kpi_rules.facts import wanted_units
 from kpi_rules.load import load_all
 from kpi_rules.present import present_fact
+from kpi_rules.scorecard.load import load_scorecard
+from kpi_rules.scorecard.stating import merged
 
 FACT_PARAMETERS: Final = (
     Parameter("zone", parse_zone, "Only of this zone; empty: only of the city itself."),
@@ -108,5 +110,5 @@ class FactsRoute:
     async def _wanted_units(self) -> Wanted:
         if self._wanted is None:
             loaded = await asyncio.to_thread(load_all, self._rules)
-            self._wanted = wanted_units(loaded.rules)
+            self._wanted = merged(wanted_units(loaded.rules), load_scorecard().wanted)
         return self._wanted

@@ -5,16 +5,24 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import require_all_cities
+from api.access import may_see, require_all_cities
+from api.database import Database
+from api.exposition import expose
+from api.latest import LatestCache
+from cityvitals.store.views import list_cities
 from cityvitals.telemetry import Health
 
 
 class HealthRoutes:
-    """Handlers of `/healthz`, `/readyz` and `/metrics`."""
+    """Handlers of `/healthz`, `/readyz`, `/metrics` and `/metrics/indicators`."""
 
-    def __init__(self, health: Health, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, health: Health, registry: CollectorRegistry, database: Database, latest: LatestCache
+    ) -> None:
         self._health = health
         self._registry = registry
+        self._database = database
+        self._latest = latest
 
     async def healthz(self, request: Request) -> Response:
         """The process lives."""
@@ -33,3 +41,11 @@ class HealthRoutes:
         return Response(
             generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
+
+    async def indicators(self, request: Request) -> Response:
+        """The latest indicators of every city that whoever asks may know of, for Prometheus."""
+        async with self._database.connection() as connection:
+            cities = [row["id"] for row in await list_cities(connection)]
+        shown = [city for city in cities if may_see(request, city)]
+        body = expose({city: await self._latest.get(city) for city in shown})
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})

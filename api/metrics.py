@@ -37,6 +37,11 @@ class ApiMetrics:
             ["kind"],
             registry=registry,
         )
+        self.published = Counter(
+            "cityvitals_api_published_total",
+            "Indicators published on retained topics of the broker.",
+            registry=registry,
+        )
         self.disconnected = Counter(
             "cityvitals_api_stream_disconnected_total",
             "Live clients that were sent away, by reason.",

@@ -17,6 +17,7 @@ from api.scores_route import ScoresRoute
 from api.sensors_route import SensorsRoute
 from api.series_route import SeriesRoute
 from api.stored_route import StoredRoutes
+from api.targets_route import TargetsRoute
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.settings import Settings
 from kpi_rules.scorecard.load import load_scorecard
@@ -27,6 +28,7 @@ def resources(
 ) -> list[Endpoint]:
     """The routes in the order in which they are documented."""
     catalogue, most = load_catalogue(), settings.api.history_limit
+    card = load_scorecard()
     parts = (
         PlacesRoute(database),
         SensorsRoute(database, catalogue),
@@ -35,9 +37,10 @@ def resources(
         StoredRoutes(database, most),
         IndicatorsRoute(database, rules, latest, most),
         ExplainRoute(database, rules),
-        ScoresRoute(database, load_scorecard()),
         RulesRoute(database),
         FactsRoute(database, settings.api.body_bytes, settings.aggregator.rules),
+        TargetsRoute(database, settings.api.body_bytes, card),
+        ScoresRoute(database, card),
         LedgerRoute(database),
         LettersRoute(database),
         AuditRoute(database),

@@ -23,9 +23,10 @@ class Links(_Shown):
 class LevelWindow(_Shown):
     """A shorter window of a station; null is not valid.
 
-    The shortest have `integral` and `covered_seconds`: a mean is integral ÷ covered seconds, totals
-    and integrals are the integral; then times `scale`. Longer ones fold the `places` windows
-    of the level before that begin from `first` to `last`.
+    The shortest have sums: a mean is `integral` ÷ `covered_seconds`, an energetic mean 10 lg of
+    that, a total, increase or integral the `integral`, a count `count`; then times the station's
+    `scale`, then not below the input's floor. Longer ones fold the `places` windows of the level
+    before that begin from `first` to `last`.
     """
 
     begin: datetime
@@ -33,6 +34,7 @@ class LevelWindow(_Shown):
     value: float | None
     integral: float | None = None
     covered_seconds: float | None = None
+    count: int | None = None
     first: datetime | None = None
     last: datetime | None = None
     places: int | None = None

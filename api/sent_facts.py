@@ -1,7 +1,7 @@
 """Facts as they are sent: read and checked by what also reads files. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
@@ -65,19 +65,28 @@ def read_sent_facts(sent: Any, place: Place) -> list[Fact]:
     Raises:
         BadRegistry: naming item and key, and what was expected.
     """
-    items = sent.get("items") if isinstance(sent, dict) and len(sent) == 1 else None
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST:
-        raise BadRegistry(f'expected {{"items": [...]}} with 1 to {MOST} facts, and nothing else')
     found: dict[tuple[str, str, int], int] = {}
     facts = []
-    for number, item in enumerate(items):
-        entry = RegistryEntry(_table(item, number), f"items[{number}]", BadRegistry, "")
+    for number, entry in enumerate(entries_of(sent, "facts")):
         fact = read_fact(entry, place)
         before = found.setdefault((fact.name, fact.zone, fact.valid_from_us), number)
         if before != number:
             raise entry.fail("name", f"the same fact stands in items[{before}] already")
         facts.append(fact)
     return facts
+
+
+def entries_of(sent: Any, what: str) -> Iterator[RegistryEntry]:
+    """The items of a body, each to be read as a table of a registry file.
+
+    Raises:
+        BadRegistry: it has none, or too many, or one is no object.
+    """
+    items = sent.get("items") if isinstance(sent, dict) and len(sent) == 1 else None
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST:
+        raise BadRegistry(f'expected {{"items": [...]}} with 1 to {MOST} {what}, and nothing else')
+    for number, item in enumerate(items):
+        yield RegistryEntry(_table(item, number), f"items[{number}]", BadRegistry, "")
 
 
 def _table(item: Any, number: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cityvitals.cli_retention import app as retention_app
 from cityvitals.cli_rules import app as rules_app
 from cityvitals.cli_rules_diff import diff as rules_diff
 from cityvitals.cli_scores import scores
+from cityvitals.cli_simulator import load, simulate
 from cityvitals.cli_targets import targets
 from cityvitals.cli_token import app as token_app
 from cityvitals.errors import CityVitalsError
@@ -39,6 +40,8 @@ app.add_typer(migrate_app, name="migrate")
 db_app.add_typer(retention_app, name="retention")
 app.add_typer(db_app, name="db")
 app.command()(ledger)
+app.command()(simulate)
+app.command()(load)
 app.command()(scores)
 app.command()(recompute)
 
@@ -99,151 +102,6 @@ def api() -> None:
     from api.main import run  # noqa: PLC0415
 
     _exit(run(load_settings()))
-
-
-@app.command()
-def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
-    replay: Annotated[Path | None, typer.Option(help="Play this recorded file.")] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="What its columns mean: a TOML file, or the name of a shipped one."),
-    ] = None,
-    speed: Annotated[
-        str, typer.Option(help="Event seconds per second in a replay, or max.")
-    ] = "max",
-    city: Annotated[str | None, typer.Option(help="Play as this city id.")] = None,
-    seeded: Annotated[
-        Path | None,
-        typer.Option(
-            help="The seeded city: a TOML file, or the name of a shipped one.  [default: vitalia]",
-            show_default=False,
-        ),
-    ] = None,
-    scenario: Annotated[
-        Path | None,
-        typer.Option(help="What befalls it: a TOML file, or the name of a shipped one."),
-    ] = None,
-    shorten: Annotated[
-        float, typer.Option(min=1, help="Play the scenario in so many times less event time.")
-    ] = 1.0,
-    cities: Annotated[
-        int, typer.Option(min=1, max=64, help="So many seeded cities, each of its own seed.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(help="What the seeded city's values follow from.")] = 1,
-    history_hours: Annotated[
-        float, typer.Option(min=0, help="Send so much of the seeded city's past first.")
-    ] = 0.0,
-    live: Annotated[bool, typer.Option(help="Go on publishing until stopped.")] = True,  # noqa: FBT002
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many readings.")] = None,
-    scale: Annotated[int, typer.Option(min=1, help="Sensors, as a multiple.")] = 1,
-    check: Annotated[
-        str | None,
-        typer.Option(
-            metavar="API", help="Then ask this API whether all of it arrived and was derived."
-        ),
-    ] = None,
-    still: Annotated[
-        float, typer.Option(min=1, help="Seconds without a change after which a check judges.")
-    ] = 20.0,
-    report: Annotated[Path | None, typer.Option(help="Write a summary here, as JSON.")] = None,
-    write_registry: Annotated[
-        Path | None,
-        typer.Option(help="Only write what `registry apply` takes of the seeded city, here."),
-    ] = None,
-) -> None:
-    """Play a seeded city, a scenario, or recorded data by a mapping, over MQTT."""
-    from simulator.main import run  # noqa: PLC0415
-    from simulator.options import Options  # noqa: PLC0415
-
-    options = Options(
-        replay=replay,
-        mapping=mapping,
-        speed=_speed(speed),
-        city=city,
-        seeded=seeded,
-        scenario=scenario,
-        shorten=shorten,
-        cities=cities,
-        seed=seed,
-        history_hours=history_hours,
-        live=live,
-        limit=limit,
-        scale=scale,
-        report=report,
-        check=check,
-        still_s=still,
-        registry=write_registry,
-    )
-    _exit(run(load_settings(), options))
-
-
-def _speed(text: str) -> float | None:
-    """None for max; a positive number otherwise."""
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed < float("inf"):
-        raise typer.BadParameter(
-            f"{text!r} is neither a positive number nor max", param_hint="--speed"
-        )
-    return speed
-
-
-@app.command()
-def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
-    city: Annotated[
-        str, typer.Option(help="Send as this city; best one without readings.")
-    ] = "load",
-    sensors: Annotated[int, typer.Option(min=1, help="Sensors, of ten series each.")] = 100,
-    pack: Annotated[int, typer.Option(min=1, max=500, help="Readings a message.")] = 50,
-    rate: Annotated[
-        float, typer.Option(min=0, help="Readings a second; 0: as fast as acknowledged.")
-    ] = 0.0,
-    duration: Annotated[
-        float | None,
-        typer.Option(help="Seconds.  [default: 60, or until --count]", show_default=False),
-    ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many readings.")] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="What values, stamps and order follow from.")
-    ] = 1,
-    connections: Annotated[int, typer.Option(min=1, max=64, help="MQTT connections.")] = 1,
-    in_flight: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Unacknowledged messages a connection.")
-    ] = 500,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share sent again.")] = 0.0,
-    revisions: Annotated[float, typer.Option(min=0, max=1, help="Share with new values.")] = 0.0,
-    poison: Annotated[float, typer.Option(min=0, max=1, help="Share that is spoilt.")] = 0.0,
-    reorder: Annotated[float, typer.Option(min=0, max=1, help="Share out of order.")] = 0.0,
-    seq: Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")] = False,  # noqa: FBT002
-    declare: Annotated[bool, typer.Option(help="Declare city and devices first.")] = True,  # noqa: FBT002
-    payload: Annotated[str, typer.Option("--format", help="Payload format: json.")] = "json",
-    report: Annotated[Path | None, typer.Option(help="Write the summary here, as JSON.")] = None,
-) -> None:
-    """Send as many readings as wanted, and say what must become of them."""
-    from simulator.load.main import Options, run  # noqa: PLC0415
-    from simulator.load.order import Shares  # noqa: PLC0415
-
-    options = Options(
-        city=city,
-        sensors=sensors,
-        pack=pack,
-        rate=rate,
-        duration_s=duration,
-        count=count,
-        seed=seed,
-        connections=connections,
-        in_flight=in_flight,
-        shares=Shares(duplicates, revisions, poison, reorder),
-        numbered=seq,
-        declare=declare,
-        payload=payload,
-        report=report,
-    )
-    _exit(run(load_settings(), options))
 
 
 @app.command()

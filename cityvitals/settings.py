@@ -164,6 +164,7 @@ class ApiSettings(_Section):
             the API listens on the loopback alone (`auto`). Whoever changes something needs one.
         cors_origins: pages of these origins may use it from a browser.
         requests_per_second: of one client that is not on this machine, for long; 0 for no limit.
+        publish: latest indicators stand on retained topics of the broker.
         body_bytes: no more is taken of what a request sends.
         request_seconds: no answer takes longer, live streams apart.
     """
@@ -177,6 +178,7 @@ class ApiSettings(_Section):
     access: Literal["auto", "open", "closed"] = "auto"
     cors_origins: tuple[str, ...] = ()
     requests_per_second: float = Field(default=50.0, ge=0, allow_inf_nan=False)
+    publish: bool = False
     body_bytes: int = Field(default=1_048_576, ge=1024, le=67_108_864)
     request_seconds: Seconds = 30.0
 

@@ -52,8 +52,8 @@ def unbuilt(rule: Rule) -> str:
 
 
 def _unbuilt(rule: Rule) -> Iterator[str]:
-    if any(fact.values for fact in rule.facts):
-        yield "fact.values: is not built yet"
+    if rule.inputs and any(fact.values for fact in rule.facts):
+        yield "fact.values: beside inputs is not built yet"
     for index, one in enumerate(rule.inputs):
         for key in _unbuilt_of(one):
             yield f"input[{index}].{key}"

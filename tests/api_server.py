@@ -15,7 +15,7 @@ import httpx
 from api.app import create_app
 from api.feed import Timing
 from api.main import bound, serve
-from cityvitals.settings import DatabaseSettings, Settings
+from cityvitals.settings import BrokerSettings, DatabaseSettings, Settings
 from cityvitals.store.pool import Pool, open_pool
 
 Result = TypeVar("Result")
@@ -130,10 +130,18 @@ def status_of(url: str) -> int:
 
 @contextmanager
 def running_api(
-    database: DatabaseSettings, *, timing: Timing = QUICK, ready: bool = True, **api: Any
+    database: DatabaseSettings,
+    *,
+    timing: Timing = QUICK,
+    ready: bool = True,
+    broker: BrokerSettings | None = None,
+    **api: Any,
 ) -> Iterator[str]:
     """Run the API in a thread of its own; gives its base URL, where `ready` once it is that."""
-    settings = Settings.model_validate({"database": database.model_dump(), "api": api})
+    given = {"database": database.model_dump(), "api": api}
+    if broker is not None:
+        given["broker"] = broker.model_dump()
+    settings = Settings.model_validate(given)
     stop = asyncio.Event()
     app = create_app(settings, stop=stop, timing=timing)
     loop = asyncio.new_event_loop()

@@ -17,7 +17,7 @@ from deploy.local.ports import free_port
 
 T = TypeVar("T")
 
-DEADLINE = 60.0
+DEADLINE = 300.0
 _ROOT = Path(__file__).parent.parent
 
 
@@ -151,6 +151,14 @@ class Service:
         process = self._running.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
+
+    def pause(self, name: str) -> None:
+        """Have a process stand still, as on a machine that is asleep."""
+        self._running[name].send_signal(signal.SIGSTOP)
+
+    def wake(self, name: str) -> None:
+        """Have it go on."""
+        self._running[name].send_signal(signal.SIGCONT)
 
     def terminate(self, name: str) -> int:
         """SIGTERM; the exit code."""

@@ -257,15 +257,10 @@ def fold_stream(
             upto = _go_on(ai, i, t, v, series, bad, decl, holds, steps)
             continue
         begin = span_begin(code, stamps[d], periods[d], t[i])
-        if ai.oldest == NONE or t[i] < ai.oldest:
-            ai.oldest = t[i]
         if _is_late(ai, begin, t[i], code == COUNTER and not bad[i]):
             late[i] = True
         elif bad[i]:
-            bucket = begin - begin % BUCKET
-            n = _hold_over(ai, s, bucket, out, n)
-            n = _advance(ai, s, bucket, out, n)
-            ai.flagged += 1
+            n = _flag(ai, s, begin - begin % BUCKET, out, n)
         else:
             held_v, held_on = ai.pend_v, _is_held_on(ai, code, t[i])
             n = _settle(ai, s, t[i], out, n)
@@ -303,11 +298,13 @@ def _is_held_on(state: Any, code: int, t: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _is_late(state: Any, begin: int, t: int, counts: bool) -> bool:
-    """Whether a reading cannot be added at the end of its series; remembers how far that is.
+    """Whether a reading cannot be added at the end of its series; remembers how far it goes.
 
     Nor can a counter's whose reading before lies in a bucket that is closed (a flagged one came in
     between): what it rose since belongs there, too.
     """
+    if state.oldest == NONE or t < state.oldest:
+        state.oldest = t
     newest = t > state.last_seen
     back = begin - begin % BUCKET < state.bucket or (state.pend_t != NONE and begin < t)
     apart = counts and state.last_code == COUNTER and state.count == 0
@@ -317,6 +314,15 @@ def _is_late(state: Any, begin: int, t: int, counts: bool) -> bool:
         if late:
             state.broken = 1
     return late
+
+
+@njit(cache=True, nogil=True)
+def _flag(state: Any, series: int, bucket: int, out: Any, n: int) -> int:
+    """Count a flagged reading in its bucket."""
+    n = _hold_over(state, series, bucket, out, n)
+    n = _advance(state, series, bucket, out, n)
+    state.flagged += 1
+    return n
 
 
 @njit(cache=True, nogil=True)

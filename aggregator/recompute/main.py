@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
 
@@ -186,6 +188,7 @@ def _begin(settings: Settings, asked: Asked) -> None:
     """Make a process ready for pieces."""
     global _compare_one  # noqa: PLW0603 - a process of the pool has no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who cancels is the parent
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(_NICE)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     loaded = load_all(settings.aggregator.rules)
@@ -201,6 +204,14 @@ def _begin(settings: Settings, asked: Asked) -> None:
             return await recompute(connection, piece, rules, asked, settings.aggregator, now_us)
 
     _compare_one = lambda piece: asyncio.run(compare(piece))  # noqa: E731
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed told nobody."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _compare(piece: Piece) -> PieceFound:

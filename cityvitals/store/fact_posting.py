@@ -38,7 +38,7 @@ async def post_facts(
         async with connection.transaction():
             await connection.execute(queries("registry")["lock"])
             facts, sent = read(await place_in(connection, "facts", city, wanted))
-            changes, entries = await state_facts(connection, city, facts)
+            changes, entries = await state_facts(connection, city, facts, token.name)
             await tell(connection, entries, changes)
             if changes:
                 await write_audit(connection, token, city, "state_facts", sent)

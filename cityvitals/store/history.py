@@ -5,11 +5,13 @@ over longer stretches bins of rollups, which tell the least and the greatest val
 hour. What the aggregator still holds in memory, the newest quarter hour, comes from readings.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import EXCLUDING_FLAGS, Kind
 from cityvitals.domain.series import SeriesKey
 from cityvitals.domain.times import BUCKET_US, US, bucket_of, from_us, to_us
@@ -32,9 +34,11 @@ class Point:
     """What a series said in [begin, end); of a reading by itself, begin and end are its time.
 
     Attributes:
-        least, greatest: None where nothing counts. Of a total, what fell into a quarter hour.
-        mean: weighted by time where rollups tell it; None for totals.
-        total: of totals, what came together.
+        least, greatest: None where nothing counts. Of a total, what fell into a quarter hour; of a
+            counter, what it showed.
+        mean: weighted by time where rollups tell it, of levels in dB by power; None for amounts.
+        total: of totals and events what came together, of counters how far they rose where rollups
+            tell it.
         count: readings that begin here and count.
         flagged: readings that are left out.
     """
@@ -72,6 +76,12 @@ class SeriesFound:
     id: int
     kind: Kind
     newest_bucket: datetime | None
+    is_level: bool = False
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether its numbers are added up over time, not averaged."""
+        return self.kind in {Kind.INTERVAL_TOTAL, Kind.COUNTER, Kind.EVENT}
 
 
 async def find_series(connection: Connection, key: SeriesKey) -> SeriesFound | None:
@@ -85,7 +95,9 @@ async def find_series(connection: Connection, key: SeriesKey) -> SeriesFound | N
     if row is None:
         return None
     kind = Kind.GAUGE if row["kind"] is None else Kind(row["kind"])
-    return SeriesFound(row["id"], kind, row["newest_bucket"])
+    known = load_catalogue().quantities.get(key.quantity)
+    is_level = known is not None and known.is_level
+    return SeriesFound(row["id"], kind, row["newest_bucket"], is_level)
 
 
 async def read_series_history(
@@ -163,7 +175,12 @@ async def _from_readings(
 ) -> SeriesHistory:
     with translated("reading the history of a series"):
         rows = await connection.fetch(
-            queries("history")["readings"], series.id, begin, end, points + 1, EXCLUDING_FLAGS
+            queries("history")["readings"],
+            series.id,
+            begin,
+            end,
+            points + 1,
+            EXCLUDING_FLAGS,
         )
     if len(rows) <= points:
         found = [_point(series, row, row["end"]) for row in rows]
@@ -195,7 +212,7 @@ async def _from_rollups(
     open_to = min(end, open_from + timedelta(microseconds=SHORT_US))
     if open_from < open_to:
         bins += await _reading_bins(connection, series, open_from, open_to, step)
-    return SeriesHistory(begin, end, "rollups", step.total_seconds(), list(_merged(bins)))
+    return SeriesHistory(begin, end, "rollups", step.total_seconds(), list(_merged(series, bins)))
 
 
 async def _reading_bins(
@@ -203,7 +220,13 @@ async def _reading_bins(
 ) -> list[Point]:
     with translated("reading the history of a series"):
         rows = await connection.fetch(
-            queries("history")["reading_bins"], series.id, begin, end, step, EXCLUDING_FLAGS
+            queries("history")["reading_bins"],
+            series.id,
+            begin,
+            end,
+            step,
+            EXCLUDING_FLAGS,
+            series.is_level,
         )
     return [_point(series, row, row["begin"] + step) for row in rows]
 
@@ -213,26 +236,36 @@ def _point(series: SeriesFound, row: Any, end: datetime) -> Point:
     count, total = row["count"], row["sum"]
     mean = total / count if count and total is not None else None
     if row.get("covered"):
-        mean, total = row["integral"] / row["covered"] * US, row["integral"]
-    is_total = series.kind == Kind.INTERVAL_TOTAL
+        mean = row["integral"] / row["covered"] * US
+    if series.is_level:
+        mean = row["least"] if count == 1 and not row.get("covered") else _level(mean)
+    if "integral" in row:
+        total = row["integral"]
+    elif series.kind == Kind.COUNTER:
+        total = None  # what it showed, added up, is nothing
     return Point(
         row["begin"],
         end,
         row["least"],
         row["greatest"],
-        None if is_total else mean,
-        total if is_total else None,
+        None if series.is_amount else mean,
+        total if series.is_amount else None,
         count,
         row["flagged"],
     )
 
 
-def _merged(points: Sequence[Point]) -> Iterator[Point]:
+def _level(power: float | None) -> float | None:
+    """The level in dB of a mean power."""
+    return 10.0 * math.log10(power) if power is not None and power > 0.0 else None
+
+
+def _merged(series: SeriesFound, points: Sequence[Point]) -> Iterator[Point]:
     """Points of the same stretch as one: what rollups tell of it, and what is not in them yet."""
     before: Point | None = None
     for point in points:
         if before is not None and before.begin == point.begin:
-            before = _both(before, point)
+            before = _both(series, before, point)
             continue
         if before is not None:
             yield before
@@ -241,17 +274,21 @@ def _merged(points: Sequence[Point]) -> Iterator[Point]:
         yield before
 
 
-def _both(one: Point, other: Point) -> Point:
+def _both(series: SeriesFound, one: Point, other: Point) -> Point:
     count = one.count + other.count
     means = [(part.mean, part.count) for part in (one, other) if part.mean is not None]
+    if series.is_level:
+        means = [(10.0 ** (mean / 10.0), weight) for mean, weight in means]
     weight = sum(weight for _, weight in means)
+    mean = sum(mean * share for mean, share in means) / weight if weight else None
+    mean = _level(mean) if series.is_level else mean
     totals = [part.total for part in (one, other) if part.total is not None]
     return Point(
         one.begin,
         one.end,
         min((v for v in (one.least, other.least) if v is not None), default=None),
         max((v for v in (one.greatest, other.greatest) if v is not None), default=None),
-        sum(mean * share for mean, share in means) / weight if weight else one.mean,
+        one.mean if mean is None else mean,
         sum(totals) if totals else None,
         count,
         one.flagged + other.flagged,

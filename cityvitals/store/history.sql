@@ -33,11 +33,11 @@ order by observed_at
 limit $4
 
 -- name: reading_bins
--- Readings of a series in [$2, $3) in bins of $4; $5: the flags that exclude.
+-- Readings of a series in [$2, $3) in bins of $4; $5: the flags that exclude; $6: whether they are levels in dB, of which powers are added up.
 select date_bin($4::interval, observed_at, timestamptz 'epoch') as begin,
        min(value) filter (where flags & $5::integer = 0) as least,
        max(value) filter (where flags & $5::integer = 0) as greatest,
-       sum(value) filter (where flags & $5::integer = 0) as sum,
+       sum(case when $6 then power(10, value / 10) else value end) filter (where flags & $5::integer = 0) as sum,
        count(*) filter (where flags & $5::integer = 0) as count,
        count(*) filter (where flags & $5::integer <> 0) as flagged
 from reading

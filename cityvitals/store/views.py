@@ -217,6 +217,16 @@ async def list_rule_ids(connection: Connection) -> list[str]:
         return [row["id"] for row in await connection.fetch(queries("views")["rule_ids"])]
 
 
+async def hold_publishing(connection: Connection) -> bool:
+    """Whether this session is the one that publishes indicators; it is until it ends.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("asking who publishes"):
+        return bool(await connection.fetchval(queries("views")["hold_publishing"]))
+
+
 async def probe(pool: Pool) -> None:
     """Ask the database for a sign of life.
 

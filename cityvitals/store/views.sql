@@ -105,3 +105,7 @@ order by f.name, f.zone, f.valid_from
 select id, zone, name, value, unit, source, quality, declared_at,
        nullif(greatest(valid_from, '0001-01-01Z'), '0001-01-01Z') as valid_from
 from fact where id = any($1::bigint[])
+
+-- name: hold_publishing
+-- Whether this session may publish indicators: one of all does, until it ends.
+select pg_try_advisory_lock(1129730168)

@@ -120,13 +120,14 @@ def _layers(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> list[
 
 
 def _sums(layer: Layer, station: Station) -> list[dict[str, Any]]:
-    """The shortest windows: value = integral ÷ covered seconds, or the integral."""
+    """The shortest windows, with the sums that their values are made of."""
     sums, windows = add_up(station.folded, layer.windows), layer.windows
     columns = zip(
         windows.begins.tolist(),
         windows.ends.tolist(),
         sums.integral.tolist(),
         sums.covered.tolist(),
+        sums.count.tolist(),
         strict=True,
     )
     return [
@@ -135,8 +136,9 @@ def _sums(layer: Layer, station: Station) -> list[dict[str, Any]]:
             "end": iso(end),
             "integral": numbers(integral),
             "covered_seconds": covered / US,
+            "count": count,
         }
-        for begin, end, integral, covered in columns
+        for begin, end, integral, covered, count in columns
     ]
 
 

@@ -40,6 +40,8 @@ async def verify_warrants(
 ) -> None:
     """Check that each window names the facts in force in its last instant, and no others.
 
+    Of facts whose values a rule sees, those that are dated within the window.
+
     Raises:
         StoreUnavailable: the server went away.
     """
@@ -69,11 +71,22 @@ def _held(facts: Iterable[FigureRow]) -> _Held:
 
 
 def _expected(rule: Rule, held: _Held, row: WarrantRow) -> set[int]:
-    wanted = {(use.name, "" if use.of_city else row.zone) for use in rule.facts}
+    wanted = {(use.name, "" if use.of_city else row.zone) for use in rule.facts if not use.values}
     if weights_by_population(rule) and not row.zone:
         wanted |= {key for key in held if key[0] == POPULATION and key[1]}
     found = set()
     for key in wanted:
         before = [id_ for from_us, id_ in held.get(key, ()) if from_us < row.end_us]
         found.update(before[-1:])
-    return found
+    return found | _dated(rule, held, row)
+
+
+def _dated(rule: Rule, held: _Held, row: WarrantRow) -> set[int]:
+    """Of facts whose values the rule sees: all that are dated within the window."""
+    return {
+        id_
+        for use in rule.facts
+        if use.values
+        for from_us, id_ in held.get((use.name, "" if use.of_city else row.zone), ())
+        if row.begin_us <= from_us < row.end_us
+    }

@@ -10,6 +10,7 @@ import numpy as np
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.coverage import least
 from cityvitals.store.audit import FigureRow
+from cityvitals.verify.dated import dated_values
 from cityvitals.verify.fold import Floats
 from cityvitals.verify.groups import Joined, by_population, combined, join
 from cityvitals.verify.layers import Frame
@@ -55,7 +56,9 @@ class Group:
 
     Attributes:
         joined: its stations, by input.
-        figures: facts that the rule names, in force at the end of each window [w].
+        figures: facts that the rule names, in force at the end of each window [w]; of those whose
+            values it sees, the last that is dated within it.
+        dated: values of those, window by window.
         people: who live there, likewise.
         zones: those of a city that folds zones; none otherwise.
     """
@@ -65,6 +68,7 @@ class Group:
     joined: Mapping[str, Joined]
     figures: Mapping[str, Floats]
     people: Floats
+    dated: Mapping[str, Sequence[Sequence[float]]]
     zones: "tuple[Group, ...]" = ()
 
 
@@ -121,6 +125,7 @@ def gather(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
     if combine is Combine.POPULATION_WEIGHTED:
         names = sorted({name for one in stations.values() for name in one if name})
         zones = tuple(gather(frame, name, stations, facts) for name in names)
+    dated = dated_values(rule, zone, facts, frame.windows.begins, frame.windows.ends)
     return Group(
         zone=zone,
         combine=combine,
@@ -137,7 +142,10 @@ def gather(frame: Frame, zone: str, stations: Stations, facts: Sequence[FigureRo
         figures={
             use.name: _figure(facts, "" if use.of_city else zone, use.name, frame)
             for use in rule.facts
-        },
+            if not use.values
+        }
+        | {name: np.array([_latest(one) for one in every]) for name, every in dated.items()},
+        dated=dated,
         people=_figure(facts, zone, POPULATION, frame),
         zones=zones,
     )
@@ -151,6 +159,10 @@ def _figure(facts: Iterable[FigureRow], zone: str, name: str, frame: Frame) -> F
     values = np.array([np.nan, *(row.value for row in rows)])
     found: Floats = values[np.searchsorted(since, frame.windows.ends, side="left")]
     return found
+
+
+def _latest(values: Sequence[float]) -> float:
+    return next((each for each in reversed(values) if not math.isnan(each)), math.nan)
 
 
 def _account(rule: Rule, group: Group, out: Records) -> None:
@@ -190,7 +202,8 @@ def _evaluate(frame: Frame, group: Group, out: Records) -> None:
 def beside_inputs(frame: Frame, group: Group, w: int) -> dict[str, Value]:
     """What an expression can name beside inputs."""
     given: dict[str, Value] = {
-        use.name: float(group.figures[use.name][w]) for use in frame.rule.facts
+        use.name: group.dated[use.name][w] if use.values else float(group.figures[use.name][w])
+        for use in frame.rule.facts
     }
     return given | {key: shown[w] for key, shown in frame.clocked.items()}
 

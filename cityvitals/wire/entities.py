@@ -120,7 +120,8 @@ def _measure(name: str, model: dict[str, Measure]) -> Measure:
         raise MalformedPayload(Reason.UNKNOWN_QUANTITY, f"attribute {name[:40]!a} is not known")
     if not measure.q:
         raise MalformedPayload(
-            Reason.UNSUPPORTED, f"attribute {name!a}: {measure.kind}, a kind that is not built yet"
+            Reason.UNSUPPORTED,
+            f"attribute {name!a}: {measure.kind}, which is not taken from entities",
         )
     return measure
 

@@ -2,8 +2,8 @@
 
 A record's resolved name (`bn` + `n`) is cut at every `/` and `:`. The last piece is the quantity,
 or `quantity.channel`; the piece before it, if any, names the device. Times below 2**28 s count from
-the message's arrival. A sum (`s`) is a counter, which is not built yet; beside a value it is left
-aside.
+the message's arrival. A sum (`s`) has a unit of its own, so it is not taken; beside a value it is
+left aside.
 """
 
 import re
@@ -124,7 +124,8 @@ def _value(record: dict[str, Any], base: dict[str, Any]) -> float:
         return number(value + number(base["bv"], "field 'bv'"), "sum of 'bv' and 'v'")
     if "s" in record:
         raise MalformedPayload(
-            Reason.UNSUPPORTED, "field 's': a counter, a kind that is not built yet"
+            Reason.UNSUPPORTED,
+            "field 's': a sum in a unit of its own; declare a counter, and send it as 'v'",
         )
     others = ", ".join(key for key in _VALUES if key in record)
     raise MalformedPayload(Reason.NO_NUMBER, f"no field 'v', but {others or 'nothing else'}")

@@ -13,7 +13,7 @@ class Measure(NamedTuple):
     """What an attribute measures.
 
     Attributes:
-        q: quantity, or "" where it is of a kind that is not built yet.
+        q: quantity, or "" where it is none, or one of its own.
         u: unit of the model.
         kind: what it is where it is not taken.
     """

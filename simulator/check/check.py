@@ -16,7 +16,8 @@ from simulator.check.indicators import CHECKED, Expected, Window, indicators
 from simulator.check.verdict import Verdict
 from simulator.truth import SeriesName, Truth
 
-_LOOK_EVERY_S: Final = 0.5
+_LOOK_EVERY_S: Final = (0.5, 5.0)
+"""At first, and at most: a look reads all that is derived."""
 _BEHIND_US: Final = 600 * US
 """How far behind its slowest gateway a city may be complete to."""
 
@@ -65,7 +66,7 @@ class Check:
     def _until_good(self, look: Callable[[], Verdict]) -> Verdict:
         """What a look finds when it finds nothing, or when nothing has moved for long enough."""
         end = time.monotonic() + self._patience.most_s
-        moved = time.monotonic()
+        moved, (pause_s, longest_s) = time.monotonic(), _LOOK_EVERY_S
         pulse: Any = None
         while True:
             found = look()
@@ -75,7 +76,8 @@ class Check:
             now = time.monotonic()
             if self._is_done(found) or now > end or now - moved > self._patience.still_s:
                 return found
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, longest_s)
 
     def _is_done(self, found: Verdict) -> bool:
         """Whether there is nothing to wait for: a replay ends, and then all of it closes."""

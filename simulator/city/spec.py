@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from cityvitals.catalogue.gases import EXPECTED, parse_reference
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Domain, Kind, is_identifier
 from cityvitals.errors import SettingsError
@@ -65,6 +66,7 @@ class StationSection(_Section, frozen=True):
         gateways: what they are reached through; the first share of the zones by the first.
         quantities: what each of them watches; a signal of that name says what it sees.
         units: units that they send, where not the canonical ones.
+        reference_state: temperature and pressure that their gases refer to.
         on_road: whether they stand on the roads.
     """
 
@@ -74,6 +76,7 @@ class StationSection(_Section, frozen=True):
     gateways: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     quantities: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     units: dict[str, str] = {}
+    reference_state: str = ""
     on_road: bool = False
 
 
@@ -138,6 +141,8 @@ def _wrong_city(spec: CitySpec) -> str:
 def _wrong_stations(spec: CitySpec) -> str:
     for one in spec.station:
         wrong = _wrong_quantities(spec, one) or _wrong_units(one)
+        if one.reference_state and parse_reference(one.reference_state) is None:
+            wrong = f"reference_state: expected {EXPECTED}, got {one.reference_state!r}"
         if one.on_road and not spec.road:
             wrong = "on_road: the city has no road"
         if wrong:

@@ -1,6 +1,5 @@
 """A seeded city's stations: what each watches, where, and what it is reached through. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cityvitals.catalogue.gases import MOLAR_MASS
@@ -13,8 +12,6 @@ from simulator.feed import Device, Gateway
 
 REPORTING_S = 60.0
 """What gauges declare, and how long intervals are."""
-_STATE = "293.15 K, 101.3 kPa"
-"""What European stations state gases at; rules that judge shares of moles need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ def stations_of(spec: CitySpec, seed: int, scale: int) -> tuple[Station, ...]:
 
 def _of_kind(spec: CitySpec, kind: StationSection, seed: int, scale: int) -> list[Station]:
     total, zones = kind.count * scale, len(spec.zone)
-    declared = _declared(kind.quantities, kind.units)
+    declared = _declared(kind)
     places = [spots(spec, zone, kind, seed) for zone in spec.zone]
     found = []
     for number in range(total):
@@ -58,7 +55,7 @@ def _device(
     return Device(Gateway(kind.domain, gateway), name, zone, declared, latitude, longitude)
 
 
-def _declared(quantities: Sequence[str], units: dict[str, str]) -> tuple[SeriesMeta, ...]:
+def _declared(kind: StationSection) -> tuple[SeriesMeta, ...]:
     known = load_catalogue().quantities
     return tuple(
         SeriesMeta(
@@ -67,8 +64,8 @@ def _declared(quantities: Sequence[str], units: dict[str, str]) -> tuple[SeriesM
             period_s=None if known[name].kind is Kind.GAUGE else REPORTING_S,
             stamp=None if known[name].kind is Kind.GAUGE else Stamp.END,
             reporting_s=REPORTING_S,
-            unit=units.get(name, known[name].unit),
-            reference_state=_STATE if name in MOLAR_MASS else "",
+            unit=kind.units.get(name, known[name].unit),
+            reference_state=kind.reference_state if name in MOLAR_MASS else "",
         )
-        for name in quantities
+        for name in kind.quantities
     )

@@ -45,11 +45,18 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How a load stands: readings sent in all, messages under way, how late the last one was."""
+    """How a load stands: readings sent in all, messages under way, how late the last one was.
+
+    Attributes:
+        bytes: of all packets sent, each counted once.
+        ack_ms: 50th, 95th, 99th percentile of what was acknowledged since the last time; or None.
+    """
 
     readings: int
     outstanding: int
     lateness_s: float
+    bytes: int = 0
+    ack_ms: tuple[float, float, float] | None = None
 
 
 class Generator:
@@ -75,6 +82,7 @@ class Generator:
         self._supply = Supply(plan)
         self._last_late_s = 0.0
         self._told_s = 0.0
+        self._recent = Delays()
         self.latency, self.lateness = Delays(), Delays()
         self.seconds = 0.0
         """From the first message's due time to the last acknowledgement."""
@@ -180,7 +188,9 @@ class Generator:
         """Take acknowledgements; waits so long for the first."""
         _wait(self._lanes, wait_s)
         due_s = [due for lane in self._lanes for due in lane.collect()]
-        self.latency.add(np.maximum(time.monotonic() - np.array(due_s, np.float64), 0.0))
+        seconds = np.maximum(time.monotonic() - np.array(due_s, np.float64), 0.0)
+        self.latency.add(seconds)
+        self._recent.add(seconds)
         return len(due_s)
 
     def _drain(self, tell: Callable[[Progress], None] | None) -> None:
@@ -195,8 +205,19 @@ class Generator:
         now_s = time.monotonic()
         if tell is not None and now_s - self._told_s >= _TELL_S:
             self._told_s = now_s
-            readings = self._supply.taken * self._plan.pack
-            tell(Progress(readings, self.outstanding, self._last_late_s))
+            taken, recent = self._supply.taken, self._recent
+            self._recent = Delays()
+            shares = (0.5, 0.95, 0.99)
+            ack_ms = tuple(round(recent.quantile(share) * 1000, 3) for share in shares)
+            tell(
+                Progress(
+                    taken * self._plan.pack,
+                    self.outstanding,
+                    self._last_late_s,
+                    taken * self._plan.template.width,
+                    (ack_ms[0], ack_ms[1], ack_ms[2]) if len(recent) else None,
+                )
+            )
 
 
 def _wait(lanes: Iterable[Lane], wait_s: float) -> None:

@@ -1,5 +1,6 @@
 """The load generator's composition root."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,10 +8,10 @@ import ssl
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from cityvitals.domain.names import is_identifier
 from cityvitals.errors import SettingsError
@@ -18,17 +19,23 @@ from cityvitals.service import EXIT_FAILED, EXIT_OK
 from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.telemetry import configure_logging
 from cityvitals.tls import client_context
-from simulator.load.generator import Generator, Pace, Progress
+from simulator.load.generator import Generator, Pace
+from simulator.load.judge import Step, trends
 from simulator.load.lane import MOST_IN_FLIGHT
+from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
 from simulator.load.packet import publish_packet
+from simulator.load.page import page, ramp_page
 from simulator.load.plan import Plan
 from simulator.load.publisher import Publisher
+from simulator.load.ramp import Ramp, climb, verdict
+from simulator.load.recorder import Recorder, Sample
 from simulator.load.summary import Summary, summed
 from simulator.load.town import Declaration
 
 FORMATS: Final = ("json",)
 _DEFAULT_S: Final = 60.0
+_STEP_S: Final = 10.0
 _LONGEST_S: Final = 86_400.0
 _FASTEST: Final = 5_000_000
 """Readings a second that a plan without rate and count has room for."""
@@ -45,6 +52,12 @@ class Options:
         count: stop after so many readings, rounded up to whole messages.
         declare: whether city and devices are declared first.
         payload: payload format.
+        report, page: files for the summary with its samples, as JSON and as a page of plots.
+        api: address of the service's API, to see how far its books are behind.
+        watch: processes whose CPU and memory are recorded.
+        soak: judge whether latency, lag and memory held flat.
+        ramp: rates to try one after the other, each for the duration (10 s), to find the knee.
+        within_ms: of a ramp: how late 99 of 100 acknowledgements may be.
     """
 
     city: str = "load"
@@ -61,29 +74,87 @@ class Options:
     declare: bool = True
     payload: str = "json"
     report: Path | None = None
+    page: Path | None = None
+    api: str | None = None
+    watch: tuple[int, ...] = ()
+    soak: bool = False
+    ramp: Ramp | None = None
+    within_ms: float = 1000.0
 
 
 def run(settings: Settings, options: Options) -> int:
     """Send until the plan or the time is at its end, or until stopped; returns the exit code.
 
     The first SIGINT or SIGTERM ends the sending; what is under way is waited for. A second one
-    ends the process.
+    ends the process. A soak that does not hold flat, and a load that is not acknowledged, exit
+    with 1.
     """
     configure_logging(settings.log, "load")
     _check(options)
+    stopping = _Stopping()
+    with stopping:
+        if options.ramp is not None:
+            return _ramp(settings, options, options.ramp, stopping)
+        summary, samples = _once(settings, options, stopping)
+    found = trends(samples)
+    flat = all(one.is_flat for one in found)
+    lines = summary.lines()
+    if options.soak:
+        lines += [f"  {one}" for one in found] or ["  too short to say whether it held flat"]
+    told = "\n".join(lines) + "\n"
+    sys.stdout.write(told)
+    words = {
+        **summary.words(),
+        "trends": [asdict(one) for one in found],
+        "samples": [one.words() for one in samples],
+    }
+    _write(options, words, page(f"Load on {summary.city}", told, samples, found))
+    good = (summary.complete or stopping()) and (not options.soak or (bool(found) and flat))
+    return EXIT_OK if good else EXIT_FAILED
+
+
+def _once(
+    settings: Settings, options: Options, stopping: "_Stopping"
+) -> tuple[Summary, list[Sample]]:
+    """One load, declared, sent, and recorded second by second."""
     plan, tls = plan_of(options, time.time_ns() // 1000), client_context(settings.broker)
     name = f"cityvitals-load-{options.city}-{os.getpid()}"
+    watched = [Process(pid) for pid in options.watch]
     if options.declare:
         declare(settings.broker, plan.town.declarations(), f"{name}-declare", tls)
     pace = Pace(options.rate, _duration_s(options), options.connections, options.in_flight)
-    generator, stopping = Generator(plan, settings.broker, pace, name, tls), _Stopping()
-    with stopping:
-        generator.run(stopping, _Teller())
-    summary = summed(plan, generator, complete=not stopping())
-    sys.stdout.write("\n".join(summary.lines()) + "\n")
-    if options.report is not None:
-        _write(options.report, summary)
-    return EXIT_OK if summary.complete or stopping() else EXIT_FAILED
+    generator = Generator(plan, settings.broker, pace, name, tls)
+    with contextlib.ExitStack() as stack:
+        booked = None
+        if options.api is not None:
+            booked = stack.enter_context(Booked(options.api, options.city))
+        recorder = Recorder(watched, booked)
+        generator.run(stopping, lambda progress: _tell(recorder(progress)))
+    return summed(plan, generator, complete=not stopping()), recorder.samples
+
+
+def _ramp(settings: Settings, options: Options, ramp: Ramp, stopping: "_Stopping") -> int:
+    """Loads of rising rates, and where the knee is."""
+
+    def measure(number: int, rate: float) -> Step | None:
+        city = f"{options.city}-{number}"
+        summary, samples = _once(settings, replace(options, city=city, rate=rate), stopping)
+        if not summary.complete:
+            return None
+        lag = next((one.lag for one in reversed(samples)), None)
+        return Step(rate, summary.readings_per_s, summary.ack_ms.p99, lag)
+
+    def tell(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    steps = climb(ramp, options.within_ms, measure, tell)
+    told = verdict(steps, options.within_ms)
+    tell(told)
+    if steps:
+        words = {"knee": told, "steps": [one.words() for one in steps]}
+        _write(options, words, ramp_page(f"Ramp on {options.city}", told, steps))
+    return EXIT_OK
 
 
 def plan_of(options: Options, now_us: int) -> Plan:
@@ -146,31 +217,29 @@ class _Stopping:
         self.__exit__()
 
 
-class _Teller:
-    """A line of progress each second."""
-
-    def __init__(self) -> None:
-        self._readings, self._at_s = 0, time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        now_s = time.monotonic()
-        rate = (progress.readings - self._readings) / max(now_s - self._at_s, 1e-9)
-        self._readings, self._at_s = progress.readings, now_s
-        sys.stderr.write(
-            f"load: {rate:,.0f} readings/s, {progress.outstanding:,} messages outstanding,"
-            f" {progress.lateness_s * 1000:,.0f} ms late\n"
-        )
+def _tell(sample: Sample) -> None:
+    """A line of progress; on a terminal always the same one."""
+    acked = "" if sample.ack_ms is None else f", p99 {sample.ack_ms[2]:,.0f} ms"
+    lag = "" if sample.lag is None else f", service {sample.lag:,} behind"
+    line = (
+        f"load: {sample.readings_per_s:,.0f} readings/s, {sample.outstanding:,} messages"
+        f" outstanding, {sample.late_ms:,.0f} ms late{acked}{lag}"
+    )
+    sys.stderr.write(f"\r{line:<100}" if sys.stderr.isatty() else f"{line}\n")
+    sys.stderr.flush()
 
 
 def _duration_s(options: Options) -> float | None:
     if options.duration_s is None and options.count is None:
-        return _DEFAULT_S
+        return _DEFAULT_S if options.ramp is None else _STEP_S
     return options.duration_s
 
 
 def _check(options: Options) -> None:
     if not is_identifier(options.city):
         raise SettingsError(f"load: --city: expected letters, digits, . _ -: {options.city!a}")
+    if options.ramp is not None and (options.rate or options.count is not None or options.soak):
+        raise SettingsError("load: --ramp: expected without --rate, --count and --soak")
     if options.payload not in FORMATS:
         raise SettingsError(
             f"load: --format: expected one of {', '.join(FORMATS)}, got {options.payload!a}"
@@ -187,8 +256,14 @@ def _check(options: Options) -> None:
             raise SettingsError(f"load: {name}: expected {low:g} to {high:g}, got {number:g}")
 
 
-def _write(path: Path, summary: Summary) -> None:
-    try:
-        path.write_text(json.dumps(summary.words(), indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise SettingsError(f"load: --report: {error}") from None
+def _write(options: Options, words: dict[str, Any], shown: str) -> None:
+    """The report as JSON, and as a page, where they are asked for."""
+    for name, path, text in (
+        ("--report", options.report, json.dumps(words, indent=2) + "\n"),
+        ("--page", options.page, shown),
+    ):
+        try:
+            if path is not None:
+                path.write_text(text, "utf-8")
+        except OSError as error:
+            raise SettingsError(f"load: {name}: {error}") from None

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cityvitals.errors import CityVitalsError
-from tests.benchmarks import cycle, end_to_end, fold, generate, machine, recompute, write
+from tests.benchmarks import cycle, end_to_end, fold, generate, machine, recompute, served, write
 from tests.benchmarks.result import TARGETS, Results, say, table
 from tests.benchmarks.stack import ROOT, Invalid, Stack, running
 
@@ -26,6 +26,7 @@ _SERVED = {
     "paho_ratio",
     "latency_p50_ms",
     "latency_p99_ms",
+    *served.FIGURES,
 }
 _GENERATED = "load_readings_per_s"
 _IN_MEMORY = {"rules_cycle_ms", "state_bytes_per_series", "aggregator_start_s"}

@@ -16,6 +16,7 @@ from cityvitals.domain.times import US
 from cityvitals.settings import BrokerSettings
 from cityvitals.store.pool import Pool
 from simulator.load.main import declare
+from tests.benchmarks import served
 from tests.benchmarks.board import Board, Slot
 from tests.benchmarks.city import CITIES, PER_DEVICE, SERIES, ZONES, city_id, declarations
 from tests.benchmarks.load import Load
@@ -102,6 +103,11 @@ class Service:
             self._step = board[Slot.STEP] + _GO_ON_STEPS
             self._sent += board[Slot.SENT]
 
+    @property
+    def stack(self) -> Stack:
+        """What it runs on."""
+        return self._stack
+
     async def folded(self) -> int:
         """Readings of the present load that are committed and folded."""
         return await self._stack.folded() - self._sent
@@ -154,13 +160,17 @@ async def measure(stack: Stack, results: Results, length: Length, wanted: set[st
         say("  starting ingest, aggregate, api; registering 10,000 series")
         await service.start()
         latency = {"latency_p50_ms", "latency_p99_ms"}
-        if wanted & {"ingest_readings_per_s", *latency}:
+        third = {*latency, *served.FIGURES}
+        if wanted & {"ingest_readings_per_s", *third}:
             with results.counting("ingest_readings_per_s"):
                 runs = await _fastest(stack, service, results, 50, length.ingest_s)
                 results.put("ingest_readings_per_s", runs)
         if wanted & latency:
             with results.counting(*latency):
                 await _latency(stack, service, results, length.probes)
+        if wanted & set(served.FIGURES):
+            with results.counting(*served.FIGURES):
+                await _serving(service, results, length.ingest_s, wanted)
         if wanted & {"ingest_messages_per_s", "paho_ratio"}:
             with results.counting("ingest_messages_per_s"):
                 runs = await _fastest(stack, service, results, 1, length.messages_s)
@@ -269,6 +279,23 @@ async def _latency(stack: Stack, service: Service, results: Results, probes: int
     _put_latencies(results, taken)
     if rate < 0.9 * fastest / 3:
         raise Invalid(f"the load reached {rate:,.0f} readings/s, not {fastest / 3:,.0f}")
+    await service.settle()
+
+
+async def _serving(service: Service, results: Results, seconds: float, wanted: set[str]) -> None:
+    """What the API serves at a third of the fastest rate."""
+    fastest = results.figures.get("ingest_readings_per_s")
+    if not fastest:
+        raise Invalid("without the fastest rate there is no third of it")
+    pack = 50
+    say(f"  the API at {fastest / 3:,.0f} readings/s")
+    async with service.load(pack, fastest / 3 / pack) as board:
+        board[Slot.LIMIT] = _FOR_EVER
+        await asyncio.sleep(_WARM_UP_S)
+        sent, begun_s = board[Slot.SENT], time.monotonic()
+        await served.measure(service.stack, results, seconds, wanted)
+        rate = (board[Slot.SENT] - sent) / (time.monotonic() - begun_s)
+    results.ceilings["served_load_readings_per_s"] = round(rate)
     await service.settle()
 
 

@@ -70,6 +70,7 @@ class Ingest:
     """`cityvitals ingest --workers N` on a broker and database."""
 
     def __init__(self, service: Service, folder: Path) -> None:
+        self._service = service
         self.dsn = service.environment["CITYVITALS_DATABASE__DSN"]
         self._log = folder / "ingest.log"
         self._port = self._free_ports()
@@ -127,6 +128,17 @@ class Ingest:
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
+        self._service.stop()
+
+    def is_verified(self) -> bool:
+        """Whether all that is derived of it is right; an aggregator must run."""
+        return state.is_taken(self.dsn) and self._service.run("verify").returncode == 0
+
+    def verify(self) -> None:
+        """Have everything derived, and verify find nothing."""
+        self._service.start("aggregate")
+        # Differences may be work to come, but not for long.
+        wait_for("verify agrees", self.is_verified, every=0.5)
 
     @property
     def log(self) -> str:
@@ -187,6 +199,7 @@ def test_from_several_workers_to_one_strands_nothing(
     for _ in range(50):
         publisher.send()
     all_is_stored(ingest, publisher.sent)
+    ingest.verify()
 
 
 def test_a_worker_that_is_killed_is_started_again(ingest: Ingest, publisher: Publisher) -> None:
@@ -201,6 +214,7 @@ def test_a_worker_that_is_killed_is_started_again(ingest: Ingest, publisher: Pub
     all_is_stored(ingest, publisher.stop())
     assert ingest.signal(signal.SIGTERM) == 0
     assert "lane_drained" not in ingest.log
+    ingest.verify()
 
 
 def test_workers_that_cannot_start_end_the_parent(ingest: Ingest) -> None:

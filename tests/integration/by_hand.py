@@ -345,10 +345,12 @@ def check_station(rule_input: Json, station: Json) -> None:
 
 
 def _check_lowest(rule_input: Json, level: Json, window: Json, scale: float) -> None:
-    value = window["integral"]
-    if level["statistic"] == "mean":
+    value = window["count"] if level["statistic"] == "count" else window["integral"]
+    if level["statistic"] in {"mean", "energy_mean"}:
         value /= window["covered_seconds"]
-    value = max(value, rule_input.get("floor", -math.inf)) * scale
+    if level["statistic"] == "energy_mean":
+        value = 10 * math.log10(value)
+    value = max(value * scale, rule_input.get("floor", -math.inf))
     own = rule_input.get("levels") or [rule_input]
     rounding = own[0].get("rounding")
     step = 1e-9 * abs(value) if rounding is None else 10.0 ** -rounding["digits"]

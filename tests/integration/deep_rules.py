@@ -73,7 +73,7 @@ SHORT: Final = [
         "max(missing if hour_of(pm) >= 12 else pm)",
         'rounding = { mode = "half_up", digits = 1 }',
     ),
-    _rule("running_day", _window("running_24h", fold="valid_hours"), _pm("energy_mean")),
+    _rule("running_day", _window("running_24h"), _pm("energy_mean", _HOURS)),
     _rule(
         "people",
         _window("hour"),

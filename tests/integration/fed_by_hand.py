@@ -5,14 +5,16 @@ Rules of one group are fed the same readings, in one city.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tests.integration.fed_cases import DAY, HOUR_S, Said
 
 _YEAR: Final = datetime(2024, 12, 31, 23, tzinfo=UTC)
 _MONTH: Final = datetime(2026, 10, 31, 23, tzinfo=UTC)
 _HOURS_OF_YEAR: Final = 8760
+_ROME: Final = ZoneInfo("Europe/Rome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,17 @@ class Group:
 
 def _days(*means: float) -> Sequence[float]:
     return [mean for mean in means for _ in range(24)]
+
+
+def _trips() -> Sequence[float]:
+    """Seconds in each hour of 2025: 26 minutes in peaks of working days, 20 at night, else 24."""
+    found = []
+    for hour in range(_HOURS_OF_YEAR):
+        at = (_YEAR + timedelta(hours=hour)).astimezone(_ROME)
+        rush = at.weekday() < 5 and at.hour in {7, 8, 16, 17, 18}
+        night = at.hour < 6 or at.hour >= 22
+        found.append(1560.0 if rush else 1200.0 if night else 1440.0)
+    return found
 
 
 GROUPS: Final = {
@@ -83,6 +96,8 @@ GROUPS: Final = {
         {
             "air.eu2008.arsenic.year": 6.0,
             "air.sdg_11_6_2.pm2_5.year": 12.0,
+            "u4ssc.pm2_5.year": 12.0,
+            "u4ssc.electricity_consumption.year": 0.219,
             "energy.electricity_normalised.year": 4380.0,  # 1820 K.d, at half of them
             "energy.electricity_losses_co2e.year": 0.1752,
             "energy.electricity_co2e_market.year": 2.628,  # three quarters at 400 g
@@ -97,6 +112,19 @@ GROUPS: Final = {
             "contracted_emission_factor": 0.0,
             "residual_emission_factor": 0.4,
         },
+    ),
+    "a year of water": Group(
+        _YEAR,
+        {"water_flow": [10.0] * 1460, "water_volume": [162.0] * 1460},  # 216 m3 go in
+        {"u4ssc.water_loss.year": 25.0, "u4ssc.water_consumption.year": 16.2},
+        {"population": 40000.0},
+        step_s=6 * HOUR_S,
+    ),
+    "a year of a street": Group(
+        _YEAR,
+        {"travel_time": _trips(), "noise_laeq": [50.0] * _HOURS_OF_YEAR},  # Lden 56.4
+        {"u4ssc.travel_time_index.year": 1.3, "u4ssc.noise_exposure.year": 100.0},
+        {"population": 40000.0},
     ),
     "figures of a year": Group(
         _YEAR,

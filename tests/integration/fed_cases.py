@@ -46,6 +46,7 @@ class Fed:
         begin: of the first step that is said; that of the window if absent.
         step_s: length of the steps.
         facts: of the city, from the case's inputs.
+        dated: figures that are dated one by one: by name, from the first day of the window on.
         keys: of the case's results, those that are stored; all that the mapping knows if empty.
         index: where a case ends before the index: what the standard gives for its result, by hand.
     """
@@ -56,6 +57,7 @@ class Fed:
     begin: datetime | None = None
     step_s: float = HOUR_S
     facts: Callable[[Inputs], Mapping[str, float]] = lambda _: {}
+    dated: Callable[[Inputs], Mapping[str, Sequence[float]]] = lambda _: {}
     keys: tuple[str, ...] = ()
     index: float | None = None
 
@@ -258,6 +260,25 @@ FED: Final = (
         step_s=QUARTER_S,
         facts=lambda given: {"free_flow_time": 60.0 * given["free_flow_min"]},
         keys=("tti",),
+    ),
+    Fed(
+        "saidi_0",
+        _YEAR,
+        lambda _: {"electricity_energy": [1.0] * 24},
+        facts=lambda given: {"customers_served": given["customers"]},
+        dated=lambda given: {
+            "interrupted_customers": [people for people, _ in given["events"]],
+            "interruption_minutes": [minutes for _, minutes in given["events"]],
+        },
+        keys=("saidi_min",),
+    ),
+    Fed(
+        "med_0",
+        datetime(2022, 12, 31, 23, tzinfo=UTC),
+        lambda _: {"electricity_energy": [1.0] * 24},
+        begin=_YEAR,
+        dated=lambda given: {"daily_saidi": given["daily_saidi_min"]},
+        keys=("tmed",),
     ),
     Fed("emep_bus6_nox_20", DAY, _constant("traffic_speed", "kmh")),
     Fed("lden_hourly", DAY, lambda given: {"noise_laeq": given["laeq_h"]}, keys=("Lden",)),

@@ -12,7 +12,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from aggregator import stations
-from aggregator.kernels import fold, partial, refold, windows
+from aggregator.kernels import fold, partial, refold
+from aggregator.kernels.windows import fold_windows
 from cityvitals.domain.names import Domain, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.settings import DatabaseSettings
@@ -69,11 +70,9 @@ def _never_late(state: Any, _begin: int, t: int, _counts: bool) -> bool:  # noqa
 
 
 def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: Any) -> None:
-    begins, ends, out = more
-    stations_fold(as_compiled(cells), series, since, until, begins, ends - 1, out)
+    begins, ends, at, out = more
+    fold_windows(as_compiled(cells), series, since, until, begins, ends - 1, at, out)
 
-
-stations_fold: Callable[..., None] = windows.fold_windows
 
 FAULTS: Final[dict[str, Callable[[], None]]] = {
     "none": lambda: None,

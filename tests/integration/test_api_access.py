@@ -1,8 +1,10 @@
 """Who may do what: tokens, scopes, cities; what is written, and that it is noted."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 from api.audit_route import AuditTrail
 from api.schemas import Facts, Problem
 from api.sent_facts import Stated
+from api.targets_route import Targets
 from cityvitals.domain.names import LogKind, shard_of
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
@@ -19,6 +22,8 @@ from tests.api_city import CITY, make_city
 from tests.api_server import running_api, with_pool
 
 PATH = f"/v1/cities/{CITY}"
+get, post = partial(httpx.get, timeout=30), partial(httpx.post, timeout=30)
+"""The first facts that are stated wait until all rules are read."""
 FACT = {
     "name": "population",
     "zone": "centro",
@@ -69,41 +74,43 @@ def problem(answer: httpx.Response, status: int) -> str:
 
 
 def test_an_open_api_is_read_by_everybody_and_written_by_nobody(here: Here) -> None:
-    assert httpx.get(f"{here.open}{PATH}").status_code == 200
-    answer = httpx.post(f"{here.open}{PATH}/facts", json={"items": [FACT]})
+    assert get(f"{here.open}{PATH}").status_code == 200
+    answer = post(f"{here.open}{PATH}/facts", json={"items": [FACT]})
     assert "token create" in problem(answer, 401)
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert problem(httpx.get(f"{here.open}{PATH}/audit"), 401)
+    assert problem(get(f"{here.open}{PATH}/audit"), 401)
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/cities", PATH, f"{PATH}/indicators", f"/v1/stream?city={CITY}", "/metrics"]
 )
 def test_a_closed_api_is_read_with_a_token_alone(here: Here, path: str) -> None:
-    assert problem(httpx.get(f"{here.closed}{path}"), 401)
+    assert problem(get(f"{here.closed}{path}"), 401)
     wrong = {"Authorization": "Bearer cv_made_up"}
-    assert "not known" in problem(httpx.get(f"{here.closed}{path}", headers=wrong), 401)
+    assert "not known" in problem(get(f"{here.closed}{path}", headers=wrong), 401)
     basic = {"Authorization": "Basic eDp5"}
-    assert problem(httpx.get(f"{here.closed}{path}", headers=basic), 401)
-    with httpx.stream("GET", f"{here.closed}{path}", headers=here.token("read")) as answer:
+    assert problem(get(f"{here.closed}{path}", headers=basic), 401)
+    with httpx.stream(
+        "GET", f"{here.closed}{path}", headers=here.token("read"), timeout=30
+    ) as answer:
         assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/openapi.json"])
 def test_health_and_page_are_for_everybody(here: Here, path: str) -> None:
-    assert httpx.get(f"{here.closed}{path}").status_code == 200
+    assert get(f"{here.closed}{path}").status_code == 200
 
 
 def test_a_token_is_for_its_cities(here: Here) -> None:
     token = here.token("read", cities=["bare"])
-    assert httpx.get(f"{here.closed}/v1/cities/bare", headers=token).status_code == 200
-    assert CITY in problem(httpx.get(f"{here.closed}{PATH}", headers=token), 403)
+    assert get(f"{here.closed}/v1/cities/bare", headers=token).status_code == 200
+    assert CITY in problem(get(f"{here.closed}{PATH}", headers=token), 403)
     assert CITY in problem(
-        httpx.get(f"{here.closed}/v1/stream", params={"city": CITY}, headers=token), 403
+        get(f"{here.closed}/v1/stream", params={"city": CITY}, headers=token), 403
     )
-    seen = httpx.get(f"{here.closed}/v1/cities", headers=token).json()["items"]
+    seen = get(f"{here.closed}/v1/cities", headers=token).json()["items"]
     assert [one["id"] for one in seen] == ["bare"]
-    assert problem(httpx.get(f"{here.closed}/metrics", headers=token), 403)
+    assert problem(get(f"{here.closed}/metrics", headers=token), 403)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +122,10 @@ def test_a_scope_allows_what_it_says(
 ) -> None:
     token = here.token(*scopes)
     base = f"{here.closed}{PATH}"
-    assert httpx.get(base, headers=token).status_code == reads
-    posted = httpx.post(f"{base}/facts", json={"items": [FACT]}, headers=token)
+    assert get(base, headers=token).status_code == reads
+    posted = post(f"{base}/facts", json={"items": [FACT]}, headers=token)
     assert posted.status_code == states
-    assert httpx.get(f"{base}/audit", headers=token).status_code == audits
+    assert get(f"{base}/audit", headers=token).status_code == audits
 
 
 def test_a_revoked_token_is_not_taken(here: Here) -> None:
@@ -130,7 +137,7 @@ def test_a_revoked_token_is_not_taken(here: Here) -> None:
         await revoke_token(pool, row["id"])
 
     with_pool(here.database, revoke)
-    assert problem(httpx.get(f"{here.closed}{PATH}", headers=token), 401)
+    assert problem(get(f"{here.closed}{PATH}", headers=token), 401)
 
 
 def test_a_token_past_its_time_is_not_taken(here: Here) -> None:
@@ -140,7 +147,7 @@ def test_a_token_past_its_time_is_not_taken(here: Here) -> None:
         await pool.execute("update api_token set expires_at = now() - interval '1 s'")
 
     with_pool(here.database, age)
-    assert problem(httpx.get(f"{here.closed}{PATH}", headers=token), 401)
+    assert problem(get(f"{here.closed}{PATH}", headers=token), 401)
 
 
 def test_the_database_holds_no_token(here: Here) -> None:
@@ -156,13 +163,13 @@ def test_the_database_holds_no_token(here: Here) -> None:
 def test_facts_are_stated_logged_and_noted(here: Here) -> None:
     token = here.token("facts", cities=[CITY], name="statistics office")
     body = {"items": [FACT, {**FACT, "zone": "", "value": 5000.5}]}
-    answer = httpx.post(f"{here.open}{PATH}/facts", json=body, headers=token)
+    answer = post(f"{here.open}{PATH}/facts", json=body, headers=token)
     assert answer.status_code == 200, answer.text
     Stated.model_validate(answer.json())
     assert (answer.json()["stated"], answer.json()["changes"]) == (2, 2)
-    again = httpx.post(f"{here.open}{PATH}/facts", json=body, headers=token)
+    again = post(f"{here.open}{PATH}/facts", json=body, headers=token)
     assert again.json()["changes"] == 0
-    found = httpx.get(f"{here.open}{PATH}/facts").json()
+    found = get(f"{here.open}{PATH}/facts").json()
     Facts.model_validate(found)
     assert [(one["zone"], one["value"]) for one in found["items"]] == [
         (None, 5000.5),
@@ -180,7 +187,7 @@ def test_facts_are_stated_logged_and_noted(here: Here) -> None:
         return count
 
     assert with_pool(here.database, logged) == 1
-    trail = httpx.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
+    trail = get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
     AuditTrail.model_validate(trail)
     (noted,) = trail["items"]
     assert (noted["token_name"], noted["action"]) == ("statistics office", "state_facts")
@@ -190,10 +197,10 @@ def test_facts_are_stated_logged_and_noted(here: Here) -> None:
 def test_a_fact_is_withdrawn(here: Here) -> None:
     token = here.token("facts")
     url = f"{here.open}{PATH}/facts"
-    httpx.post(url, json={"items": [FACT]}, headers=token)
+    post(url, json={"items": [FACT]}, headers=token)
     gone = {**FACT, "value": "withdrawn"}
-    assert httpx.post(url, json={"items": [gone]}, headers=token).json()["changes"] == 1
-    assert httpx.get(url).json()["items"] == []
+    assert post(url, json={"items": [gone]}, headers=token).json()["changes"] == 1
+    assert get(url).json()["items"] == []
 
 
 BAD: dict[str, tuple[Any, str]] = {
@@ -221,29 +228,29 @@ BAD: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_facts_are_named_and_none_is_stated(here: Here, case: str) -> None:
     body, named = BAD[case]
-    answer = httpx.post(f"{here.open}{PATH}/facts", json=body, headers=here.token("facts"))
+    answer = post(f"{here.open}{PATH}/facts", json=body, headers=here.token("facts"))
     assert named in problem(answer, 422)
-    assert httpx.get(f"{here.open}{PATH}/facts").json()["items"] == []
+    assert get(f"{here.open}{PATH}/facts").json()["items"] == []
 
 
 def test_what_is_sent_is_json_and_not_too_much(here: Here) -> None:
     token, url = here.token("facts"), f"{here.open}{PATH}/facts"
     large = json.dumps({"items": [FACT] * 100}).encode()
     typed = {**token, "Content-Type": "application/json"}
-    assert "4096" in problem(httpx.post(url, content=large, headers=typed), 413)
-    assert problem(httpx.post(url, content=b"{", headers=typed), 400)
-    assert problem(httpx.post(url, content=b"\xff", headers=typed), 400)
+    assert "4096" in problem(post(url, content=large, headers=typed), 413)
+    assert problem(post(url, content=b"{", headers=typed), 400)
+    assert problem(post(url, content=b"\xff", headers=typed), 400)
     csv = {**token, "Content-Type": "text/csv"}
-    assert "text/csv" in problem(httpx.post(url, content=b"x", headers=csv), 415)
+    assert "text/csv" in problem(post(url, content=b"x", headers=csv), 415)
     unknown = f"{here.open}/v1/cities/atlantis/facts"
-    assert problem(httpx.post(unknown, json={"items": [FACT]}, headers=token), 404)
+    assert problem(post(unknown, json={"items": [FACT]}, headers=token), 404)
 
 
 def test_answers_carry_headers_of_security(here: Here) -> None:
-    for answer in (httpx.get(f"{here.open}{PATH}"), httpx.get(f"{here.open}/v1/x")):
+    for answer in (get(f"{here.open}{PATH}"), get(f"{here.open}/v1/x")):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    page = httpx.get(f"{here.open}/")
+    page = get(f"{here.open}/")
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
 
 
@@ -251,15 +258,66 @@ def test_other_origins_are_let_in_where_they_are_named(database: DatabaseSetting
     with_pool(database, _make)
     asked = {"Origin": "https://city.example"}
     with running_api(database) as base:
-        found = httpx.get(f"{base}{PATH}", headers=asked).headers
+        found = get(f"{base}{PATH}", headers=asked).headers
         assert "access-control-allow-origin" not in found
     with running_api(database, cors_origins=["https://city.example"]) as base:
-        found = httpx.get(f"{base}{PATH}", headers=asked).headers
+        found = get(f"{base}{PATH}", headers=asked).headers
         assert found["access-control-allow-origin"] == "https://city.example"
-        other = httpx.get(f"{base}{PATH}", headers={"Origin": "https://x.example"}).headers
+        other = get(f"{base}{PATH}", headers={"Origin": "https://x.example"}).headers
         assert "access-control-allow-origin" not in other
 
 
 async def _make(pool: Pool) -> None:
     async with pool.acquire() as connection:
         await make_city(connection)
+
+
+AIM = {
+    "point": "u4ssc.en.en.aq.1c.pm2_5",
+    "value": 10,
+    "start": 30,
+    "unit": "ug/m3",
+    "valid_from": "2026-01-01",
+    "source": "Clean air plan",
+}
+
+
+def test_targets_are_stated_listed_noted_and_scored(here: Here) -> None:
+    token, url = here.token("facts", name="planning"), f"{here.open}{PATH}/targets"
+    answer = httpx.post(url, json={"items": [AIM]}, headers=token)
+    assert answer.status_code == 200, answer.text
+    assert Stated.model_validate(answer.json()).changes == 1
+    assert httpx.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
+    (found,) = Targets.model_validate(httpx.get(url).json()).items
+    assert (found.point, found.value, found.start) == (AIM["point"], 10, 30)
+    assert (found.declared_by, found.source) == ("planning", "Clean air plan")
+    assert httpx.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
+    assert "Clean air plan" in httpx.get(url, params={"format": "csv"}).text
+    audit = httpx.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
+    (noted,) = AuditTrail.model_validate(audit).items
+    assert (noted.token_name, noted.action) == ("planning", "state_targets")
+    scores = httpx.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
+    assert "Clean air plan" in scores
+    taken = {"point": AIM["point"], "value": "withdrawn", "valid_from": "2026-01-01"}
+    assert httpx.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
+    assert httpx.get(url).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"start": None}, r"items\[0\]: start: expected a start"),
+        ({"unit": "m"}, r"items\[0\]: unit: 'm' does not fit"),
+        ({"point": "u4ssc.nothing"}, r"items\[0\]: point: expected a data point such as"),
+        ({"valid_from": "soon"}, r"items\[0\]: valid_from"),
+        ({"vlaue": 3}, r"items\[0\]: vlaue: unknown key"),
+    ],
+)
+def test_bad_targets_are_named_and_none_is_stated(
+    here: Here, changed: dict[str, Any], said: str
+) -> None:
+    url = f"{here.open}{PATH}/targets"
+    body = {"items": [AIM | changed]}
+    answer = httpx.post(url, json=body, headers=here.token("facts"))
+    assert re.search(said, problem(answer, 422)), answer.text
+    assert httpx.get(url).json()["items"] == []

@@ -1,6 +1,7 @@
 """What a load says must become of its readings is what the service makes of them."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,35 @@ def test_the_ledger_shows_what_a_load_expects(
     assert dict(map(tuple, letters)) == expected["rejected_by_reason"]
     assert found["complete"] is True
     assert found["unheard"] == found["sent_again"] == 0
+
+
+@pytest.mark.mosquitto
+def test_a_soak_and_a_ramp_are_recorded_with_the_service_s_lag(
+    service: Service, tmp_path: Path
+) -> None:
+    service.start("ingest", "api")
+    report, page = tmp_path / "soak.json", tmp_path / "soak.html"
+    written = ["--api", service.api, "--report", str(report), "--page", str(page)]
+    options = ["--city", "soak", "--rate", "400", "--duration", "11", "--soak", "--pack", "10"]
+    done = service.run("load", *options, *written, "--watch", str(os.getpid()))
+    found = json.loads(report.read_text())
+    assert len(found["samples"]) >= 9
+    lags = [one["lag"] for one in found["samples"]]
+    assert 0 <= min(lags) < found["readings"]
+    assert found["samples"][-1]["readings"] <= found["readings"]
+    assert {one["name"].split()[0] for one in found["trends"]} >= {"acknowledged", "lag", "memory"}
+    # On a machine that others use, too, it need not be flat: but then it must be told.
+    flat = all(one["is_flat"] for one in found["trends"])
+    assert (done.returncode == 0) == flat and ("NOT FLAT" in done.stdout) == (not flat)
+    assert page.read_text().count("<svg") == 8
+
+    options = ["--city", "ramp", "--ramp", "100:200:2", "--duration", "1.5", "--pack", "10"]
+    done = service.run("load", *options, "--within-ms", "30000", *written)
+    assert done.returncode == 0, done.stderr
+    steps = json.loads(report.read_text())["steps"]
+    assert [step["asked"] for step in steps] == [100, 200][: len(steps)]
+    assert done.stdout.splitlines()[-1] == json.loads(report.read_text())["knee"]
+    assert "knee: " in page.read_text()
 
 
 def _received(dsn: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -33,6 +33,10 @@ _FACT: Final = (
     " from unnest(array['', 'north']) as zone"
 )
 
+_DATED: Final = (
+    "insert into fact (city, zone, name, valid_from, value, unit, source, quality)"
+    " values ($1, '', $2, $5, $3, $4, 'the case', 'measured')"
+)
 _STORED: Final = (
     "select value, reason from indicator where rule = $1 and zone = '' and closed"
     " and window_begin = $2 order by revision desc limit 1"
@@ -120,6 +124,11 @@ def test_readings_give_what_was_worked_out_by_hand(
 async def _feed(where: Town, fed: Fed) -> None:
     given = _BY_ID[fed.case]["inputs"]
     await _say_facts(where, (_rule_of(fed),), fed.facts(given))
+    units = {use.name: use.unit for use in _rule_of(fed).facts}
+    for name, values in fed.dated(given).items():
+        for number, value in enumerate(values):
+            at = fed.window + timedelta(days=number, hours=12)
+            await where.pool.execute(_DATED, CITY, name, float(value), units[name], at)
     await _say(where, fed.said(given), fed.begin or fed.window, fed.step_s)
 
 

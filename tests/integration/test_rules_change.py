@@ -19,7 +19,7 @@ from kpi_rules.rulebook import StoredRule, settle
 from tests.integration.aggregator_town import HOUR, Town, samples, town
 from tests.integration.test_rules_in_force import OWN, own_rule
 
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -2,16 +2,25 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from aggregator.program import Floats, SeriesOf
-from cityvitals.catalogue.load import convert, load_catalogue
+from cityvitals.catalogue.gases import conversion_at
+from cityvitals.catalogue.load import Conversion, convert, load_catalogue
 from kpi_rules.expression import Clocked, walk
 from kpi_rules.interpret import Value
 from kpi_rules.model import Rule
 from tests.reference.mapping import Case, Found, values_at
+
+
+class Seen(NamedTuple):
+    """How a rule sees a number: in a unit; of a gas, what the case states it at."""
+
+    unit: str = ""
+    quantity: str = ""
+    state: str = ""
 
 
 class CannotGive(Exception):
@@ -20,15 +29,16 @@ class CannotGive(Exception):
 
 def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     """What is known of a rule's inputs, facts and parts; nan for what the case is silent about."""
-    units = {one.name: one.seen_in for one in rule.inputs}
-    units |= {fact.name: fact.unit for fact in rule.facts}
+    state = _state(case) or found.entry.state
+    units = {one.name: Seen(one.seen_in, one.quantity, state) for one in rule.inputs}
+    units |= {fact.name: Seen(fact.unit) for fact in rule.facts}
     series = rule.series
     known = dict(_by_name(rule, case, units))
     for name, source in found.given.items():
         value, said = _read_any(case, source, found.also.get(source.get("from", ""), {}))
         if value is None:
             continue
-        value = _converted(value, said, case, units.get(name, ""))
+        value = _converted(value, said, case, units.get(name, Seen()))
         if name in series and isinstance(value, float):
             value = [value]
         known[name] = value
@@ -37,7 +47,15 @@ def values_of(rule: Rule, found: Found, case: Case) -> dict[str, Value]:
     return _completed(rule, known, series)
 
 
-def _by_name(rule: Rule, case: Case, units: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+def _state(case: Case) -> str:
+    """What the case's gases are stated at, if it says so."""
+    given = case["inputs"]
+    if "T_K" in given and "P_Pa" in given:
+        return f"{given['T_K']} K, {given['P_Pa']} Pa"
+    return str(given.get("reference_state", ""))
+
+
+def _by_name(rule: Rule, case: Case, units: Mapping[str, Seen]) -> Iterator[tuple[str, Value]]:
     """Inputs of a case that are called as the rule calls them, with or without a unit behind."""
     names = {*units, *(part.name for part in rule.parts)}
     nested = [each for each in case["inputs"].values() if isinstance(each, dict)]
@@ -48,7 +66,7 @@ def _by_name(rule: Rule, case: Case, units: Mapping[str, str]) -> Iterator[tuple
                 name, unit = name.removesuffix(suffix), token or unit
         if name in names and _is_numeric(value):
             numbers = [_number(one) for one in value] if isinstance(value, list) else _number(value)
-            yield name, _converted(numbers, {"unit": unit}, case, units.get(name, ""))
+            yield name, _converted(numbers, {"unit": unit}, case, units.get(name, Seen()))
 
 
 _SUFFIXES: Final = {
@@ -118,15 +136,25 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _converted(value: Value, source: Mapping[str, Any], case: Case, wanted: str) -> Value:
-    said = source.get("unit") or case["inputs"].get(source.get("unit_from", ""))
-    if not said or not wanted:
-        return value
+def _conversion(said: str, seen: Seen) -> Conversion | None:
+    """To the unit that a rule sees; of gases by what they are stated at, if need be."""
     catalogue = load_catalogue()
-    given, target = catalogue.find_unit(str(said)), catalogue.units[wanted]
-    conversion = None if given is None else convert(given, target)
+    given, target = catalogue.find_unit(said), catalogue.units[seen.unit]
+    plain = None if given is None else convert(given, target)
+    if plain is not None or not seen.quantity:
+        return plain
+    came = conversion_at(catalogue, seen.quantity, said, seen.state)
+    wanted = conversion_at(catalogue, seen.quantity, seen.unit, seen.state)
+    return None if came is None or wanted is None else Conversion(came.scale / wanted.scale, 0.0)
+
+
+def _converted(value: Value, source: Mapping[str, Any], case: Case, seen: Seen) -> Value:
+    said = source.get("unit") or case["inputs"].get(source.get("unit_from", ""))
+    if not said or not seen.unit:
+        return value
+    conversion = _conversion(str(said), seen)
     if conversion is None:
-        raise CannotGive(f"{said} is not convertible to {wanted}")
+        raise CannotGive(f"{said} is not convertible to {seen.unit}")
     if conversion.scale == 1.0 and conversion.offset == 0.0:
         return value
     if isinstance(value, float):

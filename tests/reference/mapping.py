@@ -27,6 +27,7 @@ class Entry:
         ignored: keys of the case that are no results.
         level: the length of the level that is checked.
         names: translations of its own.
+        state: what gases of such cases are stated at where they do not say it themselves.
         uncovered: why no rule is there for such cases, and none will be; "" where one is.
     """
 
@@ -40,6 +41,7 @@ class Entry:
     ignored: frozenset[str]
     level: str
     names: Mapping[str, str]
+    state: str
     uncovered: str
 
 
@@ -109,6 +111,7 @@ def _entry(table: Mapping[str, Any]) -> Entry:
         ignored=frozenset(table.get("ignored", [])),
         level=table.get("level", ""),
         names=table.get("names", {}),
+        state=table.get("state", ""),
         uncovered=table.get("uncovered", ""),
     )
 

@@ -9,7 +9,7 @@ import { ZoneTime } from "./time.ts";
 import { watermarks } from "./views/data.tsx";
 
 const LATE_MS = 2 * 3600e3; // hourly means come an hour after their window began
-const SHOWN: View[] = ["overview", "map", "indicators", "sensors", "data", "wall"];
+const SHOWN: View[] = ["overview", "map", "indicators", "scores", "sensors", "data", "wall"];
 
 export function Header(): JSX.Element {
   return (

@@ -16,11 +16,12 @@ import { IndicatorPage } from "./views/indicator.tsx";
 import { Indicators } from "./views/indicators.tsx";
 import { MapPage } from "./views/map.tsx";
 import { Overview } from "./views/overview.tsx";
+import { ScoresPage } from "./views/scores.tsx";
 import { Sensors } from "./views/sensors.tsx";
 import { Wall } from "./views/wall.tsx";
 
 const VIEWS: Record<View, () => JSX.Element> = {
-  overview: Overview, map: MapPage, indicators: Indicators, indicator: IndicatorPage,
+  overview: Overview, map: MapPage, indicators: Indicators, indicator: IndicatorPage, scores: ScoresPage,
   sensors: Sensors, data: DataPage, wall: Wall,
 };
 

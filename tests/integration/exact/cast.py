@@ -25,8 +25,14 @@ HOURLY: Final = Declaration(Kind.INTERVAL_MEAN, period_s=3600, stamp=Stamp.END, 
 THIRDS: Final = Declaration(Kind.INTERVAL_MEAN, period_s=1200, stamp=Stamp.BEGIN, unit="ug/m3")
 TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN, unit="kW.h")
 HOURLY_TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=3600, stamp=Stamp.END, unit="kW.h")
+METER: Final = Declaration(Kind.COUNTER, reporting_s=1800, unit="kW.h")
+ROLLING: Final = Declaration(Kind.COUNTER, reporting_s=7200, unit="kW.h", modulus=50.0)
+EVENTS: Final = Declaration(Kind.EVENT, reporting_s=1200)
+STATE: Final = Declaration(Kind.STATE, reporting_s=1200)
 FLOW: Final = Declaration(Kind.GAUGE, reporting_s=1200, unit="L/s")
-DECLARATIONS: Final = (GAUGE, QUICK, SLOW, HOURLY, THIRDS, TOTALS, HOURLY_TOTALS)
+DECLARATIONS: Final = (
+    GAUGE, QUICK, SLOW, HOURLY, THIRDS, TOTALS, HOURLY_TOTALS, METER, ROLLING, EVENTS, STATE,
+)  # fmt: skip
 """Every kind that is folded; a station may turn out to be of another than was thought."""
 
 
@@ -47,6 +53,7 @@ STATIONS: Final = {
     "d": Station("gw-3", Domain.AIR, "pm2_5", GAUGE, None),
     "e": Station("gw-1", Domain.ENERGY, "electricity_energy", TOTALS, "north"),
     "f": Station("gw-3", Domain.ENERGY, "electricity_energy", HOURLY_TOTALS, "east"),
+    "m": Station("gw-2", Domain.ENERGY, "electricity_energy", METER, "south"),
     "w": Station("gw-2", Domain.WATER, "water_flow", FLOW, None),
 }
 LATECOMERS: Final = ("d", "f")

@@ -10,20 +10,16 @@ from typing import Any, ClassVar, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from cityvitals.domain.names import Flag
 from cityvitals.domain.series import Declaration
-from cityvitals.domain.times import EARLIEST_US
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
 from cityvitals.verify.report import Difference
 from tests.integration.exact.cast import (
-    CITIES,
     DAY,
     DECLARATIONS,
     GATEWAYS,
     HOUR,
-    LANES,
     MINUTE,
     NOON,
     PLACES,
@@ -31,38 +27,56 @@ from tests.integration.exact.cast import (
     STATIONS,
     Row,
 )
+from tests.integration.exact.draws import (
+    cities,
+    edges,
+    flags,
+    lanes,
+    moments,
+    odd_moments,
+    revs,
+    shards,
+    since,
+    stations,
+    steps,
+    values,
+)
+from tests.integration.exact.registry_text import series_entry, table
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.world import World, device
 
 T = TypeVar("T")
 
-cities = st.sampled_from(list(CITIES))
-stations = st.sampled_from(list(STATIONS))
-lanes = st.sampled_from(LANES)
-shards = st.sampled_from(list(SHARD.values()))
-values = st.sampled_from([0.0, 1.0, 2.5, -3.0, 7.1, 100.0, 1e-3, 33.3])
-flags = st.sampled_from([0, 0, 0, 0, 0, int(Flag.FAULT_CODE), int(Flag.UNIT_CHANGED)])
-revs = st.sampled_from([0, 0, 0, 1, 2])
-moments = st.one_of(
-    st.integers(0, 36).map(lambda number: number * 10 * MINUTE),
-    st.integers(0, 12 * 60).map(lambda number: number * MINUTE + 1),
-    st.integers(-3 * 24, 24).map(lambda number: number * HOUR),
+ACTIONS: Final = (
+    "both shards",
+    "catch up",
+    "crash",
+    "crash in a cycle",
+    "crash in a save",
+    "crash in a start",
+    "cycle",
+    "declaration",
+    "duplicate",
+    "fact",
+    "in order",
+    "ingest restarts",
+    "late",
+    "limit",
+    "odd clock",
+    "on an edge",
+    "placement",
+    "registry",
+    "revision",
+    "rules",
+    "save",
+    "status",
+    "takeover",
+    "verify in the end",
+    "verify on the way",
+    "wait",
+    "wake of the fenced",
 )
-edges = st.builds(
-    lambda quarter, beside: quarter * 15 * MINUTE + beside,
-    st.integers(-120, 60),
-    st.sampled_from([-1, 0, 0, 0, 1]),
-)
-odd_moments = st.one_of(
-    st.integers(25, 47).map(lambda number: number * HOUR),
-    st.integers(4, 30).map(lambda number: -number * DAY),
-)
-since = st.one_of(
-    st.none(),
-    st.integers(-40, 40).map(lambda number: NOON + number * 10 * MINUTE),
-    st.sampled_from([EARLIEST_US, NOON - 30 * DAY, NOON - HOUR]),
-)
-steps = st.integers(0, 25)
+"""What a run may do; each must have occurred often."""
 
 
 class Exactness(RuleBasedStateMachine):
@@ -219,8 +233,8 @@ class Exactness(RuleBasedStateMachine):
     )
     def state_fact(self, city: str, zone: str, number: int, day: str) -> None:
         """The registry says how many people live somewhere, from a day on."""
-        text = _table("zone", id='"north"') + _table("zone", id='"south"')
-        text += _table(
+        text = table("zone", id='"north"') + table("zone", id='"south"')
+        text += table(
             "fact", name='"population"', zone=f'"{zone}"', value=number, unit='"{inhabitant}"',
             valid_from=day, source='"census"', quality='"measured"',
         )  # fmt: skip
@@ -239,7 +253,7 @@ class Exactness(RuleBasedStateMachine):
             return
         sensor = {} if whole else {"sensor": f'"{name}"'}
         quantity = f'"{STATIONS[name].quantity}"'
-        text = _table("limit", quantity=quantity, low=low, high=high, source='"a test"', **sensor)
+        text = table("limit", quantity=quantity, low=low, high=high, source='"a test"', **sensor)
         self._do("limit", self.world.register(city, text))
 
     @rule(city=cities, name=stations, declared=st.sampled_from(DECLARATIONS), since_us=since)
@@ -247,7 +261,7 @@ class Exactness(RuleBasedStateMachine):
         """The registry says what a station's readings mean, and counts more than the station."""
         if (city, name) not in self.world.ids:
             return
-        said = _series(name, declared, since_us)
+        said = series_entry(name, declared, since_us)
         if said:
             self._do("registry", self.world.register(city, said))
 
@@ -320,7 +334,7 @@ class Exactness(RuleBasedStateMachine):
     def wait(self, by: int) -> None:
         """Time goes by; gateways may have fallen silent."""
         self.world.now_us += by
-        self._do("wait", _nothing())
+        self.counts["wait"] += 1
 
     @rule(lane=lanes)
     def check(self, lane: str) -> None:
@@ -378,36 +392,6 @@ def _is_to_come(one: Difference) -> bool:
     return (one.kind, one.field) == ("indicator", "missing")
 
 
-async def _nothing() -> None:
-    pass
-
-
 def _not_too_new(rows: list[Row]) -> list[Row]:
     """Ingest takes nothing from further ahead than a wrong clock may be."""
     return [row for row in rows if row.after <= 4 * DAY]
-
-
-def _table(kind: str, /, **entries: object) -> str:
-    lines = [f"{key} = {value}" for key, value in entries.items() if value != '""']
-    return f"\n[[{kind}]]\n" + "\n".join(lines) + "\n"
-
-
-_KIND_NAMES: Final = {0: "gauge", 1: "interval_mean", 2: "interval_total"}
-
-
-def _series(name: str, declared: Declaration, since_us: int | None) -> str:
-    """A station in the registry's words; "" where it would not be taken."""
-    from cityvitals.domain.times import iso  # noqa: PLC0415
-
-    entries: dict[str, object] = {
-        "sensor": f'"{name}"',
-        "quantity": f'"{STATIONS[name].quantity}"',
-        "kind": f'"{_KIND_NAMES[declared.kind]}"',
-    }
-    if declared.period_s:
-        entries |= {"period_s": declared.period_s, "stamp": f'"{declared.stamp.name.lower()}"'}
-    if declared.reporting_s:
-        entries["reporting_s"] = declared.reporting_s
-    if since_us is not None and since_us > EARLIEST_US:
-        entries["since"] = iso(since_us)
-    return _table("series", **entries)

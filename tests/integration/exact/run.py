@@ -30,7 +30,7 @@ from tests.servers import Background, PostgresServer
 
 STEPS: Final = 60
 """Actions of a run, but for one in a thousand that ends earlier."""
-_BLOCK: Final = 25
+BLOCK: Final = 25
 """Runs of one seed."""
 
 
@@ -99,7 +99,7 @@ def main() -> int:
     failed = 0
     try:
         with stage(DatabaseSettings(dsn=SecretStr(server.dsn("exact"))), counts) as machine:
-            for number in range(asked.first, asked.first + -(-asked.runs // _BLOCK)):
+            for number in range(asked.first, asked.first + -(-asked.runs // BLOCK)):
                 begun = time.monotonic()
                 failed += not _played(machine, number)
                 sys.stdout.write(f"seed {number}: {time.monotonic() - begun:.0f} s\n")
@@ -115,7 +115,7 @@ def main() -> int:
 
 def _played(machine: type[Exactness], number: int) -> bool:
     try:
-        play(machine, number, _BLOCK)
+        play(machine, number, BLOCK)
     except Exception as error:  # noqa: BLE001 - whatever it was, the other seeds are played too
         sys.stdout.write(
             f"seed {number} FAILED: {error}\n" + "\n".join(getattr(error, "__notes__", [])) + "\n"

@@ -162,6 +162,13 @@ def _other_units() -> Iterator[Case]:
     yield case(_2024, "PM2.5_24h", {"conc": -3.0, "unit": "ug/m3"}, {"aqi": 0})
     yield case(_2024, "SO2_1h", {"conc": 305.0, "unit": "ppb"}, {"aqi": 200})
     yield case(_2024, "SO2_24h", {"conc": 304.9, "unit": "ppb"}, {"aqi": None})
+    # A microgram of ozone at 25 degrees and 1 atm is 1 / 1.96188 ppb; at 293 K it is less.
+    micro = {"conc": 139.6, "unit": "ug/m3"}  # 71.16 ppb
+    yield case(_2024, "O3_8h", micro, {"aqi": 101})
+    yield case(
+        _2024, "O3_8h", micro | {"T_K": 293, "P_Pa": 101300}, {"aqi": 97}
+    )  # 69.94 ppb, cut to 69
+    yield case(_2024, "CO_8h", {"conc": 10.88, "unit": "mg/m3"}, {"aqi": 101})  # 9.503 ppm
     both = {"so2_1h_ppb": 400, "so2_24h_ppb": 250}
     yield case(_2024, "SO2 1h and 24h", both, {"aqi": 200})
     yield case(_2024, "SO2 1h and 24h", both | {"so2_24h_ppb": 450}, {"aqi": 249})

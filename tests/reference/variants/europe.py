@@ -119,6 +119,10 @@ def _european_bands() -> Iterator[Case]:
             expected = {"band": band if band <= 6 else None}
             yield case(_OLD, f"{gas} {span} ug/m3", {"conc": float(value)}, expected)
 
+    # 100 ppb of NO2 are 191.3 ug/m3 at 293 K and 101.3 kPa; 31.5 ppb are 60.3.
+    yield case(_NEW, "NO2 1h", {"conc_ppb": 31.3}, {"band": 3})
+    yield case(_NEW, "NO2 1h", {"conc_ppb": 31.5}, {"band": 4})
+
 
 def _european_index() -> Iterator[Case]:
     chance = random.Random(5)  # noqa: S311 (no secret)

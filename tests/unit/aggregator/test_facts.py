@@ -122,9 +122,12 @@ def test_the_warrant_names_just_those_and_verify_agrees(
         assert checked(plan.rule, held, wrong).differences
 
 
-def used_by(facts: Facts, plan: RulePlan, end: int) -> dict[str, list[int]]:
-    """Ids of the facts that a window uses, by zone."""
-    used = facts.used(plan, np.array([end], np.int64))
+def used_by(
+    facts: Facts, plan: RulePlan, end: int, begin: int | None = None
+) -> dict[str, list[int]]:
+    """Ids of the facts that a window uses, by zone; it is one long where no begin is said."""
+    since = end - 1 if begin is None else begin
+    used = facts.used(plan, np.array([since], np.int64), np.array([end], np.int64))
     assert used is not None
     return dict(zip(ZONES, used[0].tolist(), strict=True))
 
@@ -179,7 +182,7 @@ def test_a_mean_weighted_by_population_names_every_zones() -> None:
 
 
 def test_a_rule_without_facts_names_none() -> None:
-    assert Facts().used(planned([]), np.array([1], np.int64)) is None
+    assert Facts().used(planned([]), np.array([0]), np.array([1])) is None
 
 
 def test_a_shown_fact_is_as_stated() -> None:

@@ -52,6 +52,7 @@ def test_every_route_of_the_contract_is_documented(document: dict[str, Any]) -> 
         f"{city}/scores",
         f"{city}/readings",
         f"{city}/rollups",
+        f"{city}/targets",
         f"{city}/indicators/{{rule}}/history",
         f"{city}/indicators/{{rule}}/explain",
         f"{city}/series/{{sensor}}/{{quantity}}/history",

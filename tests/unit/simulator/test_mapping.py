@@ -88,8 +88,8 @@ def test_what_a_mapping_leaves_out_is_the_quantitys_default() -> None:
         ('"kW.h"', '"K"', "m.toml: column[0].unit: expected a unit that converts to kW.h, got 'K'"),
         (
             '"interval_total"',
-            '"counter"',
-            "m.toml: column[0].kind: expected one of gauge, interval",
+            '"ratio"',
+            "m.toml: column[0].kind: expected one of counter, event, gauge, interval",
         ),
         (
             'kind = "interval_total"',

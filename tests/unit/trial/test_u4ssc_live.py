@@ -8,7 +8,6 @@ from typing import Final
 import pytest
 
 from cityvitals.trial.main import Options, Tried, try_rule
-from kpi_rules.built import unbuilt
 from kpi_rules.load import load_rules
 
 RULES: Final = {rule.id: rule for rule in load_rules()}
@@ -98,8 +97,5 @@ def test_noise_all_day_long_is_six_decibels_less_than_lden(
 ) -> None:
     """A level day and night has an Lden 6.4 dB above itself: the limit of 55 lies at 48.6."""
     rule = "u4ssc.noise_exposure.year"
-    if unbuilt(RULES[rule]):
-        assert "energy_mean" in unbuilt(RULES[rule])
-        return
-    found = tried(tmp_path / "year.csv", rule, {"laeq": lambda _: level}, population=1000)
+    found = tried(tmp_path / "year.csv", rule, {"laeq": lambda _: level})
     assert found.outcome.value == exposed

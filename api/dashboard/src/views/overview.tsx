@@ -13,6 +13,7 @@ import { rankOf, type Rank } from "../severity.ts";
 import { Since } from "../since.tsx";
 import { allIndicators, beat, city, indicatorOf, keys, placeName, rules, zones } from "../state.ts";
 import { apiUrl } from "../stream.ts";
+import { SmallWheel } from "./scores.tsx";
 
 const WORTH_A_LOOK = 0.5;
 const MOST = 8;
@@ -23,7 +24,10 @@ export function Overview(): JSX.Element {
   if (!shown.length) return <Message>{texts.noIndicator}</Message>;
   return (
     <div class="overview">
-      <Attention />
+      <div class="overview-top">
+        <Attention />
+        <SmallWheel />
+      </div>
       <section class="headlines" aria-labelledby="headline-title">
         <h2 id="headline-title">{texts.headline}</h2>
         {shown.map(({ domain, rules: ids }) => (

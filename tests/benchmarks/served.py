@@ -1,0 +1,53 @@
+"""What the API serves while ingest runs at a third of its fastest: latest indicators, streams."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from tests.benchmarks.ask import CONNECTIONS, Asked, Asking
+from tests.benchmarks.city import PROBED_CITY
+from tests.benchmarks.result import Results, say
+from tests.benchmarks.stack import Invalid, Stack
+
+FIGURES: Final = ("api_latest_rps", "api_latest_p99_ms", "sse_clients")
+WATCHERS: Final = 1_000
+_LATE_S: Final = 1.0
+
+
+async def measure(stack: Stack, results: Results, seconds: float, wanted: set[str]) -> None:
+    """The figures that are wanted; the service and its load are running."""
+    if wanted & {"api_latest_rps", "api_latest_p99_ms"}:
+        say(f"  latest indicators over {CONNECTIONS} connections, {seconds:.0f} s")
+        found = await _clients(stack, Asking(stack.api_port, PROBED_CITY, seconds, 0, ""))
+        rates, slow = [], []
+        for part in np.array_split(np.array(found.seconds), 4):
+            rates.append(CONNECTIONS / float(np.mean(part)))
+            slow.append(float(np.percentile(part, 99)) * 1000)
+        results.put("api_latest_rps", rates)
+        results.put("api_latest_p99_ms", slow)
+        results.figures["api_latest_rps"] = len(found.seconds) / found.took
+        results.figures["api_latest_p99_ms"] = float(np.percentile(found.seconds, 99)) * 1000
+    if "sse_clients" in wanted:
+        say(f"  {WATCHERS} live streams, {seconds:.0f} s")
+        found = await _clients(stack, Asking(stack.api_port, PROBED_CITY, seconds, WATCHERS, ""))
+        told = [late for late in found.late if late >= 0]
+        results.figures["sse_clients"] = sum(late <= _LATE_S for late in told)
+        results.ceilings["sse_values_per_s_of_each"] = round(
+            found.values / found.took / WATCHERS, 1
+        )
+        results.ceilings["sse_latest_s"] = round(max(told, default=-1.0), 3)
+
+
+async def _clients(stack: Stack, asking: Asking) -> Asked:
+    result = stack.folder / "asked.json"
+    wanted = msgspec.structs.replace(asking, result=str(result))
+    text = msgspec.json.encode(wanted).decode()
+    await stack.start("ask", ["tests.benchmarks.ask", text], {})
+    await stack.finished("ask", asking.seconds + 120)
+    found = await asyncio.to_thread(result.read_bytes)
+    asked = msgspec.json.decode(found, type=Asked)
+    if not asking.watchers and not asked.seconds:
+        raise Invalid("the API answered nothing")
+    return asked

@@ -1,0 +1,85 @@
+"""Several aggregators share the shards: who dies is replaced, who was asleep is fenced."""
+
+from typing import Final
+
+import pytest
+
+from tests import state
+from tests.faults.publisher import publish
+from tests.faults.stage import Stage
+from tests.faults.workload import Workload, mixed
+from tests.service import wait_for
+
+_TAKEN_OVER_S: Final = 5.0
+_OWNERS: Final = """
+select count(*), count(distinct owner), min(owner) from shard where expires_at > clock_timestamp()
+"""
+_EPOCH: Final = "select max(epoch) from shard"
+_SECOND: Final = "aggregate-2"
+
+
+def sole_owner(dsn: str) -> str:
+    """Who holds all shards; "" while nobody does."""
+    held, owners, name = state.fetch(dsn, _OWNERS)[0]
+    return str(name) if (held, owners) == (64, 1) else ""
+
+
+def open_with_two(stage: Stage, workload: Workload) -> str:
+    """The first aggregator holds all shards, and the second waits; returns the first's name."""
+    stage.open(workload)
+    first = wait_for("the first one holds all shards", lambda: sole_owner(stage.dsn))
+    stage.service.add_aggregator(_SECOND)
+    stage.service.start(_SECOND)
+    assert sole_owner(stage.dsn) == first
+    return first
+
+
+def has_taken_some(stage: Stage) -> bool:
+    return bool(state.value(stage.dsn, "select count(*) from indicator"))
+
+
+@pytest.mark.mosquitto
+def test_a_killed_owners_shards_are_taken_over_within_five_seconds(stage: Stage, city: str) -> None:
+    workload = mixed(city, 11)
+    first = open_with_two(stage, workload)
+    half = len(workload.messages) // 2
+    publish(stage.broker_port, workload.messages[:half])
+    wait_for("something is derived", lambda: has_taken_some(stage))
+    stage.service.kill("aggregate")
+    second = wait_for(
+        "the other one holds all shards",
+        lambda: (found := sole_owner(stage.dsn)) != first and found,
+        _TAKEN_OVER_S,
+    )
+    publish(stage.broker_port, workload.messages[half:])
+    stage.service.start("aggregate")
+    stage.close(workload)
+    assert sole_owner(stage.dsn) == second, "who comes back takes nothing away"
+
+
+@pytest.mark.mosquitto
+def test_a_paused_owner_that_wakes_is_fenced(stage: Stage, city: str) -> None:
+    workload = mixed(city, 12)
+    first = open_with_two(stage, workload)
+    third = len(workload.messages) // 3
+    publish(stage.broker_port, workload.messages[:third])
+    wait_for("something is derived", lambda: has_taken_some(stage))
+    stage.service.pause("aggregate")
+    # More comes while nobody looks: the sleeper finds it when it wakes, and so does the other.
+    publish(stage.broker_port, workload.messages[third : 2 * third])
+    wait_for("the lease runs out", lambda: sole_owner(stage.dsn) != first)
+    second = wait_for(
+        "the other one holds all shards",
+        lambda: (found := sole_owner(stage.dsn)) != first and found,
+        _TAKEN_OVER_S,
+    )
+    epoch = state.value(stage.dsn, _EPOCH)
+    stage.service.wake("aggregate")
+    publish(stage.broker_port, workload.messages[2 * third :])
+    wait_for(
+        "it knows that it has lost them", lambda: "lost a shard" in stage.service.log("aggregate")
+    )
+    stage.close(workload)
+    assert sole_owner(stage.dsn) == second
+    assert state.value(stage.dsn, _EPOCH) == epoch, "nobody took them back"
+    assert stage.service.is_ready("aggregate"), "it goes on, for the day that it is needed"

@@ -1,0 +1,144 @@
+"""What a load's samples say: flat or not, where the knee is, and the page that shows them."""
+
+import os
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from cityvitals.errors import SettingsError
+from simulator.load.generator import Progress
+from simulator.load.judge import Step, holds, knee, trends
+from simulator.load.meter import Process
+from simulator.load.page import Line, page, plot, ramp_page
+from simulator.load.ramp import Ramp, climb, read_ramp, verdict
+from simulator.load.recorder import Recorder, Sample
+
+
+def sample(
+    second: int, *, p99: float = 20.0, lag: int | None = 500, memory: float = 80.0
+) -> Sample:
+    ack = (p99 / 4, p99 / 2, p99)
+    return Sample(
+        float(second), second * 1000, 1000.0, 9e4, 7, ack, 1.0, lag, {"load": 0.2}, {"load": memory}
+    )  # fmt: skip
+
+
+class TestTrends:
+    def test_what_stays_is_flat(self) -> None:
+        found = trends([sample(second) for second in range(60)])
+        assert [one.name for one in found] == [
+            "acknowledged after ms, p99",
+            "lag of the service, readings",
+            "memory of load, MB",
+        ]
+        assert all(one.is_flat for one in found)
+
+    @pytest.mark.parametrize(("what", "growth"), [("p99", 3.0), ("lag", 100), ("memory", 2.0)])
+    def test_what_grows_is_named_and_it_alone(self, what: str, growth: float) -> None:
+        begin = {"p99": 20.0, "lag": 500, "memory": 80.0}[what]
+        grown = [sample(second, **{what: begin + growth * second}) for second in range(60)]  # type: ignore[arg-type]
+        wrong = [one.name for one in trends(grown) if not one.is_flat]
+        assert len(wrong) == 1 and what in wrong[0]
+        assert "NOT FLAT" in str(next(one for one in trends(grown) if not one.is_flat))
+
+    def test_one_bad_second_is_no_trend_and_few_seconds_are_none(self) -> None:
+        samples = [sample(second, p99=20.0 if second != 50 else 9000.0) for second in range(60)]
+        assert all(one.is_flat for one in trends(samples))
+        assert trends(samples[:8]) == []
+
+    def test_a_service_that_is_not_asked_has_no_lag(self) -> None:
+        found = trends([sample(second, lag=None) for second in range(60)])
+        assert not [one for one in found if "lag" in one.name]
+
+
+class TestRamp:
+    def test_rates_rise_by_the_factor_to_the_last(self) -> None:
+        assert list(read_ramp("1000:2000").rates()) == [1000, 1250, 1562.5, 1953.125, 2000]
+        assert list(read_ramp("10:80:2").rates()) == [10, 20, 40, 80]
+
+    @pytest.mark.parametrize(
+        "text", ["1000", "5:5", "9:5", "1:9:1", "a:b", "0:9", "1:1e9", "1:99:1.01"]
+    )
+    def test_a_ramp_that_is_none_is_told(self, text: str) -> None:
+        with pytest.raises(SettingsError, match="load: --ramp: expected"):
+            read_ramp(text)
+
+    def test_the_knee_is_the_last_rate_before_one_that_does_not_hold(self) -> None:
+        said: list[str] = []
+        loads = {100.0: 100.0, 200.0: 199.0, 400.0: 300.0, 800.0: 800.0}
+        steps = climb(
+            Ramp(100, 800, 2),
+            1000,
+            lambda _, rate: Step(rate, loads[rate], 50.0, None),
+            said.append,
+        )
+        assert [step.asked for step in steps] == [100, 200, 400]
+        best = knee(steps, 1000)
+        assert best is not None and best.asked == 200
+        assert verdict(steps, 1000) == "knee: 200 readings/s hold, 400 do not"
+        assert said[2].endswith("does not hold") and said[1].endswith(": holds")
+
+    def test_late_acknowledgements_and_a_service_that_falls_behind_do_not_hold(self) -> None:
+        assert holds(Step(100, 100, 900, 150), 1000)
+        assert not holds(Step(100, 100, 1100, 0), 1000)
+        assert not holds(Step(100, 100, 10, 201), 1000)
+        assert verdict([Step(100, 50, 10, 0)], 1000) == "knee: below the first rate"
+        assert "above 100" in verdict([Step(100, 100, 10, 0)], 1000)
+
+    def test_a_stopped_ramp_ends_where_it_is(self) -> None:
+        steps = climb(Ramp(1, 9), 1000, lambda _, __: None, lambda _: None)
+        assert steps == [] and verdict(steps, 1000) == "knee: below the first rate"
+
+
+class TestRecorder:
+    def test_samples_are_what_came_since_the_one_before(self) -> None:
+        times = iter([100.0, 101.0, 103.0])
+        recorder = Recorder([Process(os.getppid())], clock=lambda: next(times))
+        recorder(Progress(1000, 5, 0.25, 90_000, (1.0, 2.0, 3.0)))
+        second = recorder(Progress(1500, 4, 0.0, 135_000, None))
+        assert second.readings == 1500 and second.ack_ms is None and second.lag is None
+        assert [one.at_s for one in recorder.samples] == [1.0, 3.0]
+        assert [one.readings_per_s for one in recorder.samples] == [1000.0, 250.0]
+        assert [one.bytes_per_s for one in recorder.samples] == [90_000.0, 22_500.0]
+        assert set(second.memory_mb) == set(second.cpu) and "load" in second.cpu
+        assert len(second.cpu) == 2 and all(memory > 1 for memory in second.memory_mb.values())
+
+    def test_a_process_that_is_not_there_is_told(self) -> None:
+        with pytest.raises(SettingsError, match="--watch: no process 4194999"):
+            Process(4_194_999)
+
+
+def drawn(text: str) -> list[ET.Element]:
+    return [ET.fromstring(one) for one in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]  # noqa: S314 (ours)
+
+
+class TestPage:
+    def test_a_page_has_a_plot_of_each_figure_and_nothing_from_elsewhere(self) -> None:
+        samples = [sample(second) for second in range(5000)]
+        text = page("Load <1>", "told & done", samples, trends(samples))
+        assert "Load &lt;1&gt;" in text and "told &amp; done" in text
+        assert not re.search(r"<script|https?:|src=|href=", text)
+        plots = drawn(text)
+        assert len(plots) == 8
+        lines = [line for one in plots for line in one.iter("polyline")]
+        assert len(lines) == 10
+        assert all(1 < len(line.attrib["points"].split()) <= 800 for line in lines)
+        assert len(text) < 200_000
+
+    def test_a_peak_is_not_thinned_away(self) -> None:
+        points = [(float(at), 1000.0 if at == 4321 else 1.0) for at in range(10_000)]
+        (found,) = drawn(plot([Line("one", points)], "ms"))
+        heights = [
+            float(pair.split(",")[1])
+            for line in found.iter("polyline")
+            for pair in line.attrib["points"].split()
+        ]
+        assert min(heights) < 30 and max(heights) > 170
+
+    def test_a_ramp_shows_its_steps(self) -> None:
+        text = ramp_page("Ramp", "knee", [Step(100, 100, 5, 3), Step(200, 150, 900, None)])
+        assert len(drawn(text)) == 2 and "<td>200</td><td>150</td>" in text
+
+    def test_a_load_without_samples_is_a_page_too(self) -> None:
+        assert not drawn(page("Load", "short", [], []))
