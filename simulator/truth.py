@@ -36,7 +36,10 @@ class Said(NamedTuple):
 
 @dataclass(slots=True)
 class SeriesTruth:
-    """A series: what it declares, where it stands, and what must be current, by time."""
+    """A series: what it declares, where it stands, and what must be current, by time.
+
+    `is_level`: its values are levels in dB, which are averaged by their powers.
+    """
 
     meta: SeriesMeta
     domain: Domain
@@ -46,6 +49,7 @@ class SeriesTruth:
     low: float
     high: float
     faults: tuple[float, ...]
+    is_level: bool
     current: dict[int, Said] = field(default_factory=dict)
     said: set[tuple[int, int, float]] = field(default_factory=set)
 
@@ -126,6 +130,7 @@ def _series(device: Device, meta: SeriesMeta) -> SeriesTruth:
         low,
         high,
         quantity.fault_codes,
+        quantity.is_level,
     )
 
 

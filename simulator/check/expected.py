@@ -24,7 +24,7 @@ class Quarter:
     Attributes:
         values: of readings that begin here and count.
         lows: what enters the least and the greatest: (value or share).
-        integrals: value by seconds; of totals the share.
+        integrals: value by seconds (of levels in dB their power); of totals the share.
         covered: microseconds of which something is known.
     """
 
@@ -99,7 +99,8 @@ def _cover(quarter: Quarter, one: SeriesTruth, value: float, overlap: int) -> No
         quarter.integrals.append(share)
         quarter.shares.append(share)
         return
-    quarter.integrals.append(value * overlap / US)
+    weighed = 10.0 ** (value / 10.0) if one.is_level else value
+    quarter.integrals.append(weighed * overlap / US)
     if one.meta.kind is Kind.INTERVAL_MEAN:
         quarter.shares.append(value)
 

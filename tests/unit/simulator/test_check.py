@@ -101,6 +101,14 @@ class TestExpected:
         assert shares == pytest.approx({0: 2.0, 15: 3.0, 30: 1.0})
         assert own[BEGIN].values == [6.0] and not own[BEGIN + 15 * MINUTE_US].values
 
+    def test_levels_in_decibels_are_added_up_by_their_powers(self) -> None:
+        noise = SeriesMeta("noise_laeq", kind=Kind.GAUGE, reporting_s=600, unit="dB")
+        samples = [(BEGIN, 0, 60.0), (BEGIN + 10 * MINUTE_US, 0, 50.0)]
+        truth = truth_of((device("n", "west", noise), samples))
+        (own,) = (quarters(one) for one in truth.series.values())
+        assert own[BEGIN].integral == pytest.approx(600 * 1e6 + 300 * 1e5)
+        assert own[BEGIN].values == [60.0, 50.0]
+
     def test_zones_and_city_by_hand(self) -> None:
         steady = [(BEGIN + at * 10 * MINUTE_US, 0, 12.0) for at in range(6)]
         sparse = [(BEGIN, 0, 30.0), (BEGIN + 45 * MINUTE_US, 0, 30.0)]
