@@ -62,7 +62,7 @@ def test_a_published_reading_arrives_on_the_page(
         gateway.obs("s1", *(reading(now - timedelta(seconds=s), 20.0) for s in (30, 20, 10)))
         wait_for("the first value", lambda: latest(service, city, "centre"))
         with browser() as page:
-            page.open(f"{service.api}/?city={city}")
+            page.open(f"{service.api}/?city={city}#/indicators?zone=centre&q={RULE}")
             page.wait_for_text(card(RULE, "centre", "value"), "20")
             later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
             gateway.obs("s1", reading(later, 95.0), reading(later + timedelta(seconds=20), 95.0))
