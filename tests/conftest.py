@@ -26,12 +26,12 @@ from tests.sharing import GroupScheduling, rank, suite_of
 from tests.timescaledb.process import TimescaleServer, missing
 
 BUDGETS = {
-    "unit": 150.0,
-    "integration": 480.0,
-    "conformance": 120.0,
-    "timescaledb": 60.0,
-    "faults": 600.0,
-    "acceptance": 360.0,
+    "unit": 400.0,
+    "integration": 2400.0,
+    "conformance": 300.0,
+    "timescaledb": 120.0,
+    "faults": 900.0,
+    "acceptance": 1200.0,
 }
 """Seconds that each suite may take: about twice what it takes on two quiet cores."""
 
