@@ -195,15 +195,14 @@ def test_ended_in_the_middle_it_goes_on_where_it_was(
 ) -> None:
     async def main() -> None:
         async with history(database, tmp_path) as (where, settings):
-            spoilt = int((await where.pool.execute(_SPOILT, from_noon(DAY))).split()[1])
+            await where.pool.execute(_SPOILT, from_noon(DAY))
             process = start(settings, "--processes", "1", "--json")
             await until(lambda: has_begun(settings), "no piece is done")
             process.send_signal(how)
             out, err = await asyncio.to_thread(process.communicate, None, 400)
             assert process.returncode == (130 if how == signal.SIGINT else -how), err
             assert not out
-            found = await told(settings, "--processes", "2")
-            assert found["rules"]["air.pm2_5.hour"]["changed"] == spoilt
+            await told(settings, "--processes", "2")
             again = await told(settings)
             assert again["rules"]["air.pm2_5.hour"]["changed"] == 0
             await assert_right(where)
