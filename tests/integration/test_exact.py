@@ -7,7 +7,6 @@ The machine is in `tests/integration/exact`. A failure names its seed: play that
 import json
 import os
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -21,13 +20,15 @@ from tests.integration.exact.run import BLOCK, play, stage
 _SOAK_RUNS: Final = int(os.environ.get("CITYVITALS_EXACT_RUNS", "2000"))
 _SOAK_FROM: Final = int(os.environ.get("CITYVITALS_EXACT_FROM", "1000"))
 _OFTEN: Final = 100
+_SEED: Final = 3
+"""The same each time: `make soak` plays others."""
 _NOTE: Final = Path("build/exact.json")
 
 
 def test_verify_agrees_whatever_happens(database: DatabaseSettings) -> None:
     counts: Counter[str] = Counter()
     with stage(database, counts) as machine:
-        play(machine, time.time_ns() % 1_000_000, BLOCK)
+        play(machine, _SEED, BLOCK)
     assert counts["runs"] >= BLOCK, counts
 
 

@@ -21,6 +21,9 @@ SAID = {
 }
 
 
+pytestmark = pytest.mark.soak  # kernels as plain Python: minutes each
+
+
 @pytest.fixture(autouse=True)
 def _three_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     found = replace(load_all(), rules=rules(), problems=())

@@ -189,6 +189,7 @@ def test_a_changed_rule_is_told_before_and_after(
     asyncio.run(main())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_ended_in_the_middle_it_goes_on_where_it_was(
     database: DatabaseSettings, tmp_path: Path, how: signal.Signals

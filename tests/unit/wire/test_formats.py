@@ -163,11 +163,11 @@ HOSTILE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_message_of_full_size_is_costly(name: str) -> None:
-    """A tenth of a second of this thread's own time at the very most: the best of three."""
+    """A tenth of a second of this thread's own time at the very most: the best of six."""
     given = HOSTILE[name]
     assert len(given) <= FULL
     costs = []
-    for _ in range(3):
+    for _ in range(6):  # who shares the core's caches is no matter of ours
         begin = thread_time()
         check_total(payload.decode, given)
         costs.append(thread_time() - begin)
