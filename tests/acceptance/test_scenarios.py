@@ -121,13 +121,19 @@ def test_a_derived_number_that_was_altered_is_named(shared: Service) -> None:
     lost = broken.series("meter-01", "electricity_energy")
     wrong = """set value = value + 0.01 where city = 'broken-2' and zone = 'hafen'
         and rule = 'traffic.speed.hour' and value is not null"""
-    told = broken.told_after(
+    statements = (
         f"""update rollup set sum = sum * 1.00001
         where series_id = {altered} and bucket_begin = '2026-02-09T23:15Z'""",  # noqa: S608
         f"delete from rollup where series_id = {lost} and bucket_begin = '2026-02-09T23:00Z'",  # noqa: S608
         f"update indicator {wrong}",
         f"update indicator_latest {wrong}",
     )
+    told = ""
+    # What is still open is derived anew now and then, and put right by that: altered again.
+    for _ in range(5):
+        told = broken.told_after(*statements)
+        if "indicator traffic.speed.hour" in told:
+            break
     assert "rollup air-03/pm2_5 2026-02-09T23:15:00Z: sum: " in told
     assert "rollup meter-01/electricity_energy 2026-02-09T23:00:00Z: rows: none" in told
     assert "indicator traffic.speed.hour hafen 2026-02-09T23:00:00Z: value: " in told
