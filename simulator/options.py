@@ -59,7 +59,7 @@ class Options:
     live: bool = True
     limit: int | None = None
     scale: int = 1
-    connections: int = 6
+    connections: int = 8
     report: Path | None = None
     check: str | None = None
     still_s: float = 20.0

@@ -274,12 +274,14 @@ def evaluated(told: Json, rule: Json) -> float:
         rule.get("tables", ()),
     )
     for part in told["parts"]:
-        found, shown = reckoner.of(part["with_numbers"]), series(part["value"])
+        # No number (the logarithm of nothing) is null in JSON.
+        found, shown = np.asarray(reckoner.of(part["with_numbers"]), float), series(part["value"])
+        found = np.where(np.isfinite(found), found, np.nan)
         assert np.allclose(found, shown, rtol=1e-9, atol=1e-12, equal_nan=True), part
-    found = float(reckoner.of(told["with_numbers"]))
-    found = found * told["scale"] if math.isfinite(found) else math.nan
-    assert close(found, number(told["unrounded"])), told
-    return found
+    value = float(reckoner.of(told["with_numbers"]))
+    value = value * told["scale"] if math.isfinite(value) else math.nan
+    assert close(value, number(told["unrounded"])), told
+    return value
 
 
 def derived(derivation: Json, rule: Json) -> float:
