@@ -1,6 +1,7 @@
 """Applying a CSV of facts to a city that is known: all of it, or nothing."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,12 +41,26 @@ async def apply_facts(
         BadRegistry: naming file, line and column, and what was expected.
         StoreUnavailable: the server is away.
     """
+    return await applied(
+        pool, path, lambda connection, text: _apply(connection, text, path.name, city, wanted, by)
+    )
+
+
+async def applied(
+    pool: Pool, path: Path, apply: Callable[[Connection, str], Awaitable[Summary]]
+) -> Summary:
+    """Have a file's text applied in one transaction, tried again while locks are in the way.
+
+    Raises:
+        BadRegistry: the file cannot be read, or what `apply` raises.
+        StoreUnavailable: the server is away.
+    """
     text = await read_text(path)
 
     async def attempt() -> Summary:
         with translated(f"applying {path.name}"):
             async with pool.acquire() as connection, connection.transaction():
-                return await _apply(connection, text, path.name, city, wanted, by)
+                return await apply(connection, text)
 
     def wait(_: str) -> None:
         pass

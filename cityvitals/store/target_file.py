@@ -3,11 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from cityvitals.store.fact_file import only_city, place_in
-from cityvitals.store.failures import translated
-from cityvitals.store.patience import persist
+from cityvitals.store.fact_file import applied, only_city, place_in
 from cityvitals.store.pool import Connection, Pool
-from cityvitals.store.registry_file import Summary, read_text
+from cityvitals.store.registry_file import Summary
 from cityvitals.store.sql import queries
 from cityvitals.store.target_format import Judge, judge_nothing, read_target_csv
 from cityvitals.store.targets import state_targets
@@ -35,17 +33,9 @@ async def apply_targets(
         BadRegistry: naming file, line and column, and what was expected.
         StoreUnavailable: the server is away.
     """
-    text = await read_text(path)
-
-    async def attempt() -> Summary:
-        with translated(f"applying {path.name}"):
-            async with pool.acquire() as connection, connection.transaction():
-                return await _apply(connection, text, path.name, city, judge, by)
-
-    def wait(_: str) -> None:
-        pass
-
-    return await persist(attempt, wait)
+    return await applied(
+        pool, path, lambda connection, text: _apply(connection, text, path.name, city, judge, by)
+    )
 
 
 async def _apply(
