@@ -180,6 +180,7 @@ class Emitter:
                 columns.watermarks(),
                 repeat(from_us(columns.around.now_us)),
                 count(number + 1),
+                columns.station_counts(now.took),
                 repeat(None) if now.facts is None else now.facts[at].tolist(),
             )
         )

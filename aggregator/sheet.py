@@ -136,6 +136,22 @@ class Columns:
                 found += [taken[low:high] for low, high in zip(lows, highs, strict=True)]
         return found
 
+    def station_counts(self, took: Bools) -> list[int]:
+        """Of how many sensors the series that took part are.
+
+        Args:
+            took: which of the contributing series did [w, u].
+        """
+        who = self.plan.contributing
+        if not len(who.sensors):
+            return [0] * len(self._w)
+        said = np.logical_or.reduceat(took[:, who.by_sensor], who.sensors, axis=1)
+        before = np.zeros((len(took), len(who.sensors) + 1), np.int64)
+        np.cumsum(said, axis=1, out=before[:, 1:])
+        counts = np.diff(before[:, who.sensor_offsets], axis=1)
+        found: list[int] = counts[self._w, self._g].tolist()
+        return found
+
 
 def _spread(values: Any, at: Ints) -> list[Any]:
     """One of some objects for each cell."""

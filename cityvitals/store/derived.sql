@@ -86,7 +86,8 @@ on conflict (city, rule, zone) do update set
     state = excluded.state, closed = excluded.closed, value = excluded.value,
     numerator = excluded.numerator, denominator = excluded.denominator,
     coverage = excluded.coverage, observed = excluded.observed, flagged = excluded.flagged,
-    reason = excluded.reason, stations = excluded.stations, silent = excluded.silent,
+    reason = excluded.reason, stations = excluded.stations,
+    station_count = excluded.station_count, silent = excluded.silent,
     watermark = excluded.watermark, computed_at = excluded.computed_at,
     change_number = excluded.change_number, facts = excluded.facts
 where l.window_begin <= excluded.window_begin

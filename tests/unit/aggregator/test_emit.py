@@ -68,7 +68,7 @@ def test_the_first_value_is_saved_at_once() -> None:
     assert out.latest == {KEY: row}
     assert (row.revision, row.state, row.closed) == (1, State.PROVISIONAL, False)
     assert (row.value, row.numerator, row.denominator) == (5.0, 10.0, 2.0)
-    assert (row.stations, row.silent) == ([101, 102], ["gw-2"])
+    assert (row.stations, row.station_count, row.silent) == ([101, 102], 2, ["gw-2"])
     assert (row.window_begin, row.window_end) == (from_us(NOON), from_us(NOON + HOUR))
     assert row.watermark == from_us(NOON + 9 * HOUR)
     assert (row.change_number, change.number, change.kind) == (41, 41, "value")
