@@ -138,9 +138,7 @@ def stations_of(members: Sequence[Members], table: SeriesTable, groups: int) -> 
     )
 
 
-def contributing_of(
-    members: Sequence[Members], table: SeriesTable, groups: int
-) -> Contributing:
+def contributing_of(members: Sequence[Members], table: SeriesTable, groups: int) -> Contributing:
     """Inputs have the same members or others; one that comes back to a zone is there once."""
     rows = np.concatenate([np.empty(0, np.int64), *(one.rows for one in members)])
     group = np.concatenate([np.empty(0, np.int64), *(one.group for one in members)])

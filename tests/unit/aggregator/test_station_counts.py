@@ -52,7 +52,9 @@ def test_a_rule_of_facts_alone_has_no_station() -> None:
 def test_they_are_the_sensors_of_the_series_that_took_part(data: st.DataObject) -> None:
     made = columns(2)
     who = made.plan.contributing
-    said = data.draw(st.lists(st.booleans(), min_size=2 * len(who.rows), max_size=2 * len(who.rows)))
+    said = data.draw(
+        st.lists(st.booleans(), min_size=2 * len(who.rows), max_size=2 * len(who.rows))
+    )
     took = np.array(said).reshape(2, -1)
     sensor = {row.id: row.key.sensor for row in TOWN}
     ids = np.array([row.id for row in TOWN], np.int32)

@@ -264,6 +264,62 @@ def test_trap_1_caidi_and_saifi_and_their_product() -> None:
     assert frequency * time == 270  # SAIDI, which is not what is asked for
 
 
+def outages(*rules: tuple[str, str, str, float]) -> PointScore:
+    """Outage frequency, of which some windows are calculated; the operator states 3 for 2025."""
+    facts = Facts().add("customer_interruptions", 3000).add("customers_served", 1000)
+    windows = [told(f"u4ssc.outage_frequency.{rule}", *rest, "1") for rule, *rest in rules]
+    return of(score(CARD, given(facts.made, [aim("ec.i.es.1c", 1, 5)], windows)), "ec.i.es.1c")
+
+
+def test_outages_are_live_and_stated_sums_stand_beside() -> None:
+    year, running = ("2025-01-01", "2026-01-01"), ("2025-11-01", "2026-11-01")
+    found = outages(
+        ("year", *year, 2.5),
+        ("12_months", *running, 2.0),
+        ("year", "2026-01-01", "2027-01-01", 0.4),
+    )
+    assert (chosen(found).basis, chosen(found).value) == (Basis.RULE, exact(2.5))
+    assert [(one.basis, one.period) for one in found.results.others] == [
+        (Basis.FIGURES, Period.CALENDAR_YEAR),
+        (Basis.RULE, Period.RUNNING_12_MONTHS),
+        (Basis.RULE, Period.YEAR_TO_DATE),  # a sum over outages so far: shown, and never counts
+    ]
+    assert "the year to date only grows, and stands for no year" in found.results.missing
+    alone = outages(
+        ("12_months", *running, 2.0)
+    )  # no year has ended yet: the operator's sums count
+    assert (chosen(alone).basis, chosen(alone).period) == (Basis.FIGURES, Period.CALENDAR_YEAR)
+
+
+def test_a_stated_final_value_overrides_calculated_outages() -> None:
+    facts = Facts().add("u4ssc.ec.i.es.2c", 95)
+    windows = [told("u4ssc.outage_time.year", "2025-01-01", "2026-01-01", 90.0, "min")]
+    found = of(score(CARD, given(facts.made, [aim("ec.i.es.2c", 60, 120)], windows)), "ec.i.es.2c")
+    assert (chosen(found).basis, chosen(found).value) == (Basis.FINAL, Fraction(95))
+    assert [(one.basis, one.value) for one in found.results.others] == [(Basis.RULE, Fraction(90))]
+
+
+STREETS = "ec.ict.t.2c"
+WATCHED = told("u4ssc.traffic_monitoring.year", "2025-01-01", "2026-01-01", 40.0, "%")
+
+
+def test_what_stands_on_an_assumption_is_an_estimate_even_of_a_whole_year() -> None:
+    scores = score(CARD, given((), [aim(STREETS, 80)], [WATCHED]))
+    found = of(scores, STREETS)
+    assert (chosen(found).period, chosen(found).is_estimate) == (Period.CALENDAR_YEAR, True)
+    assert (found.percent, scores.tally.estimates) == (Fraction(50), 1)
+
+
+def test_stated_kilometres_count_before_the_estimate_by_detectors() -> None:
+    for since, period in (("2025-01-01", "calendar_year"), ("2026-03-01", "year_to_date")):
+        facts = Facts().add("monitored_streets", 30, since=since).add("major_streets", 100)
+        found = of(score(CARD, given(facts.made, (), [WATCHED])), STREETS)
+        assert (chosen(found).basis, chosen(found).period) == (Basis.FIGURES, period)
+        assert [(one.basis, one.value) for one in found.results.others] == [
+            (Basis.RULE, Fraction(40))
+        ]
+
+
 def test_trap_3_factors_of_the_manual_are_those_of_25_degrees() -> None:
     for gas, factor in (("no2", 1.9), ("so2", 2.62), ("o3", 1.96)):
         found = conversion_at(load_catalogue(), gas, "[ppb]", "298.15 K, 101325 Pa")
