@@ -19,7 +19,7 @@ from (
                watermark, computed_at, facts
         from indicator
         where city = $1 and rule = $2 and zone = $3 and window_begin <= $4 and window_end > $4
-          and window_begin > $4::timestamptz - interval '1200 days'
+          and window_begin > $4::timestamptz - interval '1900 days'
         order by window_begin desc, revision desc
         limit 1
     )

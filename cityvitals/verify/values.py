@@ -40,8 +40,9 @@ EXPECTED: Final = np.dtype(
         ("spoken", "?"),
     ]
 )
-"""What an indicator should be; nan for no value. `series`: how many took part, with the sum of their
-ids; `stations`: of how many sensors they are. `opens`: where the window's last step begins.
+"""What an indicator should be; nan for no value. `series`: how many took part, with the
+sum of their ids; `stations`: of how many sensors they are. `opens`: where the window's last step
+begins.
 `placed`: a station stood there, so that there may be an indicator. `spoken`: one of them has a
 partial that the inputs' windows and levels reach, so that there must be."""
 

@@ -67,7 +67,7 @@ class Live:
         year: of calendar years.
         running: of the last twelve whole months.
         total: whether the value of an open year only grows, so that it says nothing of the year.
-        estimate: whether it stands on an assumption of ours, so that anything stated counts before it.
+        estimate: whether it stands on an assumption of ours, so that what is stated comes first.
     """
 
     year: str

@@ -23,10 +23,10 @@ def columns(windows: int, rule: str = RULE) -> Columns:
     made = plan(rule, *TOWN)
     shape = windows, len(made.groups)
     begins = instants(*(NOON + n * HOUR for n in range(windows)))
-    nothing = np.zeros(shape)
+    nothing, none = np.zeros(shape), np.zeros(shape, np.int64)
     found = Derived(
         begins=begins, ends=begins + HOUR, value=nothing, numerator=nothing, denominator=nothing,
-        coverage=nothing, observed=nothing, flagged=nothing, present=nothing > 0,
+        coverage=nothing, observed=none, flagged=none, present=nothing > 0,
         spoken=np.zeros(windows, np.bool_), valid=(), reasons=np.full(shape, "", object),
     )  # fmt: skip
     around = Circumstances(nothing > 0, np.zeros(shape[1], np.int64), [[]] * shape[1], NOON)

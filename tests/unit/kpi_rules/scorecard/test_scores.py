@@ -267,7 +267,10 @@ def test_trap_1_caidi_and_saifi_and_their_product() -> None:
 def outages(*rules: tuple[str, str, str, float]) -> PointScore:
     """Outage frequency, of which some windows are calculated; the operator states 3 for 2025."""
     facts = Facts().add("customer_interruptions", 3000).add("customers_served", 1000)
-    windows = [told(f"u4ssc.outage_frequency.{rule}", *rest, "1") for rule, *rest in rules]
+    windows = [
+        told(f"u4ssc.outage_frequency.{rule}", begin, end, value, "1")
+        for rule, begin, end, value in rules
+    ]
     return of(score(CARD, given(facts.made, [aim("ec.i.es.1c", 1, 5)], windows)), "ec.i.es.1c")
 
 
