@@ -11,7 +11,7 @@ ABSENT: Final[Mapping[str, str]] = {
         it fills gaps by R's imputeTS, which we cannot match number for number; EPA's surrogate for
         it is `air.us_aqi.o3.nowcast`, which says so""",
     "Gaps of the European index filled from CAMS": """
-        no model is at hand; the index is of what is measured, and its explanation shows what was not""",
+        no model is at hand; the index is of what is measured, as its explanation shows""",
     "Open-Meteo's index of Europe's air in numbers": """
         no official index: EEA publishes classes, which `air.eaqi.hour` gives""",
     "NSF's water quality index": """

@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from api.schema_scores import Scores
 from cityvitals.cli import app
+from cityvitals.domain.times import to_us
 from cityvitals.errors import CityVitalsError, NotFound
 from cityvitals.settings import DatabaseSettings
-from cityvitals.store.derived import remember_rules
+from cityvitals.store.derived import IndicatorRow, remember_rules, write_indicators
+from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Pool
 from cityvitals.store.targets import read_targets
 from kpi_rules.load import load_rules
 from kpi_rules.scorecard.load import load_scorecard
 from tests.api_server import running_api, with_pool
 from tests.integration.aggregator_town import CITY, DAY, HOUR, NOON, Row, town
-from tests.unit.kpi_rules.scorecard.sample import rows
+from tests.unit.kpi_rules.scorecard.sample import rows, windows
 
 DOC: Final = Path(__file__).parents[2] / "docs" / "u4ssc.md"
 TOWN: Final = """
@@ -332,36 +335,66 @@ def test_readings_become_a_running_estimate_and_then_a_calendar_year(
     ]
 
 
-def test_the_sample_city_scores_the_same_from_the_database(
-    folder: Path, database: DatabaseSettings
-) -> None:
-    """All that is stated of the sample, by its files; what rules would give, as final values."""
-    lines = ["name,value,unit,valid_from,source,quality"]
-    known = {row["name"] for row in rows("sample_denominators")}
+def stated_sample() -> tuple[list[str], list[str]]:
+    """The sample's figures and final values, and its targets, as lines of CSV."""
     units = load_scorecard().wanted
-    lines += [
-        f"{row['name']},{row['value']},{next(iter(units[row['name']]))},2025-01-01,Yearbook,measured"
-        for row in rows("sample_denominators")
-    ]
-    for row in rows():
-        name = row["fact"] if row["how"] == "figures" else f"u4ssc.{row['point']}"
-        if row["how"] == "none" or name in known:
-            continue
-        known.add(name)
-        number = row["stated"] if row["how"] == "figures" else row["value"]
-        lines.append(f"{name},{number},{next(iter(units[name]))},2025-01-01,Yearbook,measured")
+    figures = {row["name"]: row["value"] for row in rows("sample_denominators")}
     aims = ["point,value,start,unit,source"]
     for row in rows():
+        name = f"u4ssc.{row['point']}"
+        if row["how"] == "figures":
+            figures.setdefault(row["fact"], row["stated"])
+        elif row["how"] == "final":
+            figures[name] = row["value"]
         if row["target"]:
-            unit = next(iter(units[f"u4ssc.{row['point']}"]))
-            aims.append(f"u4ssc.{row['point']},{row['target']},{row['start']},{unit},Plan")
+            aims.append(f"{name},{row['target']},{row['start']},{next(iter(units[name]))},Plan")
+    lines = [
+        f"{name},{value},{next(iter(units[name]))},2025-01-01,Yearbook,measured"
+        for name, value in figures.items()
+    ]
+    return ["name,value,unit,valid_from,source,quality", *lines], aims
+
+
+async def plant_windows(pool: Pool) -> None:
+    """What rules came to in the sample, as the aggregator keeps it."""
+    told = list(windows())
+    rules = [one for one in load_rules() if one.id in {each.rule for each in told}]
+    begins = np.array([to_us(one.begin) for one in told], np.int64)
+    planted = [
+        IndicatorRow(
+            city="sample", rule=one.rule, zone="", window_begin=one.begin, revision=1,
+            window_end=one.end, rule_revision=1, state="final", closed=True, value=one.value,
+            numerator=one.numerator, denominator=one.denominator, coverage=one.coverage,
+            observed=10, flagged=0, reason="", stations=[], silent=[], watermark=one.end,
+            computed_at=one.end, change_number=0, station_count=0,
+        )
+        for one in told
+    ]  # fmt: skip
+    async with pool.acquire() as connection:
+        await remember_rules(
+            connection,
+            [(one.id, one.revision, one.digest, one.body(), one.definition) for one in rules],
+        )
+        await Partitions("indicator").ensure(connection, begins)
+        async with connection.transaction():
+            await write_indicators(connection, planted, planted)
+
+
+def test_the_sample_city_scores_the_same_through_the_api(
+    folder: Path, client: httpx.Client, database: DatabaseSettings
+) -> None:
+    """Figures, final values and targets by their files, windows of rules as they are kept."""
+    figures, aims = stated_sample()
     (folder / "city.toml").write_text('[city]\nid = "sample"\n')
-    (folder / "facts.csv").write_text("\n".join(lines))
+    (folder / "facts.csv").write_text("\n".join(figures))
     (folder / "targets.csv").write_text("\n".join(aims))
     cityvitals("registry", "apply", str(folder / "city.toml"))
     for name in ("facts", "targets"):
         cityvitals("registry", "apply", str(folder / f"{name}.csv"), "--city", "sample")
-    shown = json.loads(cityvitals("scores", "sample", "--json", "--at", "2026-11-30"))
+    with_pool(database, plant_windows)
+    answer = client.get("/v1/cities/sample/scores", params={"at": "2026-11-30T12:00:00Z"})
+    shown = answer.json()
+    Scores.model_validate(shown)
     found = points(shown)
     for row in rows():
         point = found[f"u4ssc.{row['point']}"]
@@ -372,4 +405,7 @@ def test_the_sample_city_scores_the_same_from_the_database(
             assert point["points"] == int(row["points"]), row["point"]
     assert [each["score"]["points"] for each in shown["dimensions"]] == [132, 68, 75]
     assert (shown["score"]["points"], shown["score"]["possible"]) == (275, 372)
-    assert database
+    assert shown["score"]["estimates"] == 1
+    outages, loss = found["u4ssc.ec.i.es.2c"]["result"], found["u4ssc.ec.i.ws.3c"]
+    assert (outages["rule"], outages["value"]) == ("u4ssc.outage_time.year", 90)
+    assert (loss["result"]["basis"], loss["others"][0]["basis"]) == ("final", "rule")
