@@ -242,9 +242,7 @@ class ShardWorker:
                 await derived.write_rollups(connection, redone)
                 await derived.write_indicators(connection, out.kept, list(out.latest.values()))
                 await derived.write_changes(connection, out.changes, out.numbers)
-                await shards.advance(
-                    connection, self.shard.number, self.shard.cursors, waiting
-                )
+                await shards.advance(connection, self.shard.number, self.shard.cursors, waiting)
         if len(out.changes) >= _TELLING:
             took = (self._seconds() - begun) / len(out.changes)
             self._row_s += (took - self._row_s) / 4
