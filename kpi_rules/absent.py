@@ -12,6 +12,8 @@ ABSENT: Final[Mapping[str, str]] = {
         it is `air.us_aqi.o3.nowcast`, which says so""",
     "Gaps of the European index filled from CAMS": """
         no model is at hand; the index is of what is measured, as its explanation shows""",
+    "The European index's first bands, of five classes (2017)": """
+        PM10's were not read; those that followed are `air.eaqi_2017.background.hour`""",
     "Open-Meteo's index of Europe's air in numbers": """
         no official index: EEA publishes classes, which `air.eaqi.hour` gives""",
     "NSF's water quality index": """

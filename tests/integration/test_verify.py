@@ -267,6 +267,13 @@ def test_a_correction_is_no_fault(planted: Settings, capsys: pytest.CaptureFixtu
     assert found(planted, capsys)["clean"]
 
 
+def test_stations_of_windows_from_before_they_were_counted_are_counted_when_read(
+    planted: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(planted, "update indicator set station_count = null")
+    assert found(planted, capsys)["clean"]
+
+
 def test_work_that_waits_is_told_and_fails_only_where_asked(
     planted: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
