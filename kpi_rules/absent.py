@@ -33,4 +33,3 @@ def absent() -> Iterator[str]:
     yield "\n## Without a rule, and why\n"
     for what, why in ABSENT.items():
         yield f"- {what}: {' '.join(why.split())}."
-    yield ""
