@@ -63,7 +63,8 @@ select i.*
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
 cross join lateral (
     select city, rule, zone, window_begin, revision, rule_revision, state, closed, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, facts, computed_at
+           denominator, coverage, observed, flagged, reason, stations,
+           coalesce(station_count, stations_among(stations)) as station_count, facts, computed_at
     from indicator
     where city = key.city and rule = key.rule and zone = key.zone and window_begin = key.window_begin
     order by revision desc limit 1

@@ -205,6 +205,14 @@ def test_a_rule_of_another_revision_says_it_anew() -> None:
     assert len(after.say(of(5.0), closing=True).kept) == 1
 
 
+def test_stations_that_were_counted_wrongly_are_counted_anew() -> None:
+    before, after = Told(), Told()
+    (row,) = before.say(of(5.0), closing=True).kept
+    after.emitter.learn([as_mapping(row) | {"station_count": 40}], newest=True)
+    (again,) = after.say(of(5.0), closing=True).kept
+    assert (again.revision, again.station_count) == (2, 2)
+
+
 def test_older_final_windows_are_not_remembered() -> None:
     """Promise 6: however much history is derived again."""
     told = Told()
