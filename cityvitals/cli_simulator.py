@@ -74,7 +74,10 @@ _LoadPoison = Annotated[float, typer.Option(min=0, max=1, help="Share that is sp
 _LoadReorder = Annotated[float, typer.Option(min=0, max=1, help="Share out of order.")]
 _LoadSeq = Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")]
 _LoadDeclare = Annotated[bool, typer.Option(help="Declare city and devices first.")]
-_LoadPayload = Annotated[str, typer.Option("--format", help="Payload format: json.")]
+_LoadPayload = Annotated[
+    str,
+    typer.Option("--format", help="Payload format: json, or another's name in docs/payloads.md."),
+]
 _LoadQos = Annotated[int, typer.Option(min=0, max=2, help="MQTT's quality of service.")]
 _LoadMqtt = Annotated[str, typer.Option("--mqtt", help="Version of MQTT: 5 or 3.1.1.")]
 _LoadReport = Annotated[Path | None, typer.Option(help="Write summary and samples here, as JSON.")]

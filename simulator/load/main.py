@@ -19,6 +19,7 @@ from cityvitals.service import EXIT_FAILED, EXIT_OK
 from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.telemetry import configure_logging
 from cityvitals.tls import client_context
+from simulator.load.coding import OWN, Coding
 from simulator.load.generator import Generator, Pace
 from simulator.load.judge import Step, trends
 from simulator.load.lane import MOST_IN_FLIGHT
@@ -33,7 +34,8 @@ from simulator.load.recorder import Recorder, Sample
 from simulator.load.summary import Summary, summed
 from simulator.load.town import Declaration
 
-FORMATS: Final = ("json",)
+FORMATS: Final = {"json": OWN}
+"""Other names for payload formats."""
 VERSIONS: Final = {"5": MQTT_5, "3.1.1": MQTT_3}
 """Protocol level by the name of a version of MQTT."""
 _DEFAULT_S: Final = 60.0
@@ -179,7 +181,13 @@ def plan_of(options: Options, now_us: int) -> Plan:
         shares=options.shares,
         numbered=options.numbered,
     )
-    return replace(plan, delivery=Delivery(options.qos, VERSIONS[options.mqtt]))
+    coding = Coding(FORMATS.get(options.payload, options.payload))
+    return replace(
+        plan,
+        town=replace(plan.town, without=coding.lacks),
+        delivery=Delivery(options.qos, VERSIONS[options.mqtt]),
+        coding=coding,
+    )
 
 
 def declare(
@@ -250,10 +258,6 @@ def _check(options: Options) -> None:
         raise SettingsError(f"load: --city: expected letters, digits, . _ -: {options.city!a}")
     if options.ramp is not None and (options.rate or options.count is not None or options.soak):
         raise SettingsError("load: --ramp: expected without --rate, --count and --soak")
-    if options.payload not in FORMATS:
-        raise SettingsError(
-            f"load: --format: expected one of {', '.join(FORMATS)}, got {options.payload!a}"
-        )
     if options.mqtt not in VERSIONS:
         raise SettingsError(
             f"load: --mqtt: expected one of {', '.join(VERSIONS)}, got {options.mqtt!a}"

@@ -21,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from cityvitals.settings import BrokerSettings
+from simulator.load.coding import Coding
 from simulator.load.generator import Generator, Pace
 from simulator.load.main import declare
 from simulator.load.order import Shares
@@ -246,6 +247,17 @@ def test_the_command_tells_its_truth_and_ends_by_a_signal(
 
 def _observed(heard: list[Sent]) -> int:
     return sum(one.endswith("/obs") for one, _ in heard)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("name", ["senml_cbor", "thingsboard_gateway"])
+def test_messages_of_many_sizes_arrive(broker: BrokerSettings, city: str, name: str) -> None:
+    made = replace(plan(city, 5_000, shares=Shares(0.1, 0.1, 0.0, 0.1)), coding=Coding(name))
+    with subscribed(broker.port, city) as heard:
+        generator = Generator(made, broker, Pace(connections=2), f"load-{city}")
+        generator.run()
+        wait_for("all is heard", lambda: len(heard) >= generator.truth.messages)
+    assert Counter(heard) == sent_by(made)
 
 
 @pytest.mark.mosquitto
