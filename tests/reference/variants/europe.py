@@ -74,7 +74,17 @@ _YEARS: Final = {
         "Ni": "20",
         "BaP": "1",
     },
-    _2008: {"PM2.5": "25", "PM10": "40", "NO2": "40", "benzene": "5", "Pb": "0.5"},
+    _2008: {
+        "PM2.5": "25",
+        "PM10": "40",
+        "NO2": "40",
+        "benzene": "5",
+        "Pb": "0.5",
+        "As": "6",
+        "Cd": "5",
+        "Ni": "20",
+        "BaP": "1",
+    },
 }
 _COUNTS[_T2], _YEARS[_T2] = _COUNTS[_2008], _YEARS[_2008]
 _DAQI: Final[dict[str, Edges]] = {
