@@ -45,7 +45,7 @@ def test_every_kpi_stands_there_with_formula_source_and_grade() -> None:
 def test_live_reported_and_provisional_kpis_are_counted_at_the_top() -> None:
     top = catalogue(load_rules(), load_scorecard()).partition("\n## ")[0]
     assert "91 KPIs with 112 data points" in top
-    assert re.search(r"\*\*29 live\*\* \(9 by rules; 20 from figures", top)
+    assert re.search(r"\*\*29 live\*\* \(11 by rules; 18 from figures", top)
     assert "**62 reported**; **79 provisional**" in top
 
 

@@ -13,7 +13,7 @@ from kpi_rules.load import load_rules
 RULES: Final = {rule.id: rule for rule in load_rules()}
 BEGIN: Final = datetime(2025, 1, 1, tzinfo=UTC)
 HOURS: Final = 365 * 24
-TOTALS: Final = {"electricity", "daily", "utilised"}
+TOTALS: Final = {"electricity", "daily", "utilised", "reading"}
 Say = Callable[[datetime], float | None]
 
 
@@ -89,6 +89,13 @@ def test_travel_time_index_is_peak_over_free_flow(tmp_path: Path) -> None:
 
     found = tried(tmp_path / "year.csv", "u4ssc.travel_time_index.year", {"trip": said})
     assert found.outcome.value == pytest.approx(1.3, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["electricity", "water"])
+def test_a_meter_that_is_heard_is_a_smart_one(tmp_path: Path, kind: str) -> None:
+    rule, facts = f"u4ssc.smart_{kind}_meters.year", {f"{kind}_meters": 8.0}
+    found = tried(tmp_path / "a.csv", rule, {"reading": lambda at: float(at.month == 3)}, **facts)
+    assert found.outcome.value == 12.5
 
 
 @pytest.mark.parametrize(("days", "share"), [(183, 12.5), (182, None)])
