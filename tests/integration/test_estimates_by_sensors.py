@@ -1,4 +1,4 @@
-"""Traffic Monitoring by detectors: of readings in a real database, derived and verified."""
+"""Data points of U4SSC by which sensors are heard: in a real database, derived and verified."""
 
 import asyncio
 from typing import Any, Final
@@ -12,7 +12,8 @@ from kpi_rules.load import load_rules
 from tests.integration import aggregator_town
 from tests.integration.aggregator_town import CITY, DAY, HOUR, NOON, Row, Station, town
 
-RULE: Final = "u4ssc.traffic_monitoring.year"
+STREETS: Final = "u4ssc.traffic_monitoring.year"
+METERS: Final = "u4ssc.smart_electricity_meters.year"
 NEW_YEAR: Final = -327 * DAY + 12 * HOUR
 """2026-01-01T00:00Z after NOON, an hour into the year in Rome."""
 
@@ -22,21 +23,25 @@ def halves(unit: str) -> Declaration:
     return Declaration(Kind.INTERVAL_MEAN, period_s=43200, stamp=Stamp.BEGIN, unit=unit)
 
 
+METER: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=43200, stamp=Stamp.BEGIN, unit="kW.h")
 STATIONS: Final = {
     "u": Station("gw-1", Domain.TRAFFIC, "traffic_speed", halves("km/h"), "north"),
     "v": Station("gw-1", Domain.TRAFFIC, "traffic_flow", halves("{vehicle}/h"), "north"),
     "x": Station("gw-1", Domain.TRAFFIC, "traffic_speed", halves("km/h"), "south"),
+    "m": Station("gw-1", Domain.ENERGY, "electricity_energy", METER, "north"),
+    "n": Station("gw-1", Domain.ENERGY, "electricity_energy", METER, "south"),
 }
-HEARD: Final = {"u": 200, "v": 184, "x": 100}
-"""Days of 365, from the first."""
+HEARD: Final = {"u": 200, "v": 184, "x": 100, "m": 1}
+"""Days of 365, from the first; of a meter nothing."""
 FACTS: Final = """
 insert into fact (city, zone, name, valid_from, value, unit, source, quality)
 values ($1, '', 'street_per_detector', '2026-01-01Z', 1.5, 'km', 'Plan', 'estimated'),
-       ($1, '', 'major_streets', '2026-01-01Z', 30, 'km', 'GIS', 'measured')
+       ($1, '', 'major_streets', '2026-01-01Z', 30, 'km', 'GIS', 'measured'),
+       ($1, '', 'electricity_meters', '2026-01-01Z', 4, '1', 'Grid', 'measured')
 """
 
 
-def test_detectors_that_are_heard_on_half_of_the_days_stand_for_their_stretches(
+def test_what_is_heard_stands_for_its_stretch_or_is_a_smart_meter(
     database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, station in STATIONS.items():
@@ -50,7 +55,7 @@ def test_detectors_that_are_heard_on_half_of_the_days_stand_for_their_stretches(
 
     async def main() -> list[Any]:
         async with town(database) as where:
-            where.rules = tuple(rule for rule in load_rules() if rule.id == RULE)
+            where.rules = tuple(rule for rule in load_rules() if rule.id in {STREETS, METERS})
             where.now_us = NOON + 43 * DAY
             await where.found(stations=STATIONS)
             await where.pool.execute(FACTS, CITY)
@@ -60,11 +65,14 @@ def test_detectors_that_are_heard_on_half_of_the_days_stand_for_their_stretches(
             verified = await where.verify()
             assert verified.clean, verified.as_text()
             return await where.pool.fetch(
-                "select distinct on (zone) zone, value, station_count, reason from indicator"
-                " where window_begin = '2025-12-31 23:00Z' order by zone, revision desc"
+                "select distinct on (rule, zone) rule, zone, value, station_count, reason"
+                " from indicator where window_begin = '2025-12-31 23:00Z'"
+                " order by rule, zone, revision desc"
             )
 
     rows = asyncio.run(main())
-    found = {row["zone"]: (row["value"], row["station_count"]) for row in rows}
+    found = {(row["rule"], row["zone"]): (row["value"], row["station_count"]) for row in rows}
+    streets = {zone: each for (rule, zone), each in found.items() if rule == STREETS}
     # Two of the three, 1.5 km each, of 30; in the south nobody is heard enough.
-    assert found == {"": (10.0, 2), "north": (10.0, 2), "south": (None, 0)}, rows
+    assert streets == {"": (10.0, 2), "north": (10.0, 2), "south": (None, 0)}, rows
+    assert found[METERS, ""] == found[METERS, "north"] == (25.0, 1), rows
