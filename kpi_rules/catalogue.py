@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
+from kpi_rules.absent import absent
 from kpi_rules.built import unbuilt
 from kpi_rules.model import Input, Rule
 from kpi_rules.scorecard.model import Scorecard
@@ -35,6 +36,7 @@ def catalogue(rules: Iterable[Rule], card: Scorecard) -> str:
         lines.append(f"\n## {str(domain).capitalize()}\n")
         for rule in group:
             lines += _entry(rule)
+    lines += absent()
     lines += section(card)
     return "\n".join(lines) + "\n"
 
