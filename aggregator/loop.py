@@ -18,7 +18,6 @@ from cityvitals.store import shards, tail
 from cityvitals.store.listen import listening
 from cityvitals.store.pool import Connection, Pool, acquired
 from cityvitals.telemetry import Health
-from kpi_rules.alerts.model import AlertRule
 from kpi_rules.model import Rule
 
 Clock = Callable[[], int]
@@ -58,7 +57,7 @@ class Loop:
         self._pool = pool
         self._settings = settings
         self._rules = rules
-        self._alerts: tuple[AlertRule, ...] = () if files is None else files.alerts
+        self._alerts = () if files is None else files.alerts
         self._owner = owner
         self._health = health
         self._metrics = metrics

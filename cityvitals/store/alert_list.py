@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cityvitals.domain.logbody import encode_json
 from cityvitals.domain.names import LogKind, shard_of
@@ -16,7 +16,7 @@ from cityvitals.store.tail import append_entry, wake
 from cityvitals.store.tokens import Token, write_audit
 from cityvitals.store.views import Row
 
-FIRST_PAGE = 2**62
+FIRST_PAGE: Final = 2**62
 """Before this id lies every alert."""
 
 
@@ -62,14 +62,25 @@ async def list_alerts(connection: Connection, query: AlertQuery) -> Sequence[Row
     return rows
 
 
-async def list_active_alerts(connection: Connection, city: str) -> Sequence[Row]:
-    """What lasts in a city, as `list_alerts` has it.
+async def find_newest_alert_change(connection: Connection, city: str) -> int | None:
+    """The number of the newest change of any alert of a city; None before the first.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    with translated(f"reading the active alerts of {city}"):
-        found: Any = await connection.fetch(queries("alerts")["active"], city)
+    with translated(f"reading how far the alerts of {city} have come"):
+        number: int | None = await connection.fetchval(queries("alerts")["newest_change"], city)
+    return number
+
+
+async def list_newest_alerts(connection: Connection, city: str) -> Sequence[Row]:
+    """Of each alert rule and zone the alert that lasts, else the newest; as `list_alerts` has it.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading the newest alerts of {city}"):
+        found: Any = await connection.fetch(queries("alerts")["newest"], city)
     rows: Sequence[Row] = found
     return rows
 

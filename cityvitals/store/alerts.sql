@@ -110,12 +110,16 @@ where a.city = $1 and a.id < $7
 order by a.id desc
 limit $8
 
--- name: active
--- What lasts in a city, the newest first.
-select a.*, r.body as rule_body
+-- name: newest_change
+-- The number of the newest change of any alert of a city.
+select max(change_number) from alert where city = $1
+
+-- name: newest
+-- Of each alert rule and zone of a city the alert that lasts, else the one that began last.
+select distinct on (a.alert, a.zone) a.*, r.body as rule_body
 from alert a join alert_rule r on r.id = a.alert and r.revision = a.alert_revision
-where a.city = $1 and a.state = 'active'
-order by a.id desc
+where a.city = $1
+order by a.alert, a.zone, a.state = 'active' desc, a.since desc, a.id desc
 
 -- name: find
 -- One alert of a city.

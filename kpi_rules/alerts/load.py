@@ -19,7 +19,8 @@ from kpi_rules.read_parts import read_standard
 FOLDER: Final = "alerts"
 """Beside the shipped rules, and in a folder of one's own rules."""
 MOST_WINDOWS: Final = 100
-_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.]{0,63}")
+_ID: Final = re.compile(r"(?=.{1,64}$)[a-z0-9_]+(\.[a-z0-9_]+)+")
+"""With a dot: in a topic's last level words without one are others'."""
 _ID_LINE: Final = re.compile(r'^\s*id\s*=\s*"([^"]+)"', re.MULTILINE)
 _SEVERITIES: Final = {each.value: each for each in Severity}
 _ZONES: Final = {each.value: each for each in Zones}

@@ -14,6 +14,7 @@ from cityvitals.domain.series import Declaration
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, RetentionSettings
 from cityvitals.store import shards, tail
+from cityvitals.store.alerts import remember_alerts
 from cityvitals.store.batch import Batch, Outcomes, Sender
 from cityvitals.store.declarations import (
     Declared,
@@ -252,13 +253,15 @@ class Town:
         raise AssertionError(f"{len(self.worker.shard.pending)} windows do not become final")
 
     async def remember(self) -> None:
-        """Have the store remember the rules, as the process does when it starts."""
+        """Have the store remember rules and alert rules, as the process does when it starts."""
         bodies = [
             (rule.id, rule.revision, rule.digest, rule.body(), rule.definition)
             for rule in self.rules
         ]
+        alerts = [(one.id, one.revision, one.digest, one.body(), one.file) for one in self.alerts]
         async with self.pool.acquire() as connection:
             await remember_rules(connection, bodies)
+            await remember_alerts(connection, alerts)
 
     async def verify(self) -> Findings:
         """What verify finds, all windows expected closed."""

@@ -16,7 +16,6 @@ from cityvitals.domain.times import to_us
 from cityvitals.errors import Fenced, StoreUnavailable
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.alert_list import acknowledge_alert
-from cityvitals.store.alerts import remember_alerts
 from cityvitals.store.tokens import Token, create_token, find_token, hash_of
 from kpi_rules.alerts.load import load_alerts
 from kpi_rules.alerts.model import AlertRule, Severity, Side, Zones
@@ -60,9 +59,7 @@ async def smoggy(database: DatabaseSettings, *alerts: AlertRule) -> AsyncIterato
 async def put_in_force(where: Town, *alerts: AlertRule) -> None:
     """As the aggregator does at its start with alert rules that it has read."""
     where.alerts, where.worker = alerts, None
-    rows = [(one.id, one.revision, one.digest, one.body(), one.file) for one in alerts]
-    async with where.pool.acquire() as connection:
-        await remember_alerts(connection, rows)
+    await where.remember()
 
 
 async def hours(where: Town, first: int, *values: float) -> None:
@@ -171,8 +168,8 @@ def test_a_crash_before_any_statement_raises_none_twice_and_loses_none(
         drawn = random.Random(5)  # noqa: S311 (readings)
         async with smoggy(database, OWN, EU["eu2030.no2.alert"]) as where:
             survived = 0
-            for hour in range(1, 61):
-                if hour == 40:  # from a checkpoint of just now, as from one of long ago
+            for hour in range(1, 46):
+                if hour == 30:  # from a checkpoint of just now, as from one of long ago
                     await where.save()
                 rows = [Row("n", hour * HOUR, drawn.choice([20.0, 20.0, 45.0, 250.0, 260.0]))]
                 if hour % 4 == 0:
@@ -187,7 +184,7 @@ def test_a_crash_before_any_statement_raises_none_twice_and_loses_none(
                 else:
                     survived += 1
                     await where.run()
-            assert survived < 30, "the connection broke at most hours"
+            assert survived < 25, "the connection broke at most hours"
             await check(where)
             kinds = {event for _, event, _ in await told(where)}
             assert {"raised", "cleared", "worsened", "withdrawn", "amended"} <= kinds

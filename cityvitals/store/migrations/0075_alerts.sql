@@ -49,6 +49,7 @@ create table alert (
 create unique index alert_once on alert (city, alert, zone, since) where state <> 'withdrawn';
 create unique index alert_active on alert (city, alert, zone) where state = 'active';
 create index alert_by_city on alert (city, id);
+create index alert_by_change on alert (city, change_number);
 
 -- What happened to an alert, numbered. An acknowledgement has no change number until the owner of the city's
 -- shard has told of it.
