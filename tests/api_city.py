@@ -179,26 +179,24 @@ def own_alert(
 SMOG = own_alert("own.smog", "air.pm2_5.hour", 50.0)
 
 
-async def judge(
-    connection: Connection, zone: str, verdict: Verdict, rule: AlertRule = SMOG, city: str = CITY
-) -> int:
+async def judge(connection: Connection, zone: str, verdict: Verdict, rule: AlertRule = SMOG) -> int:
     """Commit what became of an alert, as the aggregator does; returns the alert's number."""
     said = (rule.id, rule.revision, rule.digest, rule.body(), rule.file)
     async with connection.transaction():
         await remember_alerts(connection, [said])
         number = await connection.fetchval(
-            "select change_number from city where id = $1 for update", city
+            "select change_number from city where id = $1 for update", CITY
         )
         out = Outputs()
-        clerk = Clerk(connection, out, {city: number}, to_us(NOW))
-        await clerk.write((city, rule.id, zone), rule, verdict)
+        clerk = Clerk(connection, out, {CITY: number}, to_us(NOW))
+        await clerk.write((CITY, rule.id, zone), rule, verdict)
         await write_changes(connection, out.changes, out.numbers)
     found: int = json.loads(out.changes[0].body)["id"]
     return found
 
 
 def smog(hour: int, peak: float = 71.0, until: int | None = None) -> Episode:
-    """Above the level since an hour of the day before NOW's."""
+    """Above the level since an hour of NOW's day, UTC."""
     begin = to_us(NOW.replace(hour=0, minute=0)) + hour * to_us(EPOCH + HOUR)
     end = None if until is None else begin + (until - hour) * to_us(EPOCH + HOUR)
     return Episode(begin, begin, end, end, peak, begin)
