@@ -68,7 +68,7 @@ export const texts = {
   acknowledgedBy: (by: string, when: string) => `acknowledged by ${by}, ${when}`,
   comment: "Comment",
   token: "Token",
-  tokenHint: "It must allow `alerts`: `cityvitals token create NAME --scope alerts`. Kept in this tab only.",
+  tokenHint: "A token for alerts, as cityvitals token create NAME --scope alerts makes one. This tab keeps it.",
   send: "Send",
   cancel: "Cancel",
   notAcknowledged: (why: string) => `Not acknowledged: ${why}`,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cityvitals.cli import app
+from kpi_rules.alerts.load import load_alerts
 from kpi_rules.catalogue import catalogue
 from kpi_rules.load import load_rules
 from kpi_rules.scorecard.load import load_scorecard
@@ -14,7 +15,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
 
 
 def test_the_page_is_current() -> None:
-    current = catalogue(load_rules(), load_scorecard())
+    rules = load_rules()
+    current = catalogue(rules, load_scorecard(), load_alerts(None, rules).alerts)
     assert PAGE.read_text("utf-8") == current, (
         "run `cityvitals rules catalogue --output docs/catalogue.md`"
     )
