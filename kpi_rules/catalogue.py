@@ -15,8 +15,9 @@ from kpi_rules.words import Verified
 
 _HEAD: Final = """# Catalogue
 
-Every shipped rule, every KPI of U4SSC, every alert rule: what it calculates, from which standard, and how well
-we know it. [rules.md](rules.md) says how to read a formula. This page is made from `kpi_rules/` by
+Every shipped rule, every KPI of U4SSC, every alert rule: what it says, from which standard, and how
+well we know it. [rules.md](rules.md) says how to read a formula. This page is made from
+`kpi_rules/` by
 `cityvitals rules catalogue --output docs/catalogue.md`.
 """
 _GRADES: Final = {

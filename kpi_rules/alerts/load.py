@@ -19,8 +19,9 @@ from kpi_rules.read_parts import read_standard
 FOLDER: Final = "alerts"
 """Beside the shipped rules, and in a folder of one's own rules."""
 MOST_WINDOWS: Final = 100
-_ID: Final = re.compile(r"(?=.{1,64}$)[a-z0-9_]+(\.[a-z0-9_]+)+")
+_ID: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 """With a dot: in a topic's last level words without one are others'."""
+_MOST_ID: Final = 64
 _ID_LINE: Final = re.compile(r'^\s*id\s*=\s*"([^"]+)"', re.MULTILINE)
 _SEVERITIES: Final = {each.value: each for each in Severity}
 _ZONES: Final = {each.value: each for each in Zones}
@@ -122,7 +123,7 @@ def read_alert(entry: Entry, file: str, units: Mapping[str, str]) -> AlertRule:
     threshold = entry.number(side)
     standard = entry.optional_table("standard")
     found = AlertRule(
-        id=entry.text("id", _ID),
+        id=_id(entry),
         revision=entry.whole("revision", 1, 1_000_000),
         title=entry.text("title"),
         rule=entry.text("rule"),
@@ -141,6 +142,14 @@ def read_alert(entry: Entry, file: str, units: Mapping[str, str]) -> AlertRule:
     )
     entry.finish()
     _check(entry, found, units)
+    return found
+
+
+def _id(entry: Entry) -> str:
+    found = entry.text("id")
+    if len(found) > _MOST_ID or not _ID.fullmatch(found):
+        wanted = "expected small letters, digits and _, with a dot between, such as own.no2"
+        raise entry.fail("id", f"{wanted}, at most {_MOST_ID}, got {found!r}")
     return found
 
 

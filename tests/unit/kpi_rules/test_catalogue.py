@@ -62,5 +62,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     done = CliRunner().invoke(app, ["rules", "catalogue", "--output", str(path)])
     assert done.exit_code == 0
-    assert path.read_text("utf-8") == catalogue(load_rules(), load_scorecard())
+    rules = load_rules()
+    page = catalogue(rules, load_scorecard(), load_alerts(None, rules).alerts)
+    assert path.read_text("utf-8") == page
     assert CliRunner().invoke(app, ["rules", "catalogue"]).stdout == path.read_text("utf-8")
