@@ -1,4 +1,4 @@
-"""What stands on a city's retained topics: of each indicator its newest window, and alerts. Pure."""
+"""What stands on a city's retained topics: newest windows of indicators, newest alerts. Pure."""
 
 from typing import NamedTuple
 
