@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.dated import dated_of, latest_of
 from aggregator.joining import Joined, Joining, combined, join, joined
+from aggregator.kernels.partial import NONE
 from aggregator.layers import Layers, layers_of, shown_at
 from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
@@ -174,7 +175,7 @@ def until_of(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
     """Up to when shorter windows count as begun, per group: a window that is judged whole is."""
     whole = judged >= (ends - begins)[:, None]
     upto = begins[:, None] + judged + np.where(whole, plan.reach.ahead, 0)
-    found: Ints = np.where(judged > 0, upto, np.iinfo(np.int64).min).max(axis=0)
+    found: Ints = np.where(judged > 0, upto, NONE).max(axis=0)
     return found
 
 

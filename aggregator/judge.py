@@ -93,6 +93,7 @@ class Judge:
         self._shard.pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
         # The others wait until their time has come: nothing is said of them before.
         begun = begins + plan.reach.lead < self._watched(plan).ascending[-1]
+        begun |= begins <= self._shard.emitter.newest(plan)
         begins, ends = begins[begun], ends[begun]
         if len(asked):
             return begins, ends

@@ -127,7 +127,7 @@ def _share(sums: Sums, layer: Layer) -> Floats:
 def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> Floats:
     """Values of the shortest windows, from quarter hours [w]; nan for those that are not valid."""
     sums = add_up(station.folded, layer.windows)
-    valid = sums.covered > 0
+    valid = (sums.covered > 0) & (layer.passed > 0)
     if not takes_all:
         valid &= _share(sums, layer) >= least(layer.min_coverage)
     values = _of_quarters(sums, layer.statistic)
