@@ -75,12 +75,14 @@ class Town:
 
     Attributes:
         step_us: event time between two readings of a series.
+        without: domains that no sensor is of; those are of air instead.
     """
 
     cities: tuple[str, ...]
     zones: int
     size: int
     step_us: int
+    without: frozenset[Domain] = frozenset()
 
     @cached_property
     def sensors(self) -> tuple[Sensor, ...]:
@@ -98,6 +100,7 @@ class Town:
     def _sensor(self, number: int) -> Sensor:
         zone = number // _TEN % self.zones
         domain, _ = _OTHERS.get(number % _TEN, (Domain.AIR, ""))
+        domain = Domain.AIR if domain in self.without else domain
         return Sensor(number, self.cities[zone % len(self.cities)], f"z{zone:02d}", domain)
 
 
