@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "deploy/prometheus"
 TESTS = Path(__file__).with_name("alerts_test.yml")
 RULES = yaml.safe_load((SHIPPED / "alerts.yml").read_text())["groups"][0]["rules"]
-NAMES = [rule["alert"] for rule in RULES]
 needs_promtool = pytest.mark.skipif(
     which("promtool") is None, reason="no promtool here: apt-get install prometheus"
 )
@@ -38,15 +37,15 @@ def test_each_alert_is_raised_when_it_should_be_and_not_before() -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize("name", NAMES)
-def test_an_alert_that_is_never_raised_is_noticed(name: str, tmp_path: Path) -> None:
+def test_an_alert_that_is_never_raised_is_noticed(tmp_path: Path) -> None:
     text = (SHIPPED / "alerts.yml").read_text()
-    (tmp_path / "alerts.yml").write_text(text.replace(f"alert: {name}\n", f"alert: Not{name}\n"))
+    (tmp_path / "alerts.yml").write_text(text.replace("alert: City", "alert: NotCity"))
     tests = TESTS.read_text().replace("../../deploy/prometheus/alerts.yml", "alerts.yml")
     (tmp_path / "tests.yml").write_text(tests)
     done = promtool("test", "rules", tmp_path / "tests.yml")
     assert done.returncode == 1
-    assert f"alertname: {name}, time" in done.stdout + done.stderr
+    missed = set(re.findall(r"alertname: (\w+), time", done.stdout + done.stderr))
+    assert missed == {rule["alert"] for rule in RULES}
 
 
 def test_the_page_says_of_each_alert_what_to_do() -> None:
