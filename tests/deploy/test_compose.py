@@ -38,7 +38,7 @@ needs_broker = pytest.mark.skipif(
 
 def checked(file: Path) -> subprocess.CompletedProcess[str]:
     tool = Path(sys.executable).with_name("check-jsonschema")
-    command = [tool, "--builtin-schema", "vendor.compose-spec", file]
+    command: list[str | Path] = [tool, "--builtin-schema", "vendor.compose-spec", file]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -98,8 +98,12 @@ def test_settings_of_ours_are_known_and_each_has_its_role(
     file = COMPOSE["secrets"][pgpass["source"]]["file"]
     assert file.endswith(f"pgpass.{role.removeprefix('cityvitals_')}")
     if name != "migrate":
-        section = {"ingest": settings.ingest, "aggregate": settings.aggregator, "api": settings.api}
-        assert service["healthcheck"]["test"][-1] == str(section[name].health_port)
+        ports = {
+            "ingest": settings.ingest.health_port,
+            "aggregate": settings.aggregator.health_port,
+            "api": settings.api.health_port,
+        }
+        assert service["healthcheck"]["test"][-1] == str(ports[name])
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +115,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepare(site: Path) -> None:
-    command = ["sh", DEPLOY / "prepare.sh", "localhost", site]
+    command: list[str | Path] = ["sh", DEPLOY / "prepare.sh", "localhost", site]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

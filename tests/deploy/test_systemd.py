@@ -63,7 +63,11 @@ def test_a_unit_starts_a_command_that_there_is_and_is_part_of_the_target(unit: P
 @pytest.mark.skipif(which("systemd-sysusers") is None, reason="no systemd-sysusers here")
 def test_the_user_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    command = ["systemd-sysusers", f"--root={tmp_path}", SHIPPED / "cityvitals.conf"]
+    command: list[str | Path] = [
+        "systemd-sysusers",
+        f"--root={tmp_path}",
+        SHIPPED / "cityvitals.conf",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^cityvitals:.*nologin$", (tmp_path / "etc/passwd").read_text(), re.MULTILINE)
