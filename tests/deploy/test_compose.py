@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cityvitals import __version__
+from cityvitals.cli import app
 from cityvitals.settings import BrokerSettings, load_settings
 from deploy.local.broker import find_mosquitto
 from deploy.local.lodging import shipped_programs
@@ -27,6 +28,8 @@ DEPLOY = ROOT / "deploy"
 FILE = DEPLOY / "compose.yaml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+GROUPS = {group.name for group in app.registered_groups}
+COMMANDS = GROUPS | {one.callback.__name__ for one in app.registered_commands if one.callback}
 OURS = ("migrate", "ingest", "aggregate", "api")
 SECRET = re.compile(r"/run/secrets/([\w.]+)")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="prepare.sh is for root: run as root")
@@ -257,6 +260,9 @@ def test_a_command_of_the_page_names_what_there_is(line: str) -> None:
     if verb in {"exec", "run"}:
         named = [word for word in named if word in SERVICES][:1]
         assert named, line
+    if verb == "run" and named[0] in OURS:
+        told = words[words.index(named[0]) + 1 :]
+        assert not told or told[0] in COMMANDS, line
     if verb == "kill":
         named = named[1:]  # after the signal
     assert set(named) <= set(SERVICES), line

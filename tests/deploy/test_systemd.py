@@ -9,6 +9,7 @@ from shutil import which
 import pytest
 
 from cityvitals.cli import app
+from cityvitals.settings import load_settings
 
 SHIPPED = Path(__file__).parents[2] / "deploy/systemd"
 UNITS = sorted(SHIPPED.glob("*.service"))
@@ -58,6 +59,28 @@ def test_a_unit_starts_a_command_that_there_is_and_is_part_of_the_target(unit: P
     assert command in {one.callback.__name__ for one in app.registered_commands if one.callback}
     assert "WantedBy=cityvitals.target" in text
     assert "PartOf=cityvitals.target" in text
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_the_settings_on_the_page_are_settings(
+    unit: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (SHIPPED.parents[1] / "docs/operations.md").read_text()
+    blocks = re.findall(
+        r"^```ini\n# (/etc/cityvitals/\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL
+    )
+    files = dict(blocks)
+    read = re.findall(r"^EnvironmentFile=-(\S+)$", unit.read_text(), re.MULTILINE)
+    assert set(read) <= set(files)
+    monkeypatch.chdir(tmp_path)
+    own = re.findall(r"^Environment=(\w+=\S+)$", unit.read_text(), re.MULTILINE)
+    lines = [line for file in read for line in files[file].splitlines()]
+    for line in lines + own:
+        name, _, value = line.partition("=")
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert "db.example" in settings.database.dsn.get_secret_value()
+    assert settings.broker.tls
 
 
 @pytest.mark.skipif(which("systemd-sysusers") is None, reason="no systemd-sysusers here")
