@@ -75,6 +75,8 @@ _LoadReorder = Annotated[float, typer.Option(min=0, max=1, help="Share out of or
 _LoadSeq = Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")]
 _LoadDeclare = Annotated[bool, typer.Option(help="Declare city and devices first.")]
 _LoadPayload = Annotated[str, typer.Option("--format", help="Payload format: json.")]
+_LoadQos = Annotated[int, typer.Option(min=0, max=2, help="MQTT's quality of service.")]
+_LoadMqtt = Annotated[str, typer.Option("--mqtt", help="Version of MQTT: 5 or 3.1.1.")]
 _LoadReport = Annotated[Path | None, typer.Option(help="Write summary and samples here, as JSON.")]
 _LoadPage = Annotated[Path | None, typer.Option(help="Write a page of plots here.")]
 _LoadApi = Annotated[
@@ -171,6 +173,8 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     seq: _LoadSeq = False,  # noqa: FBT002 (a flag)
     declare: _LoadDeclare = True,  # noqa: FBT002 (a flag)
     payload: _LoadPayload = "json",
+    qos: _LoadQos = 1,
+    mqtt: _LoadMqtt = "5",
     report: _LoadReport = None,
     page: _LoadPage = None,
     api: _LoadApi = None,
@@ -198,6 +202,8 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         numbered=seq,
         declare=declare,
         payload=payload,
+        qos=qos,
+        mqtt=mqtt,
         report=report,
         page=page,
         api=api,

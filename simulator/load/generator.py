@@ -76,7 +76,7 @@ class Generator:
     ) -> None:
         self._plan, self._pace = plan, pace
         self._lanes = [
-            Lane(broker, f"{name}-{number}", pace.in_flight, tls)
+            Lane(broker, f"{name}-{number}", pace.in_flight, tls, plan.delivery)
             for number in range(pace.connections)
         ]
         self._supply = Supply(plan)
@@ -106,6 +106,11 @@ class Generator:
     def sent_again(self) -> int:
         """Messages sent once more after a connection broke, counted each time."""
         return sum(lane.sent_again for lane in self._lanes)
+
+    @property
+    def given_up(self) -> int:
+        """Messages of QoS 0 that were under way when a connection broke."""
+        return sum(lane.given_up for lane in self._lanes)
 
     @property
     def unheard(self) -> int:

@@ -24,7 +24,7 @@ from simulator.load.judge import Step, trends
 from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
-from simulator.load.packet import publish_packet
+from simulator.load.packet import MQTT_3, MQTT_5, Delivery, publish_packet
 from simulator.load.page import page, ramp_page
 from simulator.load.plan import Plan
 from simulator.load.publisher import Publisher
@@ -34,6 +34,8 @@ from simulator.load.summary import Summary, summed
 from simulator.load.town import Declaration
 
 FORMATS: Final = ("json",)
+VERSIONS: Final = {"5": MQTT_5, "3.1.1": MQTT_3}
+"""Protocol level by the name of a version of MQTT."""
 _DEFAULT_S: Final = 60.0
 _STEP_S: Final = 10.0
 _LONGEST_S: Final = 86_400.0
@@ -52,6 +54,7 @@ class Options:
         count: stop after so many readings, rounded up to whole messages.
         declare: whether city and devices are declared first.
         payload: payload format.
+        qos, mqtt: how messages are delivered, and by which version of MQTT.
         report, page: files for the summary with its samples, as JSON and as a page of plots.
         api: address of the service's API, to see how far its books are behind.
         watch: processes whose CPU and memory are recorded.
@@ -73,6 +76,8 @@ class Options:
     numbered: bool = False
     declare: bool = True
     payload: str = "json"
+    qos: int = 1
+    mqtt: str = "5"
     report: Path | None = None
     page: Path | None = None
     api: str | None = None
@@ -121,7 +126,9 @@ def _once(
     name = f"cityvitals-load-{options.city}-{os.getpid()}"
     watched = [Process(pid) for pid in options.watch]
     if options.declare:
-        declare(settings.broker, plan.town.declarations(), f"{name}-declare", tls)
+        declare(
+            settings.broker, plan.town.declarations(), f"{name}-declare", tls, plan.delivery.level
+        )
     pace = Pace(options.rate, _duration_s(options), options.connections, options.in_flight)
     generator = Generator(plan, settings.broker, pace, name, tls)
     with contextlib.ExitStack() as stack:
@@ -162,7 +169,7 @@ def plan_of(options: Options, now_us: int) -> Plan:
     fastest = options.rate or _FASTEST
     in_time = int(fastest * (_duration_s(options) or _LONGEST_S)) + 1
     readings = in_time if options.count is None else options.count
-    return Plan.ending_at(
+    plan = Plan.ending_at(
         now_us,
         city=options.city,
         sensors=options.sensors,
@@ -172,6 +179,7 @@ def plan_of(options: Options, now_us: int) -> Plan:
         shares=options.shares,
         numbered=options.numbered,
     )
+    return replace(plan, delivery=Delivery(options.qos, VERSIONS[options.mqtt]))
 
 
 def declare(
@@ -179,17 +187,19 @@ def declare(
     declarations: Iterable[Declaration],
     client_id: str,
     tls: ssl.SSLContext | None = None,
+    level: int = MQTT_5,
 ) -> None:
-    """Publish retained messages, and wait until the broker has all of them.
+    """Publish retained messages, of QoS 1, and wait until the broker has all of them.
 
     Raises:
         BrokerAway: it is not there, goes, or does not acknowledge them.
     """
-    publisher = Publisher(broker, client_id, tls=tls)
+    delivery = Delivery(level=level)
+    publisher = Publisher(broker, client_id, tls=tls, delivery=delivery)
     for number, (topic, payload) in enumerate(declarations):
         while publisher.room <= 0:
             publisher.collect(1.0)
-        packet = publish_packet(topic, payload, number % 65_535 + 1, retain=True)
+        packet = publish_packet(topic, payload, number % 65_535 + 1, delivery, retain=True)
         publisher.send(packet, 1)
     publisher.drain()
     publisher.close()
@@ -244,11 +254,16 @@ def _check(options: Options) -> None:
         raise SettingsError(
             f"load: --format: expected one of {', '.join(FORMATS)}, got {options.payload!a}"
         )
+    if options.mqtt not in VERSIONS:
+        raise SettingsError(
+            f"load: --mqtt: expected one of {', '.join(VERSIONS)}, got {options.mqtt!a}"
+        )
     bounds: tuple[tuple[str, float, float, float], ...] = (
         ("--rate", options.rate, 0, 1e8),
         ("--count", 1 if options.count is None else options.count, 1, 1e11),
         ("--duration", options.duration_s or _DEFAULT_S, 0.001, _LONGEST_S),
         ("--connections", options.connections, 1, _CONNECTIONS),
+        ("--qos", options.qos, 0, 2),
         ("--in-flight", options.in_flight, 1, MOST_IN_FLIGHT),
     )
     for name, number, low, high in bounds:

@@ -17,6 +17,7 @@ from cityvitals.wire.payload import decode
 from simulator.load import digits
 from simulator.load.digits import Bytes, Ints
 from simulator.load.order import CLEAN, Label, Shares, Stretch, stretches
+from simulator.load.packet import AT_LEAST_ONCE, Delivery
 from simulator.load.poison import KINDS, REASONS, Poison, spoil
 from simulator.load.template import Template
 from simulator.load.town import PER_SENSOR, Sensor, Town
@@ -102,6 +103,7 @@ class Plan:
         prefix: first level of all topics.
         numbered: whether readings carry `seq`, counted per gateway. A repeat or revision carries
             the number of what it repeats; of a message that cannot be decoded numbers are missing.
+        delivery: how messages are delivered.
 
     Raises:
         SettingsError: naming the option, what it is, and what was expected.
@@ -115,6 +117,7 @@ class Plan:
     shares: Shares = field(default_factory=Shares)
     numbered: bool = False
     prefix: str = "city"
+    delivery: Delivery = AT_LEAST_ONCE
 
     def __post_init__(self) -> None:
         _within("--pack", self.pack, 1, MOST_PACK)
@@ -162,7 +165,13 @@ class Plan:
     @cached_property
     def template(self) -> Template:
         """The rows that packets are made from."""
-        return Template(self.town.sensors, self.pack, numbered=self.numbered, prefix=self.prefix)
+        return Template(
+            self.town.sensors,
+            self.pack,
+            numbered=self.numbered,
+            prefix=self.prefix,
+            delivery=self.delivery,
+        )
 
     def blocks(self) -> Iterator[Block]:
         """All messages in order, with their packets; packet ids are 0."""

@@ -37,6 +37,8 @@ class Summary:
         expected: what must become of what was sent, by outcome; `received` is their sum.
         sent_again: messages sent once more after a connection broke. The receiver may have some of
             their readings twice: each is then a duplicate (or rejected) beyond what is expected.
+        given_up: messages of QoS 0 that were under way when a connection broke; nobody knows what
+            became of them.
         unheard: messages that the broker took while nobody was subscribed.
         complete: whether plan or time came to its end, and everything is acknowledged.
     """
@@ -55,6 +57,7 @@ class Summary:
     ack_ms: Milliseconds
     lateness_ms: Milliseconds
     sent_again: int
+    given_up: int
     unheard: int
     unacknowledged: int
     complete: bool
@@ -77,6 +80,7 @@ class Summary:
         ]
         rest = {
             "messages sent again after a lost connection": self.sent_again,
+            "messages were given up when a connection broke (QoS 0)": self.given_up,
             "messages had no subscriber: is ingest running?": self.unheard,
             "messages were not acknowledged": self.unacknowledged,
         }
@@ -102,9 +106,10 @@ def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
         Milliseconds.of(generator.latency),
         Milliseconds.of(generator.lateness),
         generator.sent_again,
+        generator.given_up,
         generator.unheard,
         generator.outstanding,
-        complete and not generator.outstanding,
+        complete and not generator.outstanding and not generator.given_up,
     )
 
 

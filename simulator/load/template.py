@@ -7,7 +7,6 @@ to a socket as they are. A template's row is (message of the sensor, modulo vari
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import Final
 
 import numpy as np
 
@@ -15,12 +14,9 @@ from cityvitals.domain.names import Domain
 from cityvitals.wire.meta import SeriesMeta
 from simulator.load import digits
 from simulator.load.digits import Bytes, Ints
-from simulator.load.packet import publish_packet
+from simulator.load.packet import AT_LEAST_ONCE, Delivery, publish_packet
 from simulator.load.poison import Place
 from simulator.load.town import PER_SENSOR, Sensor, series_of
-
-_MID_BEFORE: Final = 3
-"""The packet id stands so far before the payload: two bytes, and one for no properties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +46,19 @@ class Template:
         pack: readings a message.
         numbered: whether readings carry a running number.
         prefix: first level of all topics.
+        delivery: how packets are delivered.
     """
 
     def __init__(
-        self, sensors: Sequence[Sensor], pack: int, *, numbered: bool = False, prefix: str = "city"
+        self,
+        sensors: Sequence[Sensor],
+        pack: int,
+        *,
+        numbered: bool = False,
+        prefix: str = "city",
+        delivery: Delivery = AT_LEAST_ONCE,
     ) -> None:
+        self._delivery = delivery
         self.variants = PER_SENSOR // gcd(pack, PER_SENSOR)
         self.sensors = sensors
         self.topics = [prefix + one.obs.removeprefix("city") for one in sensors]
@@ -82,7 +86,7 @@ class Template:
         )
         self.form = np.array([form for _, form in made], np.int64)
         self._mid_at = np.array(
-            [self.forms[form].begin - _MID_BEFORE for _, form in made], np.int64
+            [self.forms[form].begin - delivery.mid_before for _, form in made], np.int64
         )
 
     def fill(self, row: Ints, t_us: Ints, scaled: Ints, seq: Ints | None) -> Bytes:
@@ -103,7 +107,7 @@ class Template:
         return out
 
     def number(self, packets: Bytes, row: Ints, mids: Ints) -> None:
-        """Write packet ids."""
+        """Write packet ids, which QoS 0 has none of."""
         each, at = np.arange(len(row)), self._mid_at[row]
         packets[each, at] = mids >> 8
         packets[each, at + 1] = mids & 0xFF
@@ -113,7 +117,7 @@ class Template:
     ) -> tuple[bytes, int]:
         """A packet, and the form that it has."""
         payload = body.payload.ljust(longest - len(topic))
-        packet = publish_packet(topic, payload, 0)
+        packet = publish_packet(topic, payload, 0, self._delivery)
         begin = len(packet) - len(payload)
         key = (begin, sensor.domain, variant)
         if key not in self._form_of:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from cityvitals.settings import BrokerSettings
 from simulator.load.generator import Generator, Pace
 from simulator.load.main import declare
 from simulator.load.order import Shares
+from simulator.load.packet import MQTT_3, MQTT_5, Delivery
 from simulator.load.plan import Plan
 from simulator.session import BrokerAway
 from tests.mqtt_sink import Sink
@@ -42,7 +44,7 @@ def sent_by(made: Plan) -> Counter[Sent]:
 
 
 @contextmanager
-def subscribed(port: int, city: str) -> Iterator[list[Sent]]:
+def subscribed(port: int, city: str, qos: int = 1) -> Iterator[list[Sent]]:
     """What a subscriber with a session of its own gets, also across a restart."""
     heard: list[Sent] = []
     ready = threading.Event()
@@ -56,7 +58,7 @@ def subscribed(port: int, city: str) -> Iterator[list[Sent]]:
     client.reconnect_delay_set(1, 1)
     client.connect("127.0.0.1", port, clean_start=False, properties=kept)
     client.loop_start()
-    client.subscribe(f"city/v1/{city}/#", qos=1)
+    client.subscribe(f"city/v1/{city}/#", qos=qos)
     assert ready.wait(10)
     try:
         yield heard
@@ -244,3 +246,36 @@ def test_the_command_tells_its_truth_and_ends_by_a_signal(
 
 def _observed(heard: list[Sent]) -> int:
     return sum(one.endswith("/obs") for one, _ in heard)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("level", [MQTT_3, MQTT_5])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_every_way_of_delivery_arrives(
+    broker: BrokerSettings, city: str, qos: int, level: int
+) -> None:
+    delivery = Delivery(qos, level)
+    made = replace(plan(city, 5_000, shares=Shares(0.1, 0.1, 0.1, 0.1)), delivery=delivery)
+    with subscribed(broker.port, city, qos=2) as heard:
+        declare(broker, made.town.declarations(), f"declare-{city}", level=level)
+        wait_for("all is declared", lambda: len(heard) >= 1 + made.town.size)
+        heard.clear()
+        generator = Generator(made, broker, Pace(connections=2, in_flight=20), f"load-{city}")
+        generator.run()
+        assert generator.outstanding == 0
+        assert len(generator.latency) == generator.truth.messages
+        wait_for("all is heard", lambda: len(heard) >= generator.truth.messages)
+    assert Counter(heard) == sent_by(made)
+
+
+def test_what_was_under_way_without_acknowledgement_is_given_up(city: str) -> None:
+    made = replace(plan(city, 400_000, pack=500), delivery=Delivery(0))
+    with Sink() as sink:
+        sink.reads = False
+        generator = Generator(made, BrokerSettings(port=sink.port), Pace(in_flight=500))
+        with running(generator):
+            wait_for("the socket is full", lambda: generator.outstanding > 100)
+            sink.cut()
+        assert sink.connected == 2
+        assert generator.given_up > 100
+        assert generator.sent_again == generator.outstanding == 0
