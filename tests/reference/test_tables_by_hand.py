@@ -57,7 +57,7 @@ CURVES: Final = {
     ("energy", 6): (23.629546, 13.9807272, 9.25492348, 8.76277679),
 }
 """Of ef_europe_emep_db.rda of gtfs2emis (MIT) by its own formula: standard urban buses, diesel,
-half loaded, on the flat, Euro V SCR and VI DPF+SCR; below and above its speeds the curve's end holds."""
+half loaded, on the flat, Euro V SCR and VI DPF+SCR; beyond its speeds the curve's end holds."""
 
 
 @pytest.mark.parametrize(("gas", "euro"), CURVES)
