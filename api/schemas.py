@@ -321,8 +321,9 @@ EXAMPLES: Final[dict[str, Any]] = {
 
 STREAM_EXAMPLE: Final = (
     "retry: 2000\n\n"
-    'id: 48211\nevent: snapshot\ndata: {"items":[…],"next":null}\n\n'
+    'id: 48211\nevent: snapshot\ndata: {"alerts":[…],"items":[…],"next":null}\n\n'
     ": up to date at 48211\n\n"
     'id: 48212\nevent: value\ndata: {"rule":"air.pm2_5.hour","zone":"dongcheng",…}\n\n'
+    'id: 48213\nevent: alert\ndata: {"event":"raised","id":42,"state":"active",…}\n\n'
     ": still here\n\n"
 )

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from api.letters_route import DeadLetters
+from api.schema_alerts import Alerts
 from api.schema_readings import Readings, Rollups
 from api.schema_rules import RuleRevisions, Rules
 from api.schema_sensors import Sensors, SeriesList
@@ -34,6 +35,7 @@ LISTS: dict[str, type[BaseModel]] = {
     f"{PATH}/indicators": Indicators,
     f"{HOURLY}/history": Indicators,
     f"{HOURLY}/revisions": Indicators,
+    f"{PATH}/alerts": Alerts,
     f"{PATH}/facts": Facts,
     f"{PATH}/dead-letters": DeadLetters,
 }

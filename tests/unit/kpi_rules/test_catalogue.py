@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from cityvitals.cli import app
 from kpi_rules.absent import ABSENT
+from kpi_rules.alerts.load import load_alerts
 from kpi_rules.catalogue import catalogue
 from kpi_rules.load import load_rules
 from kpi_rules.scorecard.load import load_scorecard
@@ -15,7 +16,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "catalogue.md"
 
 
 def test_the_page_is_current() -> None:
-    current = catalogue(load_rules(), load_scorecard())
+    rules = load_rules()
+    current = catalogue(rules, load_scorecard(), load_alerts(None, rules).alerts)
     assert PAGE.read_text("utf-8") == current, (
         "run `cityvitals rules catalogue --output docs/catalogue.md`"
     )
@@ -71,5 +73,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     done = CliRunner().invoke(app, ["rules", "catalogue", "--output", str(path)])
     assert done.exit_code == 0
-    assert path.read_text("utf-8") == catalogue(load_rules(), load_scorecard())
+    rules = load_rules()
+    page = catalogue(rules, load_scorecard(), load_alerts(None, rules).alerts)
+    assert path.read_text("utf-8") == page
     assert CliRunner().invoke(app, ["rules", "catalogue"]).stdout == path.read_text("utf-8")
