@@ -172,8 +172,8 @@ def test_a_crash_before_any_statement_raises_none_twice_and_loses_none(
         drawn = random.Random(5)  # noqa: S311 (readings)
         async with smoggy(database, OWN, EU["eu2030.no2.alert"]) as where:
             survived = 0
-            for hour in range(1, 46):
-                if hour == 30:  # from a checkpoint of just now, as from one of long ago
+            for hour in range(1, 34):
+                if hour == 20:  # from a checkpoint of just now, as from one of long ago
                     await where.save()
                 rows = [Row("n", hour * HOUR, drawn.choice([20.0, 20.0, 45.0, 250.0, 260.0]))]
                 if hour % 4 == 0:
@@ -182,16 +182,16 @@ def test_a_crash_before_any_statement_raises_none_twice_and_loses_none(
                     )
                 await where.write(rows)
                 try:
-                    await where.cycle(breaks_after=hour * 7 % 43)
+                    await where.cycle(breaks_after=hour * 13 % 37)
                 except StoreUnavailable:
                     await where.run()
                 else:
                     survived += 1
                     await where.run()
-            assert survived < 25, "the connection broke at most hours"
+            assert survived < 12, "the connection broke at most hours"
             await check(where)
             kinds = {event for _, event, _ in await told(where)}
-            assert {"raised", "cleared", "worsened", "withdrawn", "amended"} <= kinds
+            assert {"raised", "cleared", "withdrawn", "amended"} <= kinds
             assert len(await alerts(where)) > 5
 
     asyncio.run(main())
