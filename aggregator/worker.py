@@ -14,10 +14,8 @@ from aggregator.alerting.watch import History, Watch
 from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.emit import Outputs
 from aggregator.judge import Judge
-from aggregator.kernels.partial import BUCKET
-from aggregator.loading import load_shard, rebuild_shard
+from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
 from aggregator.sealing import Sealing, read_load
-from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
@@ -103,8 +101,7 @@ class ShardWorker:
         number = self.shard.number
         self._seen = (await tail.read_heads(connection, [number])).get(number, {})
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
-        opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
-        self._extend(opened["series"].astype(np.int64), opened["bucket"])
+        extend_by_open(self._extents, self.shard)
         as_saved = (
             self.shard.cursors == self._claim.cursors
             and not self.shard.queued()
@@ -213,7 +210,7 @@ class ShardWorker:
         begun = self._seconds()
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
-        self._extend(rows, buckets)
+        extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
         deriving = Deriving(self.shard, judge, self._extents, self._seconds)
         await asyncio.to_thread(deriving.note, rows, buckets)
@@ -298,20 +295,6 @@ class ShardWorker:
 
     def _time_zones(self) -> dict[str, str]:
         return {city.id: city.time_zone for city in self.shard.model.cities}
-
-    def _extend(self, rows: Ints, buckets: Ints) -> None:
-        """Remember how far each city's buckets reach."""
-        cities = self.shard.model.cities
-        for city in cities:
-            mine = (
-                buckets[np.isin(rows, self.shard.rows_of(city.id))] if len(cities) > 1 else buckets
-            )
-            if len(mine):
-                first, last = self._extents.get(city.id, (2**62, -(2**62)))
-                self._extents[city.id] = (
-                    min(first, int(mine.min())),
-                    max(last, int(mine.max()) + BUCKET),
-                )
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""

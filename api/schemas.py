@@ -99,8 +99,9 @@ class Indicator(_Shown):
     """An indicator with its warrant; `zone` null is the city itself.
 
     `value` is null where `state` is `insufficient`, and `reason` says why. Times are RFC 3339 in
-    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1. `facts` are those
-    in force at the window's end that the rule uses.
+    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1. `stations` says
+    how many took part, each once however many inputs it feeds. `facts` are those in force at the
+    window's end that the rule uses.
     """
 
     rule: str

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
+from kpi_rules.absent import absent
 from kpi_rules.alerts.model import AlertRule
 from kpi_rules.alerts.page import alert_section
 from kpi_rules.built import unbuilt
@@ -38,6 +39,7 @@ def catalogue(rules: Iterable[Rule], card: Scorecard, alerts: Iterable[AlertRule
         lines.append(f"\n## {str(domain).capitalize()}\n")
         for rule in group:
             lines += _entry(rule)
+    lines += absent()
     lines += section(card)
     lines += alert_section(alerts)
     return "\n".join(lines) + "\n"

@@ -91,6 +91,7 @@ def indicator(rule: str, zone: str = "", now: datetime = NOW, back: int = 0) -> 
         watermark=now - timedelta(seconds=4),
         computed_at=(end + timedelta(minutes=1)) if back else now - timedelta(seconds=2),
         change_number=1,
+        station_count=share,
     )
 
 
