@@ -55,7 +55,9 @@ class RuleFiles:
         seen = await asyncio.to_thread(_look, self._settings.rules)
         loaded = await asyncio.to_thread(load_all, self._settings.rules)
         rules = await open_rulebook(pool, loaded, self._settings.only, self._health, self._metrics)
-        found = await asyncio.to_thread(load_alerts, self._settings.rules, loaded.rules)
+        # A rule whose file is wrong stays in force, and with it what watches it.
+        known = [*loaded.rules, *rules]
+        found = await asyncio.to_thread(load_alerts, self._settings.rules, known)
         self.alerts = await open_alerts(pool, found, self._health)
         self._seen = seen
         return rules

@@ -269,21 +269,29 @@ class ShardWorker:
             await clerk.tell_acknowledged(self.shard.number)
 
     async def _judge_history(self, connection: Connection, now_us: int, done: Cycle) -> None:
-        """Judge what is stored by an alert rule that is new, or another, one a cycle."""
+        """Judge what is stored by alert rules that are new, or others, as long as there is time."""
         time_zones = self._time_zones()
         if time_zones.keys() != self._judged_cities:
-            self._unjudged = await self._watch.overdue(connection, self.shard.number, time_zones)
+            overdue = await self._watch.overdue(connection, self.shard.number, time_zones)
+            self._unjudged = [
+                step for one in overdue for step in await self._watch.steps(connection, one)
+            ]
             self._judged_cities = set(time_zones)
-        if not self._unjudged:
-            return
-        out, one = Outputs(), self._unjudged.pop(0)
+        end = self._seconds() + _IDLE_S
+        while self._unjudged and self._seconds() < end:
+            await self._judge_step(connection, self._unjudged.pop(0), now_us, done)
+        done.more = done.more or bool(self._unjudged)
+
+    async def _judge_step(
+        self, connection: Connection, one: History, now_us: int, done: Cycle
+    ) -> None:
+        out, time_zones = Outputs(), self._time_zones()
         with translated(f"judging alerts of {one.city}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await self._watch.catch_up(self._clerk(connection, out, now_us), one, time_zones)
                 await derived.write_changes(connection, out.changes, out.numbers)
         done.changes += len(out.changes)
-        done.more = done.more or bool(self._unjudged)
 
     def _time_zones(self) -> dict[str, str]:
         return {city.id: city.time_zone for city in self.shard.model.cities}

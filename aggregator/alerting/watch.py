@@ -25,11 +25,17 @@ _PAGES: Final = 5_000
 
 
 class History(NamedTuple):
-    """An alert rule by which a city's history is to be judged; None: it is in force no more."""
+    """A city's history that is to be judged by an alert rule.
+
+    Attributes:
+        rule: None where it is in force no more.
+        zone: where; None for what comes last: that it is done.
+    """
 
     city: str
     alert: str
     rule: AlertRule | None
+    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +116,31 @@ class Watch:
         ]
         return found + [History(city, alert, None) for city, alert in done]
 
-    async def catch_up(self, clerk: Clerk, one: History, time_zones: Mapping[str, str]) -> None:
-        """Judge all of a city's history by an alert rule, in a transaction.
+    async def steps(self, connection: Connection, one: History) -> list[History]:
+        """What there is to do of it, place by place: a transaction each.
 
         Raises:
             StoreUnavailable: the server is away.
         """
-        zones: set[str] = set()
+        zones = set(await store.read_active_zones(connection, one.city, one.alert))
         if one.rule is not None:
-            said = await store.read_zones_of(clerk.connection, one.city, one.rule.rule)
-            zones = {zone for zone in said if one.rule.watches(one.city, zone)}
-        for zone in await store.read_active_zones(clerk.connection, one.city, one.alert):
-            if zone not in zones:
-                await self._take_back((one.city, one.alert, zone), clerk)
-        if zones:
-            places = {(one.city, one.alert, zone): EVERYTHING for zone in zones}
-            await self._judge(places, time_zones, clerk)
-        revision = None if one.rule is None else one.rule.revision
-        await store.mark_judged(clerk.connection, one.city, one.alert, revision)
+            said = await store.read_zones_of(connection, one.city, one.rule.rule)
+            zones.update(zone for zone in said if one.rule.watches(one.city, zone))
+        return [*(one._replace(zone=zone) for zone in sorted(zones)), one]
+
+    async def catch_up(self, clerk: Clerk, one: History, time_zones: Mapping[str, str]) -> None:
+        """Do a step, in a transaction.
+
+        Raises:
+            StoreUnavailable: the server is away.
+        """
+        if one.zone is None:
+            revision = None if one.rule is None else one.rule.revision
+            await store.mark_judged(clerk.connection, one.city, one.alert, revision)
+        elif one.rule is not None and one.rule.watches(one.city, one.zone):
+            await self._judge({(one.city, one.alert, one.zone): EVERYTHING}, time_zones, clerk)
+        else:
+            await self._take_back((one.city, one.alert, one.zone), clerk)
 
     async def _take_back(self, place: Place, clerk: Clerk) -> None:
         """Nobody watches there any more: what lasts would last for ever."""

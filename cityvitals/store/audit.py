@@ -51,6 +51,20 @@ _INDICATORS: Final = Layout(
 )
 
 
+FINAL: Final = np.dtype([("zone", "<i4"), ("begin", "<i8"), ("end", "<i8"), ("value", "<f8")])
+"""The newest revision of a final window: zone by number, no value as NaN."""
+_FINALS: Final = Layout(
+    "indicator",
+    FINAL,
+    [
+        Column("zone", "int4", "zone"),
+        Column("begin", "timestamptz", "begin"),
+        Column("end", "timestamptz", "end"),
+        Column("value", "float8", "value"),
+    ],
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditCity:
     """A city, and what bounds its recomputing."""
@@ -163,6 +177,32 @@ class LogRow:
     first: int
     last: int
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAudit:
+    """An alert as stored; times are begins of windows, microseconds.
+
+    Attributes:
+        noted: how many events there are of it; numbered: the highest number among them.
+        raised: how many of them say that it was raised.
+        told: whether each is in the change log, or older than that, and no other is.
+    """
+
+    id: int
+    zone: str
+    state: str
+    since: int
+    raised_by: int
+    until: int | None
+    cleared_by: int | None
+    peak: float
+    peak_at: int
+    events: int
+    noted: int
+    numbered: int
+    raised: int
+    told: bool
 
 
 Row = TypeVar("Row")
@@ -292,6 +332,19 @@ class Audit:
     async def changes(self, city: str) -> Stretch:
         """How a city's numbered changes lie."""
         return (await self._rows("changes", Stretch, city))[0]
+
+    async def judged_alerts(self, city: str) -> list[tuple[str, dict[str, Any], str]]:
+        """Id, body and file of each alert rule whose newest revision has judged all history."""
+        return [tuple(row) for row in await self._fetch("judged_alerts", city)]
+
+    async def final_windows(self, city: str, rule: str, zones: Sequence[str]) -> Records:
+        """Newest revisions of final windows (FINAL) by zone and window, no value as NaN."""
+        sql = self._sql["final_windows"]
+        return await copy_out(self._connection, _FINALS, sql, city, rule, list(zones))
+
+    async def alerts(self, city: str, alert: str) -> list[AlertAudit]:
+        """Alerts of an alert rule, whatever became of them, with how their events lie."""
+        return await self._rows("alerts", AlertAudit, city, alert)
 
     async def log(self) -> list[LogRow]:
         """Every lane of every shard that has one."""

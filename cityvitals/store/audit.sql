@@ -180,6 +180,41 @@ group by change_number having count(*) > 1 order by change_number limit 20
 select coalesce(min(number), 0) as first, coalesce(max(number), 0) as last, count(*) as rows
 from change where city = $1
 
+-- name: judged_alerts
+-- Alert rules by whose newest revision all history of a city was judged.
+select j.alert, r.body, r.file
+from alert_judged j
+join alert_rule r on r.id = j.alert and r.revision = j.revision
+where j.city = $1 and r.revision = (select max(revision) from alert_rule where id = j.alert)
+order by j.alert
+
+-- name: final_windows
+-- The newest revision of each final window of one rule in a city.
+select distinct on (array_position($3::text[], zone), window_begin)
+       array_position($3::text[], zone) - 1, window_begin, window_end, coalesce(value, 'NaN')
+from indicator where city = $1 and rule = $2 and closed and zone = any($3::text[])
+order by array_position($3::text[], zone), window_begin, revision desc
+
+-- name: alerts
+-- Alerts of one alert rule in a city, with how their events lie.
+select a.id, a.zone, a.state, (extract(epoch from a.since) * 1000000)::bigint as since,
+       (extract(epoch from a.raised_by) * 1000000)::bigint as raised_by,
+       (extract(epoch from a.until) * 1000000)::bigint as until,
+       (extract(epoch from a.cleared_by) * 1000000)::bigint as cleared_by,
+       a.peak, (extract(epoch from a.peak_at) * 1000000)::bigint as peak_at, a.events,
+       e.noted, e.numbered, e.raised, e.told
+from alert a
+cross join lateral (
+    select count(*) as noted, coalesce(max(e.number), 0) as numbered,
+           count(*) filter (where e.kind = 'raised') as raised,
+           coalesce(bool_and(e.change_number is null or c.kind = 'alert' or not exists (
+               select from change o where o.city = a.city and o.number <= e.change_number)), true) as told
+    from alert_event e left join change c on c.city = a.city and c.number = e.change_number
+    where e.alert = a.id
+) e
+where a.city = $1 and a.alert = $2
+order by a.zone, a.since, a.id
+
 -- name: log
 -- How each lane's entries lie, and how far the shard's owner has come in it.
 select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor, s.waiting,

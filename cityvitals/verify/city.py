@@ -21,6 +21,7 @@ from cityvitals.store.audit import (
 )
 from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.able import unable
+from cityvitals.verify.alerts import verify_alerts
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.figures import figures_of, verify_warrants
 from cityvitals.verify.fold import fold, open_from, span
@@ -89,6 +90,7 @@ async def verify_city(
         seen = replace(model, facts=figures_of(rule, model.facts, zones))
         await _verify_rule(audit, seen, rule, zones, out, settled=settled)
         await verify_warrants(audit, city, rule, model.facts, out)
+    await verify_alerts(audit, city, rules, out)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
     if gone:
         out.notes.append(f"{city.id}: no such rules any more, not checked: {', '.join(gone)}")

@@ -66,6 +66,7 @@ async def _picked_up(database: DatabaseSettings, folder: Path) -> None:
             group.create_task(loop.run(stop))
             try:
                 await _change(where, folder, health)
+                await _watch(where, folder, health)
             finally:
                 stop.set()
         where.rules = await _in_force(where, folder, chosen)
@@ -104,6 +105,48 @@ async def _change(where: Town, folder: Path, health: Health) -> None:
         return len(await values(where, 2)) == 12
 
     await until(goes_on, "the last good revision does not stay in force")
+
+
+ALERT = """
+[[alert]]
+id = "own.index"
+revision = 1
+title = "Our index"
+rule = "air.own_index.hour"
+above = 100
+unit = "1"
+severity = "notice"
+source = "Ours."
+"""
+
+
+async def _watch(where: Town, folder: Path, health: Health) -> None:
+    """An alert file comes, then is wrong, then goes."""
+    (folder / "alerts").mkdir()
+    path = folder / "alerts" / "own.toml"
+    path.write_text(ALERT)
+
+    async def states() -> list[str]:
+        rows = await where.pool.fetch("select state from alert where alert = 'own.index'")
+        return sorted(row["state"] for row in rows)
+
+    async def raised() -> bool:
+        return await states() == ["active", "active"]
+
+    await until(raised, "stored windows are not judged by an alert rule that is new")
+    path.write_text(ALERT.replace("100", "nan"))
+
+    async def complains() -> bool:
+        return "revision 1 stays in force" in str(health.report())
+
+    await until(complains, "nobody says that the alert rule is wrong")
+    assert await raised()
+    path.unlink()
+
+    async def withdrawn() -> bool:
+        return await states() == ["withdrawn", "withdrawn"]
+
+    await until(withdrawn, "what nobody watches lasts for ever")
 
 
 async def _in_force(where: Town, folder: Path, chosen: AggregatorSettings) -> tuple[Rule, ...]:
