@@ -377,6 +377,7 @@ class Exactness(RuleBasedStateMachine):
         """In the end everything is final and right."""
         if self.world.ids:
             self._do("verify in the end", self._verified(settled=True))
+        self.world.workers.clear()  # Hypothesis remembers a hundred machines
 
     def _at(self, city: str) -> int:
         """When a declaration of now arrives: in a replayed city, about when its readings are of."""
