@@ -31,7 +31,7 @@ where rule = 'air.pm2_5.hour' and window_begin < $1 and closed and value < 1000
 """
 _SPOIL_BUCKETS: Final = """
 update rollup set integral = integral * 2, covered = covered - 1
-where bucket_begin > $1 and bucket_begin < $2
+where bucket_begin >= $1 and bucket_begin < $2
 """
 _WRONG: Final = """
 select count(*) from (
@@ -146,7 +146,8 @@ def test_what_is_spoilt_is_found_and_done_anew_beside_live_work(
     async def main() -> None:
         async with history(database, tmp_path) as (where, settings):
             spoilt = await spoil(where)
-            await where.pool.execute(_SPOIL_BUCKETS, from_noon(-70 * DAY), from_noon(-60 * DAY))
+            begin = -62 * DAY
+            await where.pool.execute(_SPOIL_BUCKETS, from_noon(begin), from_noon(begin + 7 * HOUR))
             out, err, code = await ended(settings, 1, signal.SIGINT)
             assert (out, code) == ("", 130), err
             assert re.search(r"cancelled: \d of 4 pieces are done; ask again to go on", err)

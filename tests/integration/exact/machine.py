@@ -16,13 +16,10 @@ from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
 from cityvitals.verify.report import Difference
+from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
 from tests.integration.exact.cast import (
-    DAY,
     DECLARATIONS,
     GATEWAYS,
-    HOUR,
-    MINUTE,
-    NOON,
     PLACES,
     SHARD,
     STATIONS,
