@@ -54,6 +54,8 @@ RULES: Final = frozenset(
 
 GAUGE: Final = Declaration(Kind.GAUGE, reporting_s=600, unit="ug/m3")
 HOURLY: Final = Declaration(Kind.INTERVAL_MEAN, period_s=3600, stamp=Stamp.END, unit="ug/m3")
+TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN, unit="kW.h")
+FLOW: Final = Declaration(Kind.GAUGE, reporting_s=1200, unit="L/s")
 
 
 class Station(NamedTuple):
@@ -70,20 +72,8 @@ STATIONS: Final = {
     "a": Station("gw-1", Domain.AIR, "pm2_5", GAUGE, "north"),
     "b": Station("gw-2", Domain.AIR, "pm2_5", HOURLY, "north"),
     "c": Station("gw-2", Domain.AIR, "pm2_5", GAUGE, "south"),
-    "e": Station(
-        "gw-1",
-        Domain.ENERGY,
-        "electricity_energy",
-        Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN, unit="kW.h"),
-        "north",
-    ),
-    "w": Station(
-        "gw-2",
-        Domain.WATER,
-        "water_flow",
-        Declaration(Kind.GAUGE, reporting_s=1200, unit="L/s"),
-        None,
-    ),
+    "e": Station("gw-1", Domain.ENERGY, "electricity_energy", TOTALS, "north"),
+    "w": Station("gw-2", Domain.WATER, "water_flow", FLOW, None),
 }
 
 
@@ -105,7 +95,8 @@ _WIPE: Final = """
 truncate city, zone, gateway, sensor, placement, series, series_declaration, reading,
     reading_revision, lane, commit_log, checkpoint, rollup, indicator, indicator_latest, change,
     fact, "limit", rule, dead_letter, ledger, seal_neighbour restart identity cascade;
-update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false;
+update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false,
+    waiting = 0;
 """
 
 
@@ -289,19 +280,25 @@ _SHOWN: Final = f"""{_KEY}, revision, window_end, rule_revision, state, closed, 
     denominator, coverage, observed, flagged, reason, stations, silent, watermark, change_number"""
 
 
-def device(
+def device(name: str, **otherwise: Any) -> DeclaredDevice:
+    """What a station declares; of itself, what STATIONS says (`device_of` tells what else)."""
+    return device_of(CITY, name, MORE[name], **otherwise)
+
+
+def device_of(
+    city: str,
     name: str,
+    station: Station,
     *,
     declaration: Declaration | None = None,
     zone: str | None = "",
     since_us: int | None = None,
     at_us: int = NOON,
 ) -> DeclaredDevice:
-    """What a station declares; of itself, what STATIONS says."""
-    station = MORE[name]
+    """What a station declares of itself, or another declaration or zone ("" is its own)."""
     declared = declaration or station.declaration
     return DeclaredDevice(
-        DeviceKey(CITY, station.gateway, station.domain, name),
+        DeviceKey(city, station.gateway, station.domain, name),
         at_us,
         since_us,
         station.zone if zone == "" else zone,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,6 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import pytest
 
 from aggregator.loop import Loop
 from aggregator.metrics import Metrics
@@ -26,10 +25,23 @@ from tests.integration.test_rules_change import until
 from tests.integration.test_rules_in_force import OWN, own_rule
 
 _ONLY: Final = ("air.own_index.hour", "air.pm2_5.hour", "air.pm2_5.day")
-_SPOILT: Final = """
+_SPOIL: Final = """
 update indicator set value = value + 1000
-where rule = 'air.pm2_5.hour' and window_begin < $1 and closed and value is not null
+where rule = 'air.pm2_5.hour' and window_begin < $1 and closed and value < 1000
 """
+_SPOIL_BUCKETS: Final = """
+update rollup set integral = integral * 2, covered = covered - 1
+where bucket_begin >= $1 and bucket_begin < $2
+"""
+_WRONG: Final = """
+select count(*) from (
+    select distinct on (zone, window_begin) value from indicator
+    where rule = 'air.pm2_5.hour' and window_begin < $1 and closed
+    order by zone, window_begin, revision desc
+) as newest where value > 1000
+"""
+_SPOILT_WINDOWS: Final = 3 * 8 * 2
+"""Eight hours in each of three months, of the city and its zone."""
 
 
 def settings_of(database: DatabaseSettings, folder: Path) -> Settings:
@@ -73,6 +85,8 @@ async def history(database: DatabaseSettings, folder: Path) -> AsyncIterator[tup
                 rows = samples("a", month * DAY, month * DAY + 8 * HOUR, value=20.0)
                 await where.write(rows)
             await until(lambda: is_done(where, 4 * 16 - 2), "history is not derived")
+            # A rule that is new is derived for all of history, and puts right what is spoilt there.
+            await until(lambda: is_at_rest(where), "history is still being derived")
             yield where, settings
 
 
@@ -109,13 +123,13 @@ async def told(settings: Settings, *arguments: str) -> dict[str, Any]:
     return found
 
 
-async def is_taken(where: Town) -> bool:
-    cursors = await where.pool.fetchval("select cursors from shard where shard = $1", SHARD)
-    return bool(cursors == await where.heads())
+async def is_at_rest(where: Town) -> bool:
+    row = await where.pool.fetchrow("select cursors, waiting from shard where shard = $1", SHARD)
+    return row is not None and (row["cursors"], row["waiting"]) == (await where.heads(), 0)
 
 
 async def assert_right(where: Town) -> None:
-    await until(lambda: is_taken(where), "the log is not taken")
+    await until(lambda: is_at_rest(where), "the log is not taken")
     found = await where.verify()
     wrong = [one for one in found.differences if one.field != "open behind the watermark"]
     assert not wrong, found.as_text()
@@ -124,29 +138,46 @@ async def assert_right(where: Town) -> None:
 def test_what_is_spoilt_is_found_and_done_anew_beside_live_work(
     database: DatabaseSettings, tmp_path: Path
 ) -> None:
+    """By a run that is cancelled, and one that is killed, and the third tells what all of them did.
+
+    One story, since deriving some months takes longer than all else.
+    """
+
     async def main() -> None:
         async with history(database, tmp_path) as (where, settings):
-            right = await told(settings, "--buckets")
-            assert right["wrong_buckets"] == 0 < right["buckets"]
-            hours = right["rules"]["air.pm2_5.hour"]
-            assert (hours["changed"], hours["new"]) == (0, 0) and hours["equal"] >= 62
-            spoilt = await where.pool.execute(_SPOILT, from_noon(-20 * DAY))
-            await where.pool.execute(
-                "update rollup set integral = integral * 2, covered = covered - 1"
-                " where bucket_begin < $1 and bucket_begin > $2",
-                from_noon(-60 * DAY),
-                from_noon(-70 * DAY),
-            )
+            spoilt = await spoil(where)
+            begin = -62 * DAY
+            await where.pool.execute(_SPOIL_BUCKETS, from_noon(begin), from_noon(begin + 7 * HOUR))
+            out, err, code = await ended(settings, 1, signal.SIGINT)
+            assert (out, code) == ("", 130), err
+            assert re.search(r"cancelled: \d of 4 pieces are done; ask again to go on", err)
+            out, err, code = await ended(settings, 2, signal.SIGKILL)
+            assert (out, code) == ("", -signal.SIGKILL), err
+            assert re.search(r"taking up where it was left: \d of 4 pieces", err)
             running = asyncio.create_task(told(settings, "--buckets", "--processes", "2"))
             await go_on(where, running)
             found = await running
             assert found["wrong_buckets"] > 10
-            changed = found["rules"]["air.pm2_5.hour"]
-            assert changed["changed"] >= int(spoilt.split()[1])
-            assert abs(changed["largest"]["before"] - changed["largest"]["after"]) >= 1000
+            hours = found["rules"]["air.pm2_5.hour"]
+            assert (hours["changed"], hours["new"]) == (spoilt, 0), "what was done before, too"
+            assert abs(hours["largest"]["before"] - hours["largest"]["after"]) >= 1000
+            assert not pieces_done(settings), "the next one begins anew"
             await assert_right(where)
+            await a_changed_rule_is_told_before_and_after(where, settings)
 
     asyncio.run(main())
+
+
+async def a_changed_rule_is_told_before_and_after(where: Town, settings: Settings) -> None:
+    assert settings.aggregator.rules is not None
+    text = OWN.replace("revision = 1", "revision = 2").replace("+ 100", "+ 200")
+    (settings.aggregator.rules / "own.toml").write_text(text)
+    found = await told(settings, "--rule", "air.own*", "--city", "town", "--processes", "1")
+    assert set(found["rules"]) == {"air.own_index.hour"}
+    own = found["rules"]["air.own_index.hour"]
+    assert own["equal"] + own["changed"] >= 62 and own["new"] == 0
+    where.rules = await RuleFiles(settings.aggregator, Health(), Metrics()).read(where.pool)
+    await assert_right(where)
 
 
 async def go_on(where: Town, running: "asyncio.Task[Any]") -> None:
@@ -167,50 +198,43 @@ async def is_live(where: Town, begin: int) -> bool:
 
 
 def from_noon(after: int) -> Any:
-
     return from_us(NOON + after)
 
 
-def test_a_changed_rule_is_told_before_and_after(
-    database: DatabaseSettings, tmp_path: Path
-) -> None:
-    async def main() -> None:
-        async with history(database, tmp_path) as (where, settings):
-            (tmp_path / "rules" / "own.toml").write_text(
-                OWN.replace("revision = 1", "revision = 2").replace("+ 100", "+ 200")
-            )
-            found = await told(settings, "--rule", "air.own*", "--city", "town")
-            assert set(found["rules"]) == {"air.own_index.hour"}
-            own = found["rules"]["air.own_index.hour"]
-            assert own["equal"] + own["changed"] >= 62 and own["new"] == 0
-            where.rules = await RuleFiles(settings.aggregator, Health(), Metrics()).read(where.pool)
-            await assert_right(where)
+async def spoil(where: Town) -> int:
+    """Make final values of long ago wrong; how many windows.
 
-    asyncio.run(main())
+    Again until it stays: windows that are derived for the last time put right what was spoilt.
+    """
+    before = from_noon(-20 * DAY)
 
+    async def stays() -> bool:
+        windows = int(await where.pool.fetchval(_WRONG, before))
+        if windows < _SPOILT_WINDOWS:
+            await where.pool.execute(_SPOIL, before)
+        await asyncio.sleep(1)
+        return windows == int(await where.pool.fetchval(_WRONG, before)) == _SPOILT_WINDOWS
 
-@pytest.mark.soak
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_ended_in_the_middle_it_goes_on_where_it_was(
-    database: DatabaseSettings, tmp_path: Path, how: signal.Signals
-) -> None:
-    async def main() -> None:
-        async with history(database, tmp_path) as (where, settings):
-            await where.pool.execute(_SPOILT, from_noon(DAY))
-            process = start(settings, "--processes", "1", "--json")
-            await until(lambda: has_begun(settings), "no piece is done")
-            process.send_signal(how)
-            out, err = await asyncio.to_thread(process.communicate, None, 400)
-            assert process.returncode == (130 if how == signal.SIGINT else -how), err
-            assert not out
-            await told(settings, "--processes", "2")
-            again = await told(settings)
-            assert again["rules"]["air.pm2_5.hour"]["changed"] == 0
-            await assert_right(where)
-
-    asyncio.run(main())
+    await until(stays, "what is spoilt is put right all the time")
+    return _SPOILT_WINDOWS
 
 
-async def has_begun(settings: Settings) -> bool:
-    files = list((settings.data / "recompute").glob("*.json"))
-    return bool(files) and '"town ' in files[0].read_text()
+async def ended(settings: Settings, after: int, how: signal.Signals) -> tuple[str, str, int]:
+    """What a run says that is ended once so many pieces are done, and how it ends."""
+    process = start(settings, "--buckets", "--processes", "1", "--json")
+
+    async def has_come_so_far() -> bool:
+        return pieces_done(settings) >= after
+
+    await until(has_come_so_far, "no piece is done")
+    process.send_signal(how)
+    out, err = await asyncio.to_thread(process.communicate, None, 400)
+    return out, err, process.returncode
+
+
+def pieces_done(settings: Settings) -> int:
+    """How far recomputing has come."""
+    return sum(
+        len(json.loads(path.read_text())["pieces"])
+        for path in (settings.data / "recompute").glob("*.json")
+    )

@@ -4,12 +4,7 @@ from typing import Final, NamedTuple
 
 from cityvitals.domain.names import Clock, Domain, Kind, Stamp, shard_of
 from cityvitals.domain.series import Declaration
-
-MINUTE: Final = 60_000_000
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
-NOON: Final = 1_795_435_200_000_000
-"""2026-11-23T12:00Z; a reading's time is told from here."""
+from tests.integration.aggregator_town import FLOW, GAUGE, HOURLY, TOTALS, Station
 
 CITIES: Final = {"town": Clock.REPLAY, "ville": Clock.LIVE}
 ZONES: Final = {"town": "Europe/Rome", "ville": "Asia/Kathmandu"}
@@ -18,32 +13,18 @@ SHARD: Final = {city: shard_of(city) for city in CITIES}
 LANES: Final = ("ingest-0", "ingest-1")
 PLACES: Final = ("north", "south", "east", None)
 
-GAUGE: Final = Declaration(Kind.GAUGE, reporting_s=600, unit="ug/m3")
 QUICK: Final = Declaration(Kind.GAUGE, reporting_s=60, unit="ug/m3")
 SLOW: Final = Declaration(Kind.GAUGE, reporting_s=5400, unit="ug/m3")
-HOURLY: Final = Declaration(Kind.INTERVAL_MEAN, period_s=3600, stamp=Stamp.END, unit="ug/m3")
 THIRDS: Final = Declaration(Kind.INTERVAL_MEAN, period_s=1200, stamp=Stamp.BEGIN, unit="ug/m3")
-TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=1800, stamp=Stamp.BEGIN, unit="kW.h")
 HOURLY_TOTALS: Final = Declaration(Kind.INTERVAL_TOTAL, period_s=3600, stamp=Stamp.END, unit="kW.h")
 METER: Final = Declaration(Kind.COUNTER, reporting_s=1800, unit="kW.h")
 ROLLING: Final = Declaration(Kind.COUNTER, reporting_s=7200, unit="kW.h", modulus=50.0)
 EVENTS: Final = Declaration(Kind.EVENT, reporting_s=1200)
 STATE: Final = Declaration(Kind.STATE, reporting_s=1200)
-FLOW: Final = Declaration(Kind.GAUGE, reporting_s=1200, unit="L/s")
 DECLARATIONS: Final = (
     GAUGE, QUICK, SLOW, HOURLY, THIRDS, TOTALS, HOURLY_TOTALS, METER, ROLLING, EVENTS, STATE,
 )  # fmt: skip
 """Every kind that is folded; a station may turn out to be of another than was thought."""
-
-
-class Station(NamedTuple):
-    """One series, the only one of its device."""
-
-    gateway: str
-    domain: Domain
-    quantity: str
-    declaration: Declaration
-    zone: str | None
 
 
 STATIONS: Final = {

@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 
 from cityvitals.domain.names import Flag
 from cityvitals.domain.times import EARLIEST_US
-from tests.integration.exact.cast import CITIES, DAY, HOUR, LANES, MINUTE, NOON, SHARD, STATIONS
+from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
+from tests.integration.exact.cast import (
+    CITIES,
+    LANES,
+    SHARD,
+    STATIONS,
+)
 
 cities = st.sampled_from(list(CITIES))
 stations = st.sampled_from(list(STATIONS))

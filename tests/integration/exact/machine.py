@@ -16,13 +16,10 @@ from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredStatus
 from cityvitals.verify.report import Difference
+from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
 from tests.integration.exact.cast import (
-    DAY,
     DECLARATIONS,
     GATEWAYS,
-    HOUR,
-    MINUTE,
-    NOON,
     PLACES,
     SHARD,
     STATIONS,
@@ -377,6 +374,7 @@ class Exactness(RuleBasedStateMachine):
         """In the end everything is final and right."""
         if self.world.ids:
             self._do("verify in the end", self._verified(settled=True))
+        self.world.workers.clear()  # Hypothesis remembers a hundred machines
 
     def _at(self, city: str) -> int:
         """When a declaration of now arrives: in a replayed city, about when its readings are of."""

@@ -17,7 +17,6 @@ import numpy as np
 from aggregator.worker import Cycle, ShardWorker
 from cityvitals.domain.arrays import READING
 from cityvitals.domain.names import Clock
-from cityvitals.domain.series import Declaration
 from cityvitals.errors import Fenced, SealRisen, StoreUnavailable
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, RetentionSettings
 from cityvitals.store import shards, tail
@@ -32,21 +31,17 @@ from cityvitals.store.declarations import (
 )
 from cityvitals.store.lanes import Lane, take_lane
 from cityvitals.store.pool import Pool
-from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_file import apply_registry
 from cityvitals.store.writer import ReadingWriter
 from cityvitals.verify.main import verify_snapshot
 from cityvitals.verify.report import Findings
 from kpi_rules.model import Rule
-from tests.integration.aggregator_town import Breaking
+from tests.integration.aggregator_town import DAY, HOUR, NOON, Breaking, device_of
 from tests.integration.exact.cast import (
     CITIES,
-    DAY,
     GATEWAYS,
-    HOUR,
     LANES,
     LATECOMERS,
-    NOON,
     SHARD,
     STATIONS,
     ZONES,
@@ -61,7 +56,8 @@ _TABLES: Final = (
 )  # fmt: skip
 _EMPTY: Final = ";".join(f"delete from {table}" for table in _TABLES)  # noqa: S608 (own names)
 _FREE: Final = """
-update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false
+update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false,
+    waiting = 0
 where owner is not null or cursors <> '{}' or rebuild
 """
 _MOST: Final = 400
@@ -279,26 +275,9 @@ class World:
             raise
 
 
-def device(
-    city: str,
-    name: str,
-    *,
-    declaration: Declaration | None = None,
-    zone: str | None = "",
-    since_us: int | None = None,
-    at_us: int = NOON,
-) -> DeclaredDevice:
-    """What a station declares; of itself, what STATIONS says."""
-    station = STATIONS[name]
-    declared = declaration or station.declaration
-    return DeclaredDevice(
-        DeviceKey(city, station.gateway, station.domain, name),
-        at_us,
-        since_us,
-        station.zone if zone == "" else zone,
-        series={(station.quantity, ""): declared},
-        defaults={(station.quantity, ""): declared},
-    )
+def device(city: str, name: str, **otherwise: Any) -> DeclaredDevice:
+    """What a station declares; of itself, what STATIONS says (`device_of` tells what else)."""
+    return device_of(city, name, STATIONS[name], **otherwise)
 
 
 def _perhaps_breaking(connection: Any, after: int | None) -> Any:
