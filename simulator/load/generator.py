@@ -82,6 +82,7 @@ class Generator:
         self._supply = Supply(plan)
         self._last_late_s = 0.0
         self._told_s = 0.0
+        self._bytes = 0
         self._recent = Delays()
         self.latency, self.lateness = Delays(), Delays()
         self.seconds = 0.0
@@ -180,6 +181,7 @@ class Generator:
             late_s = np.maximum(at_s - due_s, 0.0)
             self.lateness.add(late_s)
             self._last_late_s = float(late_s[-1])
+            self._bytes += sum(map(len, piece.packets))
             lane.send(self._plan.template, piece.packets, piece.row, due_s)
             sent += len(piece.row)
         return sent
@@ -219,7 +221,7 @@ class Generator:
                     taken * self._plan.pack,
                     self.outstanding,
                     self._last_late_s,
-                    taken * self._plan.template.width,
+                    self._bytes,
                     (ack_ms[0], ack_ms[1], ack_ms[2]) if len(recent) else None,
                 )
             )

@@ -15,7 +15,7 @@ from cityvitals.settings import BrokerSettings
 from simulator.load.digits import Bytes, Ints
 from simulator.load.packet import AT_LEAST_ONCE, Delivery
 from simulator.load.publisher import Publisher
-from simulator.load.template import Template
+from simulator.load.template import Packets, Template
 from simulator.session import BrokerAway
 
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -29,7 +29,7 @@ class Sent(NamedTuple):
     """A message that the broker has not acknowledged: when it was due, and its packet."""
 
     due_s: float
-    packet: Bytes
+    packet: Bytes | bytearray
 
 
 class Lane:
@@ -101,7 +101,7 @@ class Lane:
         )
 
     def send(
-        self, template: Template, packets: Bytes, row: Ints, due_s: NDArray[np.float64]
+        self, template: Template, packets: Packets, row: Ints, due_s: NDArray[np.float64]
     ) -> None:
         """Send new messages, no more than there is room for."""
         numbers = np.arange(self._number, self._number + len(row))
@@ -110,7 +110,7 @@ class Lane:
         self._number += len(row)
         for number, due, packet in zip(numbers.tolist(), due_s.tolist(), packets, strict=True):
             self._flight[number] = Sent(due, packet)
-        self._write(packets.tobytes(), len(row))
+        self._write(template.joined(packets), len(row))
 
     def collect(self) -> list[float]:
         """When the messages acknowledged meanwhile were due; never waits, connects where needed."""
@@ -169,7 +169,7 @@ class Lane:
             number, sent = self._again.popleft()
             self._flight[number] = sent
             self.sent_again += 1
-            self._write(sent.packet.tobytes(), 1)
+            self._write(bytes(sent.packet), 1)
 
     def _write(self, stretch: bytes, count: int) -> None:
         if self._publisher is not None:

@@ -120,6 +120,25 @@ def pubrel_packet(mid: int) -> bytes:
     return bytes([_PUBREL, 2]) + mid.to_bytes(2)
 
 
+def number_packet(packet: bytearray, mid: int) -> None:
+    """Write the packet id into a PUBLISH, of QoS 1 or 2, that has room for it."""
+    at = _behind_topic(packet)
+    packet[at : at + 2] = mid.to_bytes(2)
+
+
+def payload_of(packet: bytes, delivery: Delivery = AT_LEAST_ONCE) -> bytes:
+    """What a PUBLISH carries."""
+    mid = 2 if delivery.qos else 0
+    return packet[_behind_topic(packet) + mid + len(delivery.no_properties) :]
+
+
+def _behind_topic(packet: bytes | bytearray) -> int:
+    at = 1
+    while packet[at] > _SEVEN_BITS:
+        at += 1
+    return at + 3 + int.from_bytes(packet[at + 1 : at + 3])
+
+
 def packets(data: bytes) -> Iterator[bytes]:
     """The whole packets at the begin of what was received; what is left over is yours to keep.
 
