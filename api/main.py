@@ -22,17 +22,23 @@ _BACKLOG: Final = 2048
 _log = structlog.get_logger()
 
 
-def run(settings: Settings) -> int:
-    """Serve until asked to stop; returns the exit code."""
+def run(settings: Settings, inherited: int | None = None) -> int:
+    """Serve until asked to stop; returns the exit code.
+
+    Args:
+        settings: of all processes.
+        inherited: descriptor of a socket that listens already; None takes the address.
+    """
     configure_logging(settings.log, "api")
-    return run_service(lambda stop: _main(settings, stop))
+    return run_service(lambda stop: _main(settings, stop, inherited))
 
 
-async def _main(settings: Settings, stop: asyncio.Event) -> None:
+async def _main(settings: Settings, stop: asyncio.Event, inherited: int | None) -> None:
     health = Health("database")
     registry = CollectorRegistry()
     api = settings.api
-    with bound(api.host, api.port) as listener:
+    listening = bound(api.host, api.port) if inherited is None else socket.socket(fileno=inherited)
+    with listening as listener:
         app = create_app(settings, stop=stop, health=health, registry=registry)
         async with serve_health(settings.health.host, api.health_port, health, registry):
             _log.info("serving", address=f"http://{api.host}:{api.port}/")

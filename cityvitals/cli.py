@@ -98,11 +98,23 @@ def aggregate() -> None:
 
 
 @app.command()
-def api() -> None:
+def api(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that share the requests.  [default: api.workers]"
+        ),
+    ] = None,
+    inherited: Annotated[
+        int | None, typer.Option("--socket", hidden=True, help="A socket to take requests from.")
+    ] = None,
+) -> None:
     """Serve indicators over HTTP, and the page."""
-    from api.main import run  # noqa: PLC0415
+    from api.main import run as run_alone  # noqa: PLC0415
+    from api.workers import run  # noqa: PLC0415
 
-    _exit(run(load_settings()))
+    settings = load_settings()
+    _exit(run(settings, workers) if inherited is None else run_alone(settings, inherited))
 
 
 @app.command()

@@ -52,6 +52,22 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Workers(_Section):
+    """A process that may be several.
+
+    Attributes:
+        health_port: of the first; the others' follow, ten apart.
+        workers: how many share the work on this machine.
+    """
+
+    health_port: Port
+    workers: int = Field(default=1, ge=1, le=64)
+
+    def worker_port(self, number: int) -> int:
+        """Health port of a worker; the first has the port that is set."""
+        return self.health_port + _PORT_STEP * number
+
+
 class DatabaseSettings(_Section):
     """How to reach PostgreSQL."""
 
@@ -105,7 +121,7 @@ class BrokerSettings(_Section):
         return self
 
 
-class IngestSettings(_Section):
+class IngestSettings(_Workers):
     """What ingest accepts, and when it commits."""
 
     lane: str = Field(default="ingest-0", pattern=r"^[a-z0-9-]{1,32}$")
@@ -125,13 +141,8 @@ class IngestSettings(_Section):
     session_expiry_seconds: int = Field(default=604_800, ge=0)
     keep_dead_letters_days: int = Field(default=90, ge=0, le=36_500)
     health_port: Port = 9101
-    workers: int = Field(default=1, ge=1, le=64)
     orphan_after_seconds: Seconds = 30.0
     statement_timeout_seconds: float = Field(default=30.0, ge=0)
-
-    def worker_port(self, number: int) -> int:
-        """Health port of a worker; the first has the port that is set."""
-        return self.health_port + _PORT_STEP * number
 
 
 class AggregatorSettings(_Section):
@@ -156,7 +167,7 @@ class AggregatorSettings(_Section):
     only: tuple[str, ...] = ()
 
 
-class ApiSettings(_Section):
+class ApiSettings(_Workers):
     """Where the API and the page are served, and to whom.
 
     Attributes:

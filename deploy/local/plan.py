@@ -76,12 +76,11 @@ class Plan:
         for name, port in self.health_ports.items():
             setting = f"CITYVITALS_{sections[name]}__HEALTH_PORT"
             uses.append(PortUse(port, f"the health of {name}", setting))
-        ingest = self.settings.ingest
-        for number in range(1, ingest.workers):
-            purpose = f"the health of ingest's worker {number}"
-            uses.append(
-                PortUse(ingest.worker_port(number), purpose, "CITYVITALS_INGEST__HEALTH_PORT")
-            )
+        for name, section in (("ingest", self.settings.ingest), ("api", self.settings.api)):
+            for number in range(1, section.workers):
+                purpose = f"the health of {name}'s worker {number}"
+                setting = f"CITYVITALS_{sections[name]}__HEALTH_PORT"
+                uses.append(PortUse(section.worker_port(number), purpose, setting))
         return uses
 
     def environment(self, dsn: str) -> dict[str, str]:

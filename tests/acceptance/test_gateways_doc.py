@@ -23,6 +23,7 @@ from tests.tls_broker import GATEWAYS, Peer, SecureBroker, until
 PAGE = Path(__file__).parents[2] / "docs" / "gateways.md"
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 SHELL = re.findall(r"mosquitto_pub .*? -t (\S+) -m '(.*?)'", PAGE.read_text(), re.DOTALL)
+TYPED = re.findall(r"^mosquitto_pub .*?'$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 ACCOUNT = "vitalia/air/g1"
 BASE = f"city/v1/{ACCOUNT}"
 
@@ -78,6 +79,27 @@ def test_a_reject_finds_the_gateway_after_its_absence(secure: SecureBroker) -> N
     with Peer(secure.service()) as service:
         service.publish(f"{BASE}/reject", b"told while away")
     assert "told while away" in _run(PROGRAMS[0], secure).stdout
+
+
+@pytest.mark.parametrize("typed", TYPED, ids=["own", "senml", "thingsboard"])
+def test_a_command_of_the_page_sends_its_message(typed: str, secure: SecureBroker) -> None:
+    if not shutil.which("mosquitto_pub"):
+        pytest.skip("no mosquitto_pub here: apt-get install mosquitto-clients")
+    here = {"mqtt.example": "localhost", "8883": f"{secure.port}", "vitalia/air/gw-1": ACCOUNT}
+    here["ca.pem"] = str(secure.authority.file)
+    for old, new in here.items():
+        assert old in typed
+        typed = typed.replace(old, new)
+    environment = {"PATH": os.environ["PATH"], "GATEWAY_PASSWORD": GATEWAYS[ACCOUNT]}
+    with Peer(secure.service()) as service:
+        for topic in ("city/v1/+/+/+/+/obs", "city/v1/+/+/+/obs"):
+            service.subscribe(topic)
+        done = subprocess.run(
+            ["sh", "-c", typed], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        until(lambda: bool(service.messages))
+        assert not payload.decode(service.messages[0][1]).bad
 
 
 @pytest.mark.parametrize(("topic", "message"), SHELL)
