@@ -106,13 +106,14 @@ class Emitter:
         """Add what differs from what was said before."""
         told = self._of(plan)
         rows = told.take(found.begins)
+        took = took_part(plan, found)
         now = _Now(
             rows=rows,
             cells=(rows[:, None], told.at[None, :]),
-            content=content_of(plan, found),
+            content=content_of(plan, found, took),
             reason=found.reasons,
             facts=self.facts.used(plan, found.begins, found.ends),
-            took=took_part(plan, found),
+            took=took,
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
         w, g = np.nonzero(differs)
@@ -184,6 +185,7 @@ class Emitter:
                 columns.watermarks(),
                 repeat(from_us(columns.around.now_us)),
                 count(number + 1),
+                columns.counts(content, "station_count"),
                 repeat(None) if now.facts is None else now.facts[at].tolist(),
             )
         )

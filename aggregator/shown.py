@@ -62,7 +62,7 @@ def present_all(
         Shown(
             row.rule, row.zone or None, times[row.window_begin], times[row.window_end], row.value,
             unit, band, row.state, row.coverage, row.revision, row.rule_revision, row.numerator,
-            row.denominator, row.observed, row.flagged, len(row.stations), held, row.silent,
+            row.denominator, row.observed, row.flagged, row.station_count, held, row.silent,
             times[row.watermark], times[row.computed_at], row.reason, title, digits, domain,
         )
         for row, band, held in zip(

@@ -68,6 +68,9 @@ _LoadConnections = Annotated[int, typer.Option(min=1, max=64, help="MQTT connect
 _LoadInFlight = Annotated[
     int, typer.Option(min=1, max=10_000, help="Unacknowledged messages a connection.")
 ]
+_LoadProcesses = Annotated[
+    int, typer.Option(min=1, max=32, help="Processes that share the sensors and the rate.")
+]
 _LoadDuplicates = Annotated[float, typer.Option(min=0, max=1, help="Share sent again.")]
 _LoadRevisions = Annotated[float, typer.Option(min=0, max=1, help="Share with new values.")]
 _LoadPoison = Annotated[float, typer.Option(min=0, max=1, help="Share that is spoilt.")]
@@ -169,6 +172,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     seed: _LoadSeed = 1,
     connections: _LoadConnections = 1,
     in_flight: _LoadInFlight = 500,
+    processes: _LoadProcesses = 1,
     duplicates: _LoadDuplicates = 0.0,
     revisions: _LoadRevisions = 0.0,
     poison: _LoadPoison = 0.0,
@@ -201,6 +205,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         seed=seed,
         connections=connections,
         in_flight=in_flight,
+        processes=processes,
         shares=Shares(duplicates, revisions, poison, reorder),
         numbered=seq,
         declare=declare,

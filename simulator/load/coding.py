@@ -33,7 +33,7 @@ class Coding:
 
     def __post_init__(self) -> None:
         if self.name not in FORMATS:
-            known = ", ".join(sorted(FORMATS))
+            known = ", ".join(["json", *sorted(set(FORMATS) - {OWN})])
             raise SettingsError(f"load: --format: expected one of {known}, got {self.name!a}")
 
     @property

@@ -20,6 +20,7 @@ from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.telemetry import configure_logging
 from cityvitals.tls import client_context
 from simulator.load.coding import OWN, Coding
+from simulator.load.fleet import MOST, Fleet, Share
 from simulator.load.generator import Generator, Pace
 from simulator.load.judge import Step, trends
 from simulator.load.lane import MOST_IN_FLIGHT
@@ -54,6 +55,7 @@ class Options:
         rate: readings a second; 0: as fast as acknowledged.
         duration_s: None: 60 s, unless there is a count.
         count: stop after so many readings, rounded up to whole messages.
+        processes: each has so many connections, and its share of sensors and rate.
         declare: whether city and devices are declared first.
         payload: payload format.
         qos, mqtt: how messages are delivered, and by which version of MQTT.
@@ -74,6 +76,7 @@ class Options:
     seed: int = 1
     connections: int = 1
     in_flight: int = 500
+    processes: int = 1
     shares: Shares = field(default_factory=Shares)
     numbered: bool = False
     declare: bool = True
@@ -132,14 +135,20 @@ def _once(
             settings.broker, plan.town.declarations(), f"{name}-declare", tls, plan.delivery.level
         )
     pace = Pace(options.rate, _duration_s(options), options.connections, options.in_flight)
-    generator = Generator(plan, settings.broker, pace, name, tls)
     with contextlib.ExitStack() as stack:
         booked = None
         if options.api is not None:
             booked = stack.enter_context(Booked(options.api, options.city))
         recorder = Recorder(watched, booked)
-        generator.run(stopping, lambda progress: _tell(recorder(progress)))
-    return summed(plan, generator, complete=not stopping()), recorder.samples
+        tell = lambda progress: _tell(recorder(progress))  # noqa: E731
+        if options.processes > 1:
+            fleet = Fleet(plan, settings.broker, pace, name, options.processes)
+            done = fleet.run(stopping, tell)
+        else:
+            generator = Generator(plan, settings.broker, pace, name, tls)
+            generator.run(stopping, tell)
+            done = Share.of(generator)
+    return summed(plan, done, complete=not stopping()), recorder.samples
 
 
 def _ramp(settings: Settings, options: Options, ramp: Ramp, stopping: "_Stopping") -> int:
@@ -267,6 +276,7 @@ def _check(options: Options) -> None:
         ("--count", 1 if options.count is None else options.count, 1, 1e11),
         ("--duration", options.duration_s or _DEFAULT_S, 0.001, _LONGEST_S),
         ("--connections", options.connections, 1, _CONNECTIONS),
+        ("--processes", options.processes, 1, MOST),
         ("--qos", options.qos, 0, 2),
         ("--in-flight", options.in_flight, 1, MOST_IN_FLIGHT),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from cityvitals.domain.times import iso
 from simulator.load.delays import Delays
-from simulator.load.generator import Generator
+from simulator.load.fleet import Share
 from simulator.load.plan import Plan
 
 
@@ -87,10 +87,10 @@ class Summary:
         return said + [f"  {count:,} {what}" for what, count in rest.items() if count]
 
 
-def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
-    """What a generator did with its plan; `complete` unless it was stopped before its time."""
-    truth = generator.truth
-    rate = truth.readings / generator.seconds if generator.seconds else 0.0
+def summed(plan: Plan, done: Share, *, complete: bool) -> Summary:
+    """What was done of a plan; `complete` unless it was stopped before its time."""
+    truth = done.truth
+    rate = truth.readings / done.seconds if done.seconds else 0.0
     return Summary(
         ", ".join(plan.town.cities),
         plan.seed,
@@ -100,16 +100,16 @@ def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
         iso(plan.end_us),
         truth.messages,
         truth.readings,
-        round(generator.seconds, 3),
+        round(done.seconds, 3),
         round(rate, 1),
         truth.words(),
-        Milliseconds.of(generator.latency),
-        Milliseconds.of(generator.lateness),
-        generator.sent_again,
-        generator.given_up,
-        generator.unheard,
-        generator.outstanding,
-        complete and not generator.outstanding and not generator.given_up,
+        Milliseconds.of(done.latency),
+        Milliseconds.of(done.lateness),
+        done.sent_again,
+        done.given_up,
+        done.unheard,
+        done.outstanding,
+        complete and not done.outstanding and not done.given_up,
     )
 
 

@@ -75,6 +75,7 @@ class Town:
 
     Attributes:
         step_us: event time between two readings of a series.
+        first: number of the first sensor; others have those before it.
         without: domains that no sensor is of; those are of air instead.
     """
 
@@ -82,12 +83,13 @@ class Town:
     zones: int
     size: int
     step_us: int
+    first: int = 0
     without: frozenset[Domain] = frozenset()
 
     @cached_property
     def sensors(self) -> tuple[Sensor, ...]:
         """All of them."""
-        return tuple(self._sensor(number) for number in range(self.size))
+        return tuple(self._sensor(self.first + number) for number in range(self.size))
 
     def declarations(self) -> Iterator[Declaration]:
         """All that is declared before the load begins."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -22,11 +23,13 @@ from paho.mqtt.properties import Properties
 
 from cityvitals.settings import BrokerSettings
 from simulator.load.coding import Coding
-from simulator.load.generator import Generator, Pace
+from simulator.load.fleet import Fleet, Share, divided
+from simulator.load.generator import Generator, Pace, Progress
 from simulator.load.main import declare
 from simulator.load.order import Shares
 from simulator.load.packet import MQTT_3, MQTT_5, Delivery
 from simulator.load.plan import Plan
+from simulator.load.truth import Truth
 from simulator.session import BrokerAway
 from tests.mqtt_sink import Sink
 from tests.servers import BrokerServer
@@ -291,3 +294,54 @@ def test_what_was_under_way_without_acknowledgement_is_given_up(city: str) -> No
         assert sink.connected == 2
         assert generator.given_up > 100
         assert generator.sent_again == generator.outstanding == 0
+
+
+@pytest.mark.mosquitto
+def test_processes_send_one_load_together(broker: BrokerSettings, city: str) -> None:
+    made = plan(city, 4_001, shares=Shares(0.1, 0.1, 0.1, 0.1))
+    told: list[Progress] = []
+    with subscribed(broker.port, city) as heard:
+        fleet = Fleet(made, broker, Pace(rate=2_000), f"load-{city}", 3)
+        done = fleet.run(lambda: False, told.append)
+        wait_for("all is heard", lambda: len(heard) >= done.truth.messages)
+    parts = divided(made, 3)
+    assert Counter(heard) == sum((sent_by(one) for one in parts), Counter())
+    assert done.truth.messages == made.messages == len(done.latency)
+    assert done.truth == sum((one.truth for part in parts for one in part), Truth())
+    assert done.outstanding == done.sent_again == 0
+    assert 1.9 < done.seconds < 30
+    assert told
+    assert told[-1].readings <= done.truth.readings
+
+
+def test_processes_say_what_is_wrong(city: str) -> None:
+    with Sink() as sink:
+        port = sink.port
+    fleet = Fleet(plan(city, 100), BrokerSettings(port=port), Pace(), f"load-{city}", 2)
+    with pytest.raises(BrokerAway, match=f"broker 127.0.0.1:{port}"):
+        fleet.run(lambda: False)
+
+
+def test_processes_stop_together_and_one_that_dies_is_missed(city: str) -> None:
+    with Sink() as sink:
+        stop = threading.Event()
+        broker, pace = BrokerSettings(port=sink.port), Pace(rate=1_000, drain_s=5.0)
+        fleet = Fleet(plan(city, 10**6), broker, pace, f"load-{city}", 2)
+        found: list[Share] = []
+        thread = threading.Thread(target=lambda: found.append(fleet.run(stop.is_set)))
+        thread.start()
+        wait_for("it sends", lambda: sink.published > 20)
+        stop.set()
+        thread.join(30)
+        assert found[0].truth.messages == sink.published
+        fleet = Fleet(plan(city, 10**6), broker, pace, f"load-{city}", 2)
+        with pytest.raises(BrokerAway, match="a process ended with -9"):
+            fleet.run(lambda: _killed_one(sink.connected > 2))
+
+
+def _killed_one(there: bool) -> bool:  # noqa: FBT001 (the condition)
+    """Kill a child of ours once they are there; never asks to stop."""
+    children = psutil.Process().children()
+    if there and len(children) > 1:
+        next(one for one in children if "spawn_main" in " ".join(one.cmdline())).kill()
+    return False

@@ -62,6 +62,7 @@ def row(
         watermark=known,
         computed_at=known,
         change_number=1,
+        station_count=1,
     )
 
 

@@ -58,6 +58,7 @@ def indicators(draw: st.DrawFn, rule: Rule) -> IndicatorRow:
         watermark=draw(st.none() | st.just(begin)),
         computed_at=from_us(NOON + draw(st.integers(0, 9))),
         change_number=1,
+        station_count=draw(st.integers(0, 9)),
         facts=draw(st.none() | st.just([]) | st.just([3])),
     )
 

@@ -17,6 +17,7 @@ from cityvitals.errors import MalformedPayload, SettingsError
 from cityvitals.wire import topic
 from cityvitals.wire.payload import FORMATS, decode
 from simulator.load.coding import OWN, Coding
+from simulator.load.fleet import divided
 from simulator.load.order import Shares
 from simulator.load.packet import payload_of
 from simulator.load.plan import Message, Plan
@@ -225,3 +226,21 @@ def test_many_sensors_are_no_more_than_their_topics() -> None:
     assert [payload_of(one.tobytes())[:7] for one in packets] == [b'[{"t":"'] * 2
     assert made.template.topics[int(row[1])].endswith("/d99999/obs")
     assert b"/d99999/obs" in packets[1].tobytes()
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 500))
+def test_parts_are_the_whole(sensors: int, parts: int, readings: int) -> None:
+    whole = plan(readings, sensors=sensors)
+    if sensors < parts:
+        with pytest.raises(SettingsError, match="--processes"):
+            divided(whole, parts)
+        return
+    found = divided(whole, parts)
+    assert [one for part in found for one in part.town.sensors] == list(whole.town.sensors)
+    assert sum(part.messages for part in found) >= whole.messages
+    assert max(part.messages for part in found) <= -(-whole.messages // parts)
+
+
+def test_numbered_readings_are_not_divided() -> None:
+    with pytest.raises(SettingsError, match="--processes: expected without --seq"):
+        divided(plan(numbered=True), 2)
