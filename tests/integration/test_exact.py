@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from cityvitals.settings import DatabaseSettings
-from tests.integration.exact.machine import ACTIONS
+from tests.integration.exact.actions import ACTIONS
 from tests.integration.exact.run import play, stage
 
 _SOAK_RUNS: Final = int(os.environ.get("CITYVITALS_EXACT_RUNS", "2000"))

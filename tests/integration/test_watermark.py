@@ -10,6 +10,7 @@ from cityvitals.domain.times import from_us, to_us
 from cityvitals.errors import SealRisen
 from cityvitals.settings import DatabaseSettings, RetentionSettings
 from cityvitals.store.declarations import DeclaredCity, DeclaredStatus
+from cityvitals.verify.main import verify
 from tests.integration.aggregator_town import (
     CITY,
     DAY,
@@ -21,6 +22,7 @@ from tests.integration.aggregator_town import (
     samples,
     town,
 )
+from tests.integration.deep_rules import deep_rules
 
 _HOURS: Final = """
 select distinct on (window_begin) window_begin, state, revision, value, observed, silent, closed
@@ -106,6 +108,73 @@ def test_stations_that_are_replayed_one_after_another_correct_nothing(
             assert set(await hours(where)) == set(range(5))
             await assert_clean(where)
             assert await corrected(where) == 0
+
+    asyncio.run(main())
+
+
+def test_who_speaks_again_takes_the_watermark_back_and_what_is_shown_follows_all_the_same(
+    database: DatabaseSettings,
+) -> None:
+    """A window that was shown lies behind nobody's watermark then, and gets further readings."""
+
+    async def main() -> None:
+        async with town(database, clock=Clock.LIVE) as where:
+            await where.found(stations=["a", "c"])
+            where.now_us = NOON + HOUR
+            await where.write([*samples("a", 0, HOUR), *samples("c", 0, HOUR)])
+            await where.run()
+            where.now_us = NOON + 3 * HOUR
+            await where.write_late(samples("a", HOUR, 2 * HOUR + 30 * MINUTE))
+            await where.cycle()  # notices who fell silent
+            await where.run()
+            assert await shown(where) == (2, 3)
+            await where.write_late([Row("c", HOUR, 1.0)])
+            await where.run()
+            await where.write_late([Row("a", 2 * HOUR + 30 * MINUTE, 9.0)])
+            await where.run()
+            assert await shown(where) == (2, 4)
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
+async def shown(where: Town) -> tuple[int, int]:
+    """The city's newest hour after noon, and how many readings it has."""
+    row = await where.pool.fetchrow(
+        "select window_begin, observed from indicator_latest"
+        " where rule = 'air.pm2_5.hour' and zone = ''"
+    )
+    assert row is not None
+    return (to_us(row["window_begin"]) - NOON) // HOUR, row["observed"]
+
+
+def test_a_window_is_judged_by_its_own_watermark_whatever_is_derived_with_it(
+    database: DatabaseSettings,
+) -> None:
+    """All were silent, so hours became final; then somebody goes on where he stopped."""
+    running = tuple(rule for rule in deep_rules() if rule.id == "air.deep.now")
+
+    async def main() -> None:
+        async with town(database, clock=Clock.LIVE) as where:
+            await where.found(stations=["a"])
+            where.now_us = NOON + 3 * HOUR
+            await where.write(samples("a", 0, 3 * HOUR))
+            await where.run()
+            where.now_us = NOON + 12 * HOUR + 30 * MINUTE
+            await where.cycle()  # notices who fell silent
+            await where.run()
+            where.rules, where.worker = (*where.rules, *running), None
+            await where.run()
+            await where.write_late(samples("a", 3 * HOUR, 3 * HOUR + 20 * MINUTE))
+            await where.run()
+            row = await where.pool.fetchrow(
+                "select watermark, window_begin, closed from indicator_latest"
+                " where rule = 'air.deep.now' and zone = ''"
+            )
+            assert row is not None and not row["closed"]
+            assert row["watermark"] < row["window_begin"]
+            found = await verify(where.database, where.rules, None)
+            assert not found.differences, found.as_text()
 
     asyncio.run(main())
 

@@ -45,36 +45,6 @@ from tests.integration.exact.world import World, device
 
 T = TypeVar("T")
 
-ACTIONS: Final = (
-    "both shards",
-    "catch up",
-    "crash",
-    "crash in a cycle",
-    "crash in a save",
-    "crash in a start",
-    "cycle",
-    "declaration",
-    "duplicate",
-    "fact",
-    "in order",
-    "ingest restarts",
-    "late",
-    "limit",
-    "odd clock",
-    "on an edge",
-    "placement",
-    "registry",
-    "revision",
-    "rules",
-    "save",
-    "status",
-    "takeover",
-    "verify in the end",
-    "verify on the way",
-    "wait",
-    "wake of the fenced",
-)
-"""What a run may do; each must have occurred often."""
 _CHECKS: Final = 3
 """So often a run verifies on its way at most: that takes as long as all else."""
 _ALL_DONE: Final = {"catch up", "verify on the way"}

@@ -334,3 +334,21 @@ def test_facts_alone_give_what_is_known_of_a_place() -> None:
     assert north["placed"]
     (south, _) = expect(frames(one, windows, "UTC", 5), "south", {}, known)
     assert not south["placed"]
+
+
+def test_who_left_before_a_window_says_nothing_in_it_though_shorter_ones_reach_back() -> None:
+    level = '[{ length = "running_8h", statistic = "mean", min_count = 2, belongs_to = "end" }]'
+    hour = '[{ length = "hour", statistic = "mean", min_coverage = 0.75 }, '
+    text = X.replace(" }", f", levels = {hour}{level[1:]} }}").replace(
+        "min_coverage = 0.75,", "min_coverage = 0,", 1
+    )
+    one = rule(text, window='length = "day", clock = "utc"')
+    both = [AuditSeries(nth, "c", f"s{nth}", "o3", "", nth, 1) for nth in (1, 2)]
+    for left, expected in ((DAY, 1.0), (DAY + QUARTER, 4.0)):
+        zones = zones_of(
+            both,
+            {1: {"north": ((0, left),), "south": ((left, 2**62),)}, 2: {"north": ((0, 2**62),)}},
+            {1: hours(DAY - 4 * HOUR, [7.0] * 4), 2: hours(DAY, [1.0] * 4)},
+            lambda _: 1.0,
+        )
+        assert values(one, {"x": zones}, "north")[DAY] == expected
