@@ -10,17 +10,17 @@ import structlog
 
 from aggregator import checkpoint
 from aggregator.deriving import Deriving, Seconds, Time
-from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
 from aggregator.loading import load_shard, rebuild_shard
+from aggregator.outputs import Outputs
 from aggregator.sealing import Sealing, read_load
 from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
-from cityvitals.domain.times import US, to_us
+from cityvitals.domain.times import US
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
@@ -226,27 +226,26 @@ class ShardWorker:
         """Write buckets and what was derived, and how far the log is taken."""
         closed = np.concatenate([empty(ROLLUP), *changed.closed])
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
-        if not (self._taken != self.shard.cursors or len(closed) or len(redone) or out.changes):
+        if not (self._taken != self.shard.cursors or len(closed) or len(redone) or out.count):
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
-        begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
-        await self._indicators.ensure(connection, begins)
+        await self._indicators.ensure(connection, np.array(sorted(out.begins), np.int64))
         begun = self._seconds()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
-                await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+                await derived.write_indicators(connection, out.kept, out.latest())
                 await derived.write_changes(connection, out.changes, out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors)
-        if len(out.changes) >= _TELLING:
-            took = (self._seconds() - begun) / len(out.changes)
+        if out.count >= _TELLING:
+            took = (self._seconds() - begun) / out.count
             self._row_s += (took - self._row_s) / 4
         self._taken = dict(self.shard.cursors)
         done.rollups += len(closed) + len(redone)
-        done.changes += len(out.changes)
+        done.changes += out.count
 
     def _extend(self, rows: Ints, buckets: Ints) -> None:
         """Remember how far each city's buckets reach."""

@@ -13,14 +13,13 @@ from cityvitals.store.derived import (
     ChangeRow,
     IndicatorRow,
     remember_rules,
-    write_changes,
-    write_indicators,
 )
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
 from kpi_rules.built import unbuilt
 from kpi_rules.load import load_rules
 from kpi_rules.present import present
+from tests.written import write_changes, write_indicators
 
 CITY = "ferrara"
 ZONES = {"centro": "Centro storico", "barco": "Barco", "pontelagoscuro": "Pontelagoscuro"}
