@@ -12,7 +12,7 @@ from aggregator.facts import Facts
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
-from aggregator.saying import Saying, change_lines, indicator_lines, stations_of
+from aggregator.saying import Heads, Saying, change_lines, heads_of, indicator_lines, stations_of
 from aggregator.series_table import Ints
 from aggregator.sheet import Circumstances, content_of, same_content, took_part
 from aggregator.shown import bodies_of
@@ -54,6 +54,7 @@ class Emitter:
         self._ids = series_ids
         self._every_us = round(provisional_every_s * US)
         self._told: dict[tuple[str, str], Told] = defaultdict(Told)
+        self._heads: dict[tuple[str, str], tuple[RulePlan, Heads]] = {}
         self.numbers: dict[str, int] = {}
         self.facts = Facts()
 
@@ -151,7 +152,14 @@ class Emitter:
             number=self.numbers.get(now.plan.city.id, 0) + 1,
             facts=None if now.facts is None else now.facts[at],
             stations=stations_of(now.plan, now.took, self._ids, *at),
+            heads=self._heads_of(now.plan),
         )
+
+    def _heads_of(self, plan: RulePlan) -> Heads:
+        key = (plan.city.id, plan.rule.id)
+        if key not in self._heads or self._heads[key][0] is not plan:
+            self._heads[key] = plan, heads_of(plan)
+        return self._heads[key][1]
 
 
 class _Before(NamedTuple):

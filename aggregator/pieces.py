@@ -13,6 +13,7 @@ from aggregator.series_table import Ints
 Bytes = NDArray[np.uint8]
 
 _COMMA: Final = ord(",")
+_NO_SHIFT: Final = np.zeros(1, np.int64)
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -44,7 +45,9 @@ class Lines(NamedTuple):
         if len(rows) == len(self.edges) - 1:
             return self.text
         begins, ends = self.edges[rows], self.edges[rows + 1]
-        return _joined(self.text, begins, ends, int((ends - begins).sum()))
+        out = np.empty(int((ends - begins).sum()), np.uint8)
+        join_pieces(self.text, begins[None, :], ends[None, :], _NO_SHIFT, out)
+        return out
 
     def one(self, row: int) -> bytes:
         """One of them."""
@@ -115,19 +118,13 @@ class Pieces:
 
     def join(self) -> Lines:
         """The rows."""
-        begins = np.empty((self._rows, len(self.parts)), np.int64)
-        ends, size = np.empty_like(begins), 0
-        for at, one in enumerate(self.parts):
-            np.add(one.begins, size, out=begins[:, at])
-            np.add(one.ends, size, out=ends[:, at])
-            size += len(one.blob)
+        shape = len(self.parts), self._rows
+        begins = np.concatenate([one.begins for one in self.parts]).reshape(shape)
+        ends = np.concatenate([one.ends for one in self.parts]).reshape(shape)
+        shifts = np.cumsum([0, *(len(one.blob) for one in self.parts[:-1])])
         edges = np.zeros(self._rows + 1, np.int64)
-        np.cumsum(self.lengths(), out=edges[1:])
+        np.cumsum((ends - begins).sum(axis=0), out=edges[1:])
+        out = np.empty(edges[-1], np.uint8)
         blob = np.concatenate([one.blob for one in self.parts])
-        return Lines(_joined(blob, begins.reshape(-1), ends.reshape(-1), int(edges[-1])), edges)
-
-
-def _joined(blob: Bytes, begins: Ints, ends: Ints, size: int) -> Bytes:
-    out = np.empty(size, np.uint8)
-    join_pieces(blob, begins, ends, out)
-    return out
+        join_pieces(blob, begins, ends, shifts, out)
+        return Lines(out, edges)

@@ -6,8 +6,9 @@ rows are put together from columns (`aggregator.pieces`), as they lie on the wir
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +38,8 @@ class Saying:
         revision: the number of what is said.
         number: of the first change; the others follow.
         facts: ids of those used, in lists; None of a rule that uses none.
-        stations: INT4 fields of the ids of the series that took part, one after the other, and
-            where those of each begin and end.
+        stations: the series that took part.
+        heads: what each group's rows begin with.
     """
 
     plan: RulePlan
@@ -54,6 +55,7 @@ class Saying:
     number: int
     facts: Objects | None
     stations: "Stations"
+    heads: "Heads"
 
     def __len__(self) -> int:
         return len(self.w)
@@ -69,6 +71,24 @@ class Saying:
     def numbers(self) -> Ints:
         """The changes' numbers."""
         return self.number + np.arange(len(self), dtype=np.int64)
+
+
+class Heads(NamedTuple):
+    """What rows of `indicator`, and the JSON of changes, begin with: for each group of a rule."""
+
+    rows: Spans
+    bodies: Spans
+
+
+def heads_of(plan: RulePlan) -> Heads:
+    """City, rule and zone of each group; the same as long as the plan is."""
+    row = fields.row_head(len(INDICATOR_COLUMNS))
+    row += fields.text_field(plan.city.id) + fields.text_field(plan.rule.id)
+    body = b'{"rule":' + msgspec.json.encode(plan.rule.id) + b',"zone":'
+    return Heads(
+        of_texts([row + fields.text_field(zone) for zone in plan.groups]),
+        of_texts([body + msgspec.json.encode(zone or None) for zone in plan.groups]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +152,7 @@ def indicator_lines(said: Saying) -> Lines:
     """Rows of `indicator` and `indicator_latest`, their columns in order."""
     plan, content = said.plan, said.content
     rows = Pieces(len(said))
-    rows.one_of(_heads(plan), said.g)
+    rows.add(said.heads.rows.at(said.g))
     rows.one_of([fields.time_field(one) for one in said.found.begins.tolist()], said.w)
     rows.add(of_records(fields.fixed_fields(fields.INT4, said.revision)))
     revision = fields.int4_field(plan.rule.revision)
@@ -158,13 +178,6 @@ _STATE_FIELDS: Final = [
     for state in STATES
     for closed in (False, True)
 ]
-
-
-def _heads(plan: RulePlan) -> list[bytes]:
-    """City, rule and zone of each group."""
-    own = fields.row_head(len(INDICATOR_COLUMNS))
-    own += fields.text_field(plan.city.id) + fields.text_field(plan.rule.id)
-    return [own + fields.text_field(zone) for zone in plan.groups]
 
 
 def _nullable(values: NDArray[np.float64]) -> Spans:

@@ -27,8 +27,7 @@ def bodies_of(said: Saying, facts: Facts) -> Pieces:
     """
     plan, body, content = said.plan, said.plan.body, said.content
     rows = Pieces(len(said))
-    rule = b'{"rule":' + _encode(plan.rule.id) + b',"zone":'
-    rows.one_of([rule + _encode(zone or None) for zone in plan.groups], said.g)
+    rows.add(said.heads.bodies.at(said.g))
     rows.one_of(_windows(said), said.w)
     rows.add(of_numbers(content["value"]))
     unit = b',"unit":' + _encode(body["unit"]) + b',"band":'

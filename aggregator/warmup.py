@@ -49,4 +49,5 @@ def warm_up() -> None:
     round_all(v, 0, 1, 10.0, v.copy())
     join_values(values, values, here, span, np.zeros((1, 1, 6)))
     compile_tree(parse("x"), frozenset())({"x": v})
-    join_pieces(np.zeros(1, np.uint8), one, one, np.zeros(1, np.uint8))
+    pieces = one.reshape(1, 1)
+    join_pieces(np.zeros(1, np.uint8), pieces, pieces, one, np.zeros(1, np.uint8))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aggregator.facts import Facts
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
-from aggregator.saying import STATES, Saying, change_lines, indicator_lines, stations_of
+from aggregator.saying import STATES, Saying, change_lines, heads_of, indicator_lines, stations_of
 from aggregator.sheet import Circumstances, Watched, content_of
 from aggregator.shown import bodies_of
 from cityvitals.domain.times import from_us
@@ -92,6 +92,7 @@ def sayings(draw: st.DrawFn, rule: Rule) -> Saying:
         number=draw(st.integers(1, 2**40)),
         facts=draw(st.sampled_from([None, facts])),
         stations=stations_of(mine, took, IDS, w, g),
+        heads=heads_of(mine),
     )
 
 
