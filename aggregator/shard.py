@@ -354,9 +354,9 @@ class Shard:
         named["series"] = self.table.ids[rollups["series"]]
         return named
 
-    def has_queued(self) -> bool:
-        """Whether anything waits to be recomputed or derived again."""
-        return bool(len(self.backlog) or len(self.rederive) or len(self.waiting))
+    def queued(self) -> int:
+        """How much waits to be recomputed, or derived (again)."""
+        return len(self.backlog) + len(self.rederive) + len(self.waiting)
 
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""

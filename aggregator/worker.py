@@ -80,6 +80,7 @@ class ShardWorker:
         self._saved: tail.Cursors | None = None
         self._seen: tail.Cursors = {}
         self._taken: tail.Cursors = dict(claim.cursors)
+        self._told = claim.waiting
         self._saved_us = 0
         self._swept_us = 0
         self._row_s = 0.0
@@ -98,7 +99,7 @@ class ShardWorker:
         self._extend(opened["series"].astype(np.int64), opened["bucket"])
         as_saved = (
             self.shard.cursors == self._claim.cursors
-            and not self.shard.has_queued()
+            and not self.shard.queued()
             and not self.shard.rules_changed
         )
         self._saved = dict(self.shard.cursors) if as_saved else None
@@ -130,8 +131,7 @@ class ShardWorker:
         done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
         await self._refold(connection, changed)
         await self._conclude(connection, changed, now_us, done)
-        shard = self.shard
-        done.backlog = len(shard.backlog) + len(shard.rederive) + len(shard.waiting)
+        done.backlog = self.shard.queued()
         done.more = done.more or done.backlog > 0
         await self._keep_house(connection, now_us)
         return done
@@ -226,7 +226,9 @@ class ShardWorker:
         """Write buckets and what was derived, and how far the log is taken."""
         closed = np.concatenate([empty(ROLLUP), *changed.closed])
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
-        if not (self._taken != self.shard.cursors or len(closed) or len(redone) or out.count):
+        waiting = self.shard.queued()
+        moved = self._taken != self.shard.cursors or self._told != waiting
+        if not (moved or len(closed) or len(redone) or out.count):
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
@@ -239,11 +241,11 @@ class ShardWorker:
                 await derived.write_rollups(connection, redone)
                 await derived.write_indicators(connection, out.kept, out.latest())
                 await derived.write_changes(connection, out.changes, out.numbers)
-                await shards.advance(connection, self.shard.number, self.shard.cursors)
+                await shards.advance(connection, self.shard.number, self.shard.cursors, waiting)
         if out.count >= _TELLING:
             took = (self._seconds() - begun) / out.count
             self._row_s += (took - self._row_s) / 4
-        self._taken = dict(self.shard.cursors)
+        self._taken, self._told = dict(self.shard.cursors), waiting
         done.rollups += len(closed) + len(redone)
         done.changes += out.count
 
@@ -303,7 +305,9 @@ class ShardWorker:
                 await shards.save_checkpoint(
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
-                await shards.advance(connection, self.shard.number, self._furthest())
+                await shards.advance(
+                    connection, self.shard.number, self._furthest(), self.shard.queued()
+                )
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)
                 await tail.prune_log(connection, self.shard.number, cursors)

@@ -68,13 +68,21 @@ _LoadConnections = Annotated[int, typer.Option(min=1, max=64, help="MQTT connect
 _LoadInFlight = Annotated[
     int, typer.Option(min=1, max=10_000, help="Unacknowledged messages a connection.")
 ]
+_LoadProcesses = Annotated[
+    int, typer.Option(min=1, max=32, help="Processes that share the sensors and the rate.")
+]
 _LoadDuplicates = Annotated[float, typer.Option(min=0, max=1, help="Share sent again.")]
 _LoadRevisions = Annotated[float, typer.Option(min=0, max=1, help="Share with new values.")]
 _LoadPoison = Annotated[float, typer.Option(min=0, max=1, help="Share that is spoilt.")]
 _LoadReorder = Annotated[float, typer.Option(min=0, max=1, help="Share out of order.")]
 _LoadSeq = Annotated[bool, typer.Option("--seq", help="Number readings, per gateway.")]
 _LoadDeclare = Annotated[bool, typer.Option(help="Declare city and devices first.")]
-_LoadPayload = Annotated[str, typer.Option("--format", help="Payload format: json.")]
+_LoadPayload = Annotated[
+    str,
+    typer.Option("--format", help="Payload format: json, or another's name in docs/payloads.md."),
+]
+_LoadQos = Annotated[int, typer.Option(min=0, max=2, help="MQTT's quality of service.")]
+_LoadMqtt = Annotated[str, typer.Option("--mqtt", help="Version of MQTT: 5 or 3.1.1.")]
 _LoadReport = Annotated[Path | None, typer.Option(help="Write summary and samples here, as JSON.")]
 _LoadPage = Annotated[Path | None, typer.Option(help="Write a page of plots here.")]
 _LoadApi = Annotated[
@@ -164,6 +172,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     seed: _LoadSeed = 1,
     connections: _LoadConnections = 1,
     in_flight: _LoadInFlight = 500,
+    processes: _LoadProcesses = 1,
     duplicates: _LoadDuplicates = 0.0,
     revisions: _LoadRevisions = 0.0,
     poison: _LoadPoison = 0.0,
@@ -171,6 +180,8 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     seq: _LoadSeq = False,  # noqa: FBT002 (a flag)
     declare: _LoadDeclare = True,  # noqa: FBT002 (a flag)
     payload: _LoadPayload = "json",
+    qos: _LoadQos = 1,
+    mqtt: _LoadMqtt = "5",
     report: _LoadReport = None,
     page: _LoadPage = None,
     api: _LoadApi = None,
@@ -194,10 +205,13 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         seed=seed,
         connections=connections,
         in_flight=in_flight,
+        processes=processes,
         shares=Shares(duplicates, revisions, poison, reorder),
         numbered=seq,
         declare=declare,
         payload=payload,
+        qos=qos,
+        mqtt=mqtt,
         report=report,
         page=page,
         api=api,

@@ -16,6 +16,7 @@ class Sink:
     Attributes:
         published: messages taken, acknowledged or not.
         payloads: topic and payload of each, where they are kept.
+        reads: take what comes; while false, a publisher's socket fills until it is cut.
         withholds: keep acknowledgements back until it is false again and a message comes.
     """
 
@@ -25,11 +26,13 @@ class Sink:
         self._receive_maximum = receive_maximum
         self._keeps = keeps
         self._connections: list[socket.socket] = []
+        self._cut = threading.Event()
         self.published = 0
         self.connected = 0
         self.payloads: list[tuple[str, bytes]] = []
         self.mids: list[int] = []
         self.withholds = False
+        self.reads = True
 
     def start(self) -> Self:
         """Serve, in threads that end with the process."""
@@ -47,7 +50,9 @@ class Sink:
             threading.Thread(target=self._take, args=(connection,), daemon=True).start()
 
     def cut(self) -> None:
-        """Break every connection; new ones are taken."""
+        """Break every connection; new ones are taken, and read."""
+        self.reads = True
+        self._cut.set()
         for connection in self._connections:
             with suppress(OSError):  # closed already
                 connection.shutdown(socket.SHUT_RDWR)
@@ -77,6 +82,9 @@ class Sink:
                     return
                 data, taken, answers = pending + received, 0, []
                 for kind, body, end in _packets(data):
+                    if kind == _PUBLISH and not self.reads:
+                        self._await_cut(connection)
+                        return
                     taken = end
                     answers.append(self._answer(kind, data, body, end))
                 pending = data[taken:]
@@ -84,6 +92,10 @@ class Sink:
                     connection.sendall(b"".join(answers))
                 except OSError:
                     return
+
+    def _await_cut(self, connection: socket.socket) -> None:
+        self._cut.wait()
+        connection.close()
 
     def _answer(self, kind: int, data: bytes, body: int, end: int) -> bytes:
         if kind == _CONNECT:

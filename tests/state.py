@@ -6,7 +6,9 @@ from typing import Any, Final
 import asyncpg
 
 _TAKEN: Final = """
-select coalesce(bool_and(coalesce((s.cursors ->> l.lane)::bigint, 0) >= l.next_seq - 1), false)
+select coalesce(bool_and(
+    coalesce((s.cursors ->> l.lane)::bigint, 0) >= l.next_seq - 1 and s.waiting = 0
+), false)
 from lane l join shard s using (shard) where l.next_seq > 1
 """
 _OPEN: Final = """
@@ -67,7 +69,7 @@ def ledger(dsn: str, city: str) -> dict[str, int]:
 
 
 def is_taken(dsn: str) -> bool:
-    """Whether the aggregator has taken every log entry."""
+    """Whether the aggregator has taken every log entry, and derived what followed."""
     return bool(value(dsn, _TAKEN))
 
 

@@ -147,12 +147,17 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One lane's entries in one shard, and how far the shard's owner has come."""
+    """One lane's entries in one shard, and how far the shard's owner has come.
+
+    Attributes:
+        waiting: how much the shard's owner still has to do that the log no longer tells of.
+    """
 
     shard: int
     lane: str
     next_seq: int
     cursor: int
+    waiting: int
     first: int
     last: int
     rows: int

@@ -179,7 +179,7 @@ from change where city = $1
 
 -- name: log
 -- How each lane's entries lie, and how far the shard's owner has come in it.
-select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor,
+select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor, s.waiting,
        coalesce(c.first, 0) as first, coalesce(c.last, 0) as last, coalesce(c.rows, 0) as rows
 from lane l join shard s on s.shard = l.shard
 left join (select shard, lane, min(seq) as first, max(seq) as last, count(*) as rows

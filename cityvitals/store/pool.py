@@ -13,6 +13,7 @@ import msgspec
 from cityvitals.errors import SettingsError, UnfitServer
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.failures import translated
+from cityvitals.store.forsaken import tell_in_a_line
 from cityvitals.store.handshake import explained, require_files
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ async def open_pool(
         SettingsError: user, password, database, TLS or the DSN itself is wrong; names no password.
         StoreUnavailable: the server cannot be reached.
     """
+    tell_in_a_line()
     renewal = _Renewal()
     dsn = settings.dsn.get_secret_value()
     require_files(dsn)

@@ -12,11 +12,18 @@ from cityvitals.store.tail import Cursors
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A shard that is ours until somebody raises its epoch."""
+    """A shard that is ours until somebody raises its epoch.
+
+    Attributes:
+        cursors: up to where its log is taken.
+        waiting: how much of that is still to be done.
+        rebuild: whether everything is to be folded again from stored readings.
+    """
 
     shard: int
     epoch: int
     cursors: Cursors
+    waiting: int
     rebuild: bool
 
 
@@ -86,14 +93,14 @@ async def read_cursors(connection: Connection, shard: int) -> Cursors:
     return found
 
 
-async def advance(connection: Connection, shard: int, cursors: Cursors) -> None:
-    """Move a held shard's cursors.
+async def advance(connection: Connection, shard: int, cursors: Cursors, waiting: int) -> None:
+    """Move a held shard's cursors, and say how much that they have passed is still to be done.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     with translated(f"moving the cursors of shard {shard}"):
-        await connection.execute(queries("shards")["advance"], shard, cursors)
+        await connection.execute(queries("shards")["advance"], shard, cursors, waiting)
 
 
 async def forget_rebuild(connection: Connection, shard: int) -> None:

@@ -7,7 +7,7 @@ where shard in (
     select shard from shard where expires_at < clock_timestamp()
     order by shard for update skip locked
 )
-returning shard, epoch, cursors, rebuild
+returning shard, epoch, cursors, waiting, rebuild
 
 -- name: renew
 -- Keep what is still mine; an epoch that moved on is not.
@@ -31,8 +31,8 @@ select 1 from shard where shard = $1 and epoch = $2 for update
 select cursors from shard where shard = $1
 
 -- name: advance
--- Move a shard's cursors, in the transaction that holds it.
-update shard set cursors = $2 where shard = $1
+-- Move a shard's cursors, and say what is left to do, in the transaction that holds it.
+update shard set cursors = $2, waiting = $3 where shard = $1
 
 -- name: forget_rebuild
 -- What is to be rebuilt is in a held shard's checkpoint now.

@@ -57,6 +57,11 @@ def waiting(rows: Iterable[LogRow], shard: int) -> int:
     return sum(max(row.next_seq - 1 - row.cursor, 0) for row in rows if row.shard == shard)
 
 
+def left(rows: Iterable[LogRow], shard: int) -> int:
+    """How much a shard's owner still has to do of what it has taken."""
+    return max((row.waiting for row in rows if row.shard == shard), default=0)
+
+
 def check_changes(
     city: AuditCity, held: Stretch, doubled: Iterable[tuple[int, int]], out: Findings
 ) -> None:

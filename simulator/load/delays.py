@@ -30,6 +30,12 @@ class Delays:
         bucket = np.clip(place, 0, _BUCKETS - 1).astype(np.int64)
         self._counts += np.bincount(bucket, minlength=_BUCKETS)
 
+    def __add__(self, other: "Delays") -> "Delays":
+        made = Delays()
+        made._counts = self._counts + other._counts
+        made.largest = max(self.largest, other.largest)
+        return made
+
     def quantile(self, share: float) -> float:
         """So large a share took no longer, within one per cent; 0 where nothing was counted."""
         if not len(self):

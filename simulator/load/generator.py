@@ -76,12 +76,13 @@ class Generator:
     ) -> None:
         self._plan, self._pace = plan, pace
         self._lanes = [
-            Lane(broker, f"{name}-{number}", pace.in_flight, tls)
+            Lane(broker, f"{name}-{number}", pace.in_flight, tls, plan.delivery)
             for number in range(pace.connections)
         ]
         self._supply = Supply(plan)
         self._last_late_s = 0.0
         self._told_s = 0.0
+        self._bytes = 0
         self._recent = Delays()
         self.latency, self.lateness = Delays(), Delays()
         self.seconds = 0.0
@@ -106,6 +107,11 @@ class Generator:
     def sent_again(self) -> int:
         """Messages sent once more after a connection broke, counted each time."""
         return sum(lane.sent_again for lane in self._lanes)
+
+    @property
+    def given_up(self) -> int:
+        """Messages of QoS 0 that were under way when a connection broke."""
+        return sum(lane.given_up for lane in self._lanes)
 
     @property
     def unheard(self) -> int:
@@ -175,6 +181,7 @@ class Generator:
             late_s = np.maximum(at_s - due_s, 0.0)
             self.lateness.add(late_s)
             self._last_late_s = float(late_s[-1])
+            self._bytes += sum(map(len, piece.packets))
             lane.send(self._plan.template, piece.packets, piece.row, due_s)
             sent += len(piece.row)
         return sent
@@ -214,7 +221,7 @@ class Generator:
                     taken * self._plan.pack,
                     self.outstanding,
                     self._last_late_s,
-                    taken * self._plan.template.width,
+                    self._bytes,
                     (ack_ms[0], ack_ms[1], ack_ms[2]) if len(recent) else None,
                 )
             )

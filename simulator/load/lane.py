@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from cityvitals.settings import BrokerSettings
 from simulator.load.digits import Bytes, Ints
+from simulator.load.packet import AT_LEAST_ONCE, Delivery
 from simulator.load.publisher import Publisher
-from simulator.load.template import Template
+from simulator.load.template import Packets, Template
 from simulator.session import BrokerAway
 
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -28,14 +29,15 @@ class Sent(NamedTuple):
     """A message that the broker has not acknowledged: when it was due, and its packet."""
 
     due_s: float
-    packet: Bytes
+    packet: Bytes | bytearray
 
 
 class Lane:
     """Sends packets at least once, across the broker's restarts.
 
     Bounded: at most `in_flight` messages (or the broker's Receive Maximum) are unacknowledged;
-    these are kept, and sent again before anything new where the connection breaks.
+    these are kept, and sent again before anything new where the connection breaks. Of QoS 0 they
+    are given up then.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Lane:
         client_id: str,
         in_flight: int,
         tls: ssl.SSLContext | None = None,
+        delivery: Delivery = AT_LEAST_ONCE,
     ) -> None:
+        self._delivery = delivery
         self._broker, self._client_id, self._tls = broker, client_id, tls
         self._in_flight = in_flight
         self._publisher: Publisher | None = None
@@ -55,6 +59,8 @@ class Lane:
         self._retry_s = 0.0
         self._unheard = 0
         self.sent_again = 0
+        self.given_up = 0
+        """Messages of QoS 0 that were under way when a connection broke."""
 
     @property
     def publisher(self) -> Publisher | None:
@@ -90,18 +96,21 @@ class Lane:
         Raises:
             BrokerAway: nobody is there.
         """
-        self._publisher = Publisher(self._broker, self._client_id, self._in_flight, self._tls)
+        self._publisher = Publisher(
+            self._broker, self._client_id, self._in_flight, self._tls, self._delivery
+        )
 
     def send(
-        self, template: Template, packets: Bytes, row: Ints, due_s: NDArray[np.float64]
+        self, template: Template, packets: Packets, row: Ints, due_s: NDArray[np.float64]
     ) -> None:
         """Send new messages, no more than there is room for."""
         numbers = np.arange(self._number, self._number + len(row))
-        template.number(packets, row, numbers % _IDS + 1)
+        if self._delivery.qos:
+            template.number(packets, row, numbers % _IDS + 1)
         self._number += len(row)
         for number, due, packet in zip(numbers.tolist(), due_s.tolist(), packets, strict=True):
             self._flight[number] = Sent(due, packet)
-        self._write(packets.tobytes(), len(row))
+        self._write(template.joined(packets), len(row))
 
     def collect(self) -> list[float]:
         """When the messages acknowledged meanwhile were due; never waits, connects where needed."""
@@ -114,9 +123,9 @@ class Lane:
         except BrokerAway as error:
             self._lost(error)
             return []
-        due = [sent.due_s for sent in self._acknowledged(mids)]
+        done = self._acknowledged(mids) if self._delivery.qos else self._handed_over()
         self._send_again()
-        return due
+        return [sent.due_s for sent in done]
 
     def close(self) -> None:
         """Take leave."""
@@ -137,6 +146,14 @@ class Lane:
             self._failures = 0
         return found
 
+    def _handed_over(self) -> list[Sent]:
+        """Of QoS 0, all messages once the socket has taken all: nothing more is heard of them."""
+        if self._publisher is None or self._publisher.wants_write:
+            return []
+        done = list(self._flight.values())
+        self._flight.clear()
+        return done
+
     def _reopen(self) -> None:
         try:
             self.open()
@@ -152,7 +169,7 @@ class Lane:
             number, sent = self._again.popleft()
             self._flight[number] = sent
             self.sent_again += 1
-            self._write(sent.packet.tobytes(), 1)
+            self._write(bytes(sent.packet), 1)
 
     def _write(self, stretch: bytes, count: int) -> None:
         if self._publisher is not None:
@@ -164,6 +181,9 @@ class Lane:
     def _lost(self, error: BrokerAway) -> None:
         """Keep what is under way, in its order, for the next connection; wait longer each time."""
         self.close()
+        if not self._delivery.qos:
+            self.given_up += len(self._flight)
+            self._flight.clear()
         self._flight.update(self._again)
         self._again.clear()
         wait_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]

@@ -19,12 +19,14 @@ from cityvitals.service import EXIT_FAILED, EXIT_OK
 from cityvitals.settings import BrokerSettings, Settings
 from cityvitals.telemetry import configure_logging
 from cityvitals.tls import client_context
+from simulator.load.coding import OWN, Coding
+from simulator.load.fleet import MOST, Fleet, Share
 from simulator.load.generator import Generator, Pace
 from simulator.load.judge import Step, trends
 from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
-from simulator.load.packet import publish_packet
+from simulator.load.packet import MQTT_3, MQTT_5, Delivery, publish_packet
 from simulator.load.page import page, ramp_page
 from simulator.load.plan import Plan
 from simulator.load.publisher import Publisher
@@ -33,7 +35,10 @@ from simulator.load.recorder import Recorder, Sample
 from simulator.load.summary import Summary, summed
 from simulator.load.town import Declaration
 
-FORMATS: Final = ("json",)
+FORMATS: Final = {"json": OWN}
+"""Other names for payload formats."""
+VERSIONS: Final = {"5": MQTT_5, "3.1.1": MQTT_3}
+"""Protocol level by the name of a version of MQTT."""
 _DEFAULT_S: Final = 60.0
 _STEP_S: Final = 10.0
 _LONGEST_S: Final = 86_400.0
@@ -50,8 +55,10 @@ class Options:
         rate: readings a second; 0: as fast as acknowledged.
         duration_s: None: 60 s, unless there is a count.
         count: stop after so many readings, rounded up to whole messages.
+        processes: each has so many connections, and its share of sensors and rate.
         declare: whether city and devices are declared first.
         payload: payload format.
+        qos, mqtt: how messages are delivered, and by which version of MQTT.
         report, page: files for the summary with its samples, as JSON and as a page of plots.
         api: address of the service's API, to see how far its books are behind.
         watch: processes whose CPU and memory are recorded.
@@ -69,10 +76,13 @@ class Options:
     seed: int = 1
     connections: int = 1
     in_flight: int = 500
+    processes: int = 1
     shares: Shares = field(default_factory=Shares)
     numbered: bool = False
     declare: bool = True
     payload: str = "json"
+    qos: int = 1
+    mqtt: str = "5"
     report: Path | None = None
     page: Path | None = None
     api: str | None = None
@@ -121,16 +131,24 @@ def _once(
     name = f"cityvitals-load-{options.city}-{os.getpid()}"
     watched = [Process(pid) for pid in options.watch]
     if options.declare:
-        declare(settings.broker, plan.town.declarations(), f"{name}-declare", tls)
+        declare(
+            settings.broker, plan.town.declarations(), f"{name}-declare", tls, plan.delivery.level
+        )
     pace = Pace(options.rate, _duration_s(options), options.connections, options.in_flight)
-    generator = Generator(plan, settings.broker, pace, name, tls)
     with contextlib.ExitStack() as stack:
         booked = None
         if options.api is not None:
             booked = stack.enter_context(Booked(options.api, options.city))
         recorder = Recorder(watched, booked)
-        generator.run(stopping, lambda progress: _tell(recorder(progress)))
-    return summed(plan, generator, complete=not stopping()), recorder.samples
+        tell = lambda progress: _tell(recorder(progress))  # noqa: E731
+        if options.processes > 1:
+            fleet = Fleet(plan, settings.broker, pace, name, options.processes)
+            done = fleet.run(stopping, tell)
+        else:
+            generator = Generator(plan, settings.broker, pace, name, tls)
+            generator.run(stopping, tell)
+            done = Share.of(generator)
+    return summed(plan, done, complete=not stopping()), recorder.samples
 
 
 def _ramp(settings: Settings, options: Options, ramp: Ramp, stopping: "_Stopping") -> int:
@@ -162,7 +180,7 @@ def plan_of(options: Options, now_us: int) -> Plan:
     fastest = options.rate or _FASTEST
     in_time = int(fastest * (_duration_s(options) or _LONGEST_S)) + 1
     readings = in_time if options.count is None else options.count
-    return Plan.ending_at(
+    plan = Plan.ending_at(
         now_us,
         city=options.city,
         sensors=options.sensors,
@@ -172,6 +190,13 @@ def plan_of(options: Options, now_us: int) -> Plan:
         shares=options.shares,
         numbered=options.numbered,
     )
+    coding = Coding(FORMATS.get(options.payload, options.payload))
+    return replace(
+        plan,
+        town=replace(plan.town, without=coding.lacks),
+        delivery=Delivery(options.qos, VERSIONS[options.mqtt]),
+        coding=coding,
+    )
 
 
 def declare(
@@ -179,17 +204,19 @@ def declare(
     declarations: Iterable[Declaration],
     client_id: str,
     tls: ssl.SSLContext | None = None,
+    level: int = MQTT_5,
 ) -> None:
-    """Publish retained messages, and wait until the broker has all of them.
+    """Publish retained messages, of QoS 1, and wait until the broker has all of them.
 
     Raises:
         BrokerAway: it is not there, goes, or does not acknowledge them.
     """
-    publisher = Publisher(broker, client_id, tls=tls)
+    delivery = Delivery(level=level)
+    publisher = Publisher(broker, client_id, tls=tls, delivery=delivery)
     for number, (topic, payload) in enumerate(declarations):
         while publisher.room <= 0:
             publisher.collect(1.0)
-        packet = publish_packet(topic, payload, number % 65_535 + 1, retain=True)
+        packet = publish_packet(topic, payload, number % 65_535 + 1, delivery, retain=True)
         publisher.send(packet, 1)
     publisher.drain()
     publisher.close()
@@ -240,15 +267,17 @@ def _check(options: Options) -> None:
         raise SettingsError(f"load: --city: expected letters, digits, . _ -: {options.city!a}")
     if options.ramp is not None and (options.rate or options.count is not None or options.soak):
         raise SettingsError("load: --ramp: expected without --rate, --count and --soak")
-    if options.payload not in FORMATS:
+    if options.mqtt not in VERSIONS:
         raise SettingsError(
-            f"load: --format: expected one of {', '.join(FORMATS)}, got {options.payload!a}"
+            f"load: --mqtt: expected one of {', '.join(VERSIONS)}, got {options.mqtt!a}"
         )
     bounds: tuple[tuple[str, float, float, float], ...] = (
         ("--rate", options.rate, 0, 1e8),
         ("--count", 1 if options.count is None else options.count, 1, 1e11),
         ("--duration", options.duration_s or _DEFAULT_S, 0.001, _LONGEST_S),
         ("--connections", options.connections, 1, _CONNECTIONS),
+        ("--processes", options.processes, 1, MOST),
+        ("--qos", options.qos, 0, 2),
         ("--in-flight", options.in_flight, 1, MOST_IN_FLIGHT),
     )
     for name, number, low, high in bounds:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import gcd
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,10 +14,12 @@ from cityvitals.domain.times import US
 from cityvitals.errors import SettingsError
 from cityvitals.wire.payload import decode
 from simulator.load import digits
+from simulator.load.coding import Coding
 from simulator.load.digits import Bytes, Ints
 from simulator.load.order import CLEAN, Label, Shares, Stretch, stretches
+from simulator.load.packet import AT_LEAST_ONCE, Delivery, payload_of, publish_packet
 from simulator.load.poison import KINDS, REASONS, Poison, spoil
-from simulator.load.template import Template
+from simulator.load.template import Packets, Template
 from simulator.load.town import PER_SENSOR, Sensor, Town
 from simulator.load.truth import Truth
 
@@ -32,8 +33,6 @@ _STRETCH: Final = (50, 2000)
 _ZONE_SENSORS: Final = 20
 _ZONES: Final = 50
 _LOWEST: Final = 10 * digits.VALUE_SCALE
-_MOST_READINGS: Final = 5_000_000
-"""A template holds a message of each sensor and variant, about 100 bytes a reading."""
 _VALUES: Final = 30 * digits.VALUE_SCALE
 _FIRST_SEQ: Final = 1_000_000_000
 _STEADY_PLACE: Final = 1 << 62
@@ -81,7 +80,7 @@ class Message(NamedTuple):
 class Block:
     """A stretch of messages with their packets."""
 
-    packets: Bytes
+    packets: Packets
     row: Ints
     stretch: Stretch
 
@@ -102,6 +101,8 @@ class Plan:
         prefix: first level of all topics.
         numbered: whether readings carry `seq`, counted per gateway. A repeat or revision carries
             the number of what it repeats; of a message that cannot be decoded numbers are missing.
+        delivery: how messages are delivered.
+        coding: their payload format; spoilt and numbered messages are of our own JSON alone.
 
     Raises:
         SettingsError: naming the option, what it is, and what was expected.
@@ -115,12 +116,17 @@ class Plan:
     shares: Shares = field(default_factory=Shares)
     numbered: bool = False
     prefix: str = "city"
+    delivery: Delivery = AT_LEAST_ONCE
+    coding: Coding = field(default_factory=Coding)
 
     def __post_init__(self) -> None:
         _within("--pack", self.pack, 1, MOST_PACK)
-        shares, variants = self.shares, PER_SENSOR // gcd(self.pack, PER_SENSOR)
-        size = self.town.size * variants * self.pack
-        _within("--sensors, times readings of each in the template", size, 1, _MOST_READINGS)
+        if not self.coding.is_own and (self.shares.poison or self.numbered):
+            raise SettingsError(
+                f"load: --format {self.coding.name}: expected without --poison and --seq, which "
+                "only our own JSON has"
+            )
+        shares = self.shares
         for name in ("duplicates", "revisions", "poison", "reorder"):
             _within(f"--{name}", getattr(shares, name), 0, 1)
         told = shares.duplicates + shares.revisions + shares.poison
@@ -162,7 +168,13 @@ class Plan:
     @cached_property
     def template(self) -> Template:
         """The rows that packets are made from."""
-        return Template(self.town.sensors, self.pack, numbered=self.numbered, prefix=self.prefix)
+        return Template(
+            self.town.sensors,
+            self.pack,
+            numbered=self.numbered,
+            prefix=self.prefix,
+            delivery=self.delivery,
+        )
 
     def blocks(self) -> Iterator[Block]:
         """All messages in order, with their packets; packet ids are 0."""
@@ -181,12 +193,11 @@ class Plan:
         for block in self.blocks():
             for number, row in enumerate(block.row.tolist()):
                 which = row % self.town.size
-                packet = block.packets[number]
                 poison = int(block.stretch.poison[number])
                 yield Message(
                     self.town.sensors[which],
                     template.topics[which],
-                    packet[template.forms[template.form[row]].begin :].tobytes(),
+                    payload_of(bytes(block.packets[number]), self.delivery),
                     None if poison == CLEAN else KINDS[poison],
                     -1 if poison == CLEAN else self._spoilt(int(block.stretch.fresh[number])),
                     self.truth(block.stretch.part(number, number + 1)),
@@ -225,7 +236,17 @@ class Plan:
     def _block(self, stretch: Stretch) -> Block:
         packets, row = self.fresh(stretch.fresh, stretch.revision)
         self._spoil(packets, row, stretch)
-        return Block(packets, row, stretch)
+        return Block(packets if self.coding.is_own else self._coded(packets, row), row, stretch)
+
+    def _coded(self, packets: Bytes, row: Ints) -> Packets:
+        """The same messages in another format; so their sizes differ."""
+        made = np.empty(len(packets), object)
+        for number, which in enumerate((row % self.town.size).tolist()):
+            payload = payload_of(packets[number].tobytes(), self.delivery)
+            coded = self.coding(payload, self.town.sensors[which].id)
+            topic = self.template.topics[which]
+            made[number] = bytearray(publish_packet(topic, coded, 0, self.delivery))
+        return made
 
     def _times(self, nth: Ints, sensor: Ints, row: Ints, bits: NDArray[np.uint64]) -> Ints:
         """Somewhere within each reading's step; intervals keep their place in it: none overlap."""

@@ -15,19 +15,25 @@ from cityvitals.errors import SettingsError
 from cityvitals.settings import BrokerSettings
 from cityvitals.tls import explain, password_of
 from simulator.load.packet import (
+    AT_LEAST_ONCE,
     DISCONNECT,
+    MQTT_3,
+    MQTT_5,
+    Answer,
+    Delivery,
     ProtocolError,
     connect_packet,
     packets,
+    pubrel_packet,
+    read_answer,
     read_connack,
-    read_puback,
 )
 from simulator.session import BrokerAway, BrokerRefused
 
 _CONNECT_S: Final = 5.0
 _READ: Final = 1 << 16
 _FAILED: Final = 0x80
-_CREDENTIALS: Final = frozenset({0x86, 0x87})
+_CREDENTIALS: Final = {MQTT_5: frozenset({0x86, 0x87}), MQTT_3: frozenset({4, 5})}
 _NO_SUBSCRIBER: Final = 0x10
 _WINDOW: Final = 500
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -39,6 +45,7 @@ class Publisher:
     Bounded: `window` messages are unacknowledged at most (the smaller of what is asked for and the
     broker's Receive Maximum), far fewer than packet ids exist; who sends looks at `room` first.
     What the socket does not take at once waits in memory, no more than those messages.
+    Of QoS 0 nothing is heard: a message counts as acknowledged when the socket has taken all.
 
     Raises:
         BrokerAway: nobody is there, or it does not answer.
@@ -51,7 +58,9 @@ class Publisher:
         client_id: str,
         in_flight: int = _WINDOW,
         tls: ssl.SSLContext | None = None,
+        delivery: Delivery = AT_LEAST_ONCE,
     ) -> None:
+        self._delivery = delivery
         self.place = f"broker {broker.host}:{broker.port}"
         self.sent = 0
         self.acknowledged = 0
@@ -119,6 +128,8 @@ class Publisher:
         mids: list[int] = []
         while received := self._receive():
             mids += self._count(received)
+        if not self._delivery.qos and not self._unwritten:
+            self.acknowledged = self.sent
         return mids
 
     def drain(self, seconds: float = 30.0) -> None:
@@ -157,17 +168,24 @@ class Publisher:
         mids, taken = [], 0
         try:
             for packet in packets(data):
-                mid, reason = read_puback(packet)
-                if reason >= _FAILED:
-                    raise BrokerRefused(f"{self.place}: refuses a message: reason {reason:#x}")
-                self.unheard += reason == _NO_SUBSCRIBER
-                mids.append(mid)
+                mids += self._take(read_answer(packet))
                 taken += len(packet)
         except ProtocolError as error:
             raise BrokerAway(f"{self.place}: {error}") from None
         self._pending = data[taken:]
         self.acknowledged += len(mids)
         return mids
+
+    def _take(self, answer: Answer) -> list[int]:
+        """The packet id that is done with by an answer, if one is."""
+        if answer.reason >= _FAILED:
+            raise BrokerRefused(f"{self.place}: refuses a message: reason {answer.reason:#x}")
+        self.unheard += answer.reason == _NO_SUBSCRIBER
+        if not answer.again:
+            return [answer.mid]
+        self._unwritten += pubrel_packet(answer.mid)
+        self.flush()
+        return []
 
     def _greeted(self, broker: BrokerSettings, client_id: str) -> int:
         """The broker's Receive Maximum; a connection that it does not want is closed."""
@@ -185,7 +203,7 @@ class Publisher:
 
     def _shake_hands(self, broker: BrokerSettings, client_id: str) -> int:
         """The broker's Receive Maximum."""
-        hello = connect_packet(client_id, broker.username, password_of(broker))
+        hello = connect_packet(client_id, broker.username, password_of(broker), self._delivery)
         self._socket.sendall(hello)
         answer, packet = b"", b""
         while not packet:
@@ -194,8 +212,8 @@ class Publisher:
                 raise ProtocolError("closed the connection instead of CONNACK")
             answer += received
             packet = next(packets(answer), b"")
-        reason, receive_maximum = read_connack(packet)
-        if reason in _CREDENTIALS:
+        reason, receive_maximum = read_connack(packet, self._delivery)
+        if reason in _CREDENTIALS[self._delivery.level]:
             raise SettingsError(
                 f"broker.username, broker.password: {self.place} says {reason:#x}: not authorised"
             )

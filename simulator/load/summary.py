@@ -5,7 +5,7 @@ from typing import Any
 
 from cityvitals.domain.times import iso
 from simulator.load.delays import Delays
-from simulator.load.generator import Generator
+from simulator.load.fleet import Share
 from simulator.load.plan import Plan
 
 
@@ -37,6 +37,8 @@ class Summary:
         expected: what must become of what was sent, by outcome; `received` is their sum.
         sent_again: messages sent once more after a connection broke. The receiver may have some of
             their readings twice: each is then a duplicate (or rejected) beyond what is expected.
+        given_up: messages of QoS 0 that were under way when a connection broke; nobody knows what
+            became of them.
         unheard: messages that the broker took while nobody was subscribed.
         complete: whether plan or time came to its end, and everything is acknowledged.
     """
@@ -55,6 +57,7 @@ class Summary:
     ack_ms: Milliseconds
     lateness_ms: Milliseconds
     sent_again: int
+    given_up: int
     unheard: int
     unacknowledged: int
     complete: bool
@@ -77,16 +80,17 @@ class Summary:
         ]
         rest = {
             "messages sent again after a lost connection": self.sent_again,
+            "messages were given up when a connection broke (QoS 0)": self.given_up,
             "messages had no subscriber: is ingest running?": self.unheard,
             "messages were not acknowledged": self.unacknowledged,
         }
         return said + [f"  {count:,} {what}" for what, count in rest.items() if count]
 
 
-def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
-    """What a generator did with its plan; `complete` unless it was stopped before its time."""
-    truth = generator.truth
-    rate = truth.readings / generator.seconds if generator.seconds else 0.0
+def summed(plan: Plan, done: Share, *, complete: bool) -> Summary:
+    """What was done of a plan; `complete` unless it was stopped before its time."""
+    truth = done.truth
+    rate = truth.readings / done.seconds if done.seconds else 0.0
     return Summary(
         ", ".join(plan.town.cities),
         plan.seed,
@@ -96,15 +100,16 @@ def summed(plan: Plan, generator: Generator, *, complete: bool) -> Summary:
         iso(plan.end_us),
         truth.messages,
         truth.readings,
-        round(generator.seconds, 3),
+        round(done.seconds, 3),
         round(rate, 1),
         truth.words(),
-        Milliseconds.of(generator.latency),
-        Milliseconds.of(generator.lateness),
-        generator.sent_again,
-        generator.unheard,
-        generator.outstanding,
-        complete and not generator.outstanding,
+        Milliseconds.of(done.latency),
+        Milliseconds.of(done.lateness),
+        done.sent_again,
+        done.given_up,
+        done.unheard,
+        done.outstanding,
+        complete and not done.outstanding and not done.given_up,
     )
 
 

@@ -2,15 +2,16 @@
 
 from typing import NamedTuple
 
-from simulator.load.digits import Bytes, Ints
+from simulator.load.digits import Ints
 from simulator.load.plan import Block, Plan
+from simulator.load.template import Packets
 from simulator.load.truth import Truth
 
 
 class Piece(NamedTuple):
     """Messages to send together."""
 
-    packets: Bytes
+    packets: Packets
     row: Ints
 
 

@@ -1,4 +1,4 @@
-"""Packets with room for what changes: made once, filled by whole arrays.
+"""Packets with room for what changes: a blank of each form, filled by whole arrays.
 
 Packets of one width lie one after the other in memory, so that whole stretches of them are handed
 to a socket as they are. A template's row is (message of the sensor, modulo variants; sensor).
@@ -7,29 +7,50 @@ to a socket as they are. A template's row is (message of the sensor, modulo vari
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import Final
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cityvitals.domain.names import Domain
 from cityvitals.wire.meta import SeriesMeta
 from simulator.load import digits
 from simulator.load.digits import Bytes, Ints
-from simulator.load.packet import publish_packet
+from simulator.load.packet import AT_LEAST_ONCE, Delivery, number_packet, publish_packet
 from simulator.load.poison import Place
 from simulator.load.town import PER_SENSOR, Sensor, series_of
 
-_MID_BEFORE: Final = 3
-"""The packet id stands so far before the payload: two bytes, and one for no properties."""
+Packets = NDArray[Any]
+"""Of one width: uint8 [messages, width]; of our own JSON. Else bytearrays [messages]."""
+
+
+Kind = tuple[int, Domain]
+"""Bytes of the topic, and the domain: sensors alike in both send messages of one form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A kind of message: what it says of itself, and where its readings stand."""
+    """A kind of message: what it says of itself, and where its readings stand.
+
+    Attributes:
+        begin: where the payload does.
+        steady: whether its times keep their place in the step.
+        blank: the packet, but for topic, times and values.
+        topic: where the topic stands.
+    """
 
     begin: int
     steady: bool
     places: tuple[Place, ...]
+    blank: Bytes
+    topic: slice
+
+    def rows(self, topics: Bytes) -> Bytes:
+        """Packets to these topics (padded behind) [messages, width]."""
+        made = np.empty((len(topics), self.blank.size), np.uint8)
+        made[:] = self.blank
+        made[:, self.topic] = topics[:, : self.topic.stop - self.topic.start]
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +71,33 @@ class Template:
         pack: readings a message.
         numbered: whether readings carry a running number.
         prefix: first level of all topics.
+        delivery: how packets are delivered.
     """
 
     def __init__(
-        self, sensors: Sequence[Sensor], pack: int, *, numbered: bool = False, prefix: str = "city"
+        self,
+        sensors: Sequence[Sensor],
+        pack: int,
+        *,
+        numbered: bool = False,
+        prefix: str = "city",
+        delivery: Delivery = AT_LEAST_ONCE,
     ) -> None:
+        self._delivery = delivery
         self.variants = PER_SENSOR // gcd(pack, PER_SENSOR)
         self.sensors = sensors
         self.topics = [prefix + one.obs.removeprefix("city") for one in sensors]
-        self.forms: list[Form] = []
-        self._numbered = numbered
-        self._form_of: dict[tuple[int, Domain, int], int] = {}
-        bodies = {
-            (domain, variant): _body(series_of(domain, 1), variant * pack, pack, numbered=numbered)
-            for domain in {one.domain for one in sensors}
-            for variant in range(self.variants)
-        }
-        longest = max(
-            len(topic) + len(bodies[one.domain, variant].payload)
-            for topic, one in zip(self.topics, sensors, strict=True)
-            for variant in range(self.variants)
-        )
-        made = [
-            self._row(topic, one, variant, bodies[one.domain, variant], longest)
-            for variant in range(self.variants)
-            for topic, one in zip(self.topics, sensors, strict=True)
+        encoded = [topic.encode() for topic in self.topics]
+        kinds: dict[Kind, int] = {}
+        kind_of = [
+            kinds.setdefault((len(topic), one.domain), len(kinds))
+            for topic, one in zip(encoded, sensors, strict=True)
         ]
-        self.width = len(made[0][0])
-        self._rows = np.frombuffer(b"".join(row for row, _ in made), np.uint8).reshape(
-            len(made), -1
-        )
-        self.form = np.array([form for _, form in made], np.int64)
-        self._mid_at = np.array(
-            [self.forms[form].begin - _MID_BEFORE for _, form in made], np.int64
-        )
+        self._topics = np.array(encoded).view(np.uint8).reshape(len(encoded), -1)
+        self.forms = self._made(list(kinds), pack, numbered=numbered)
+        every = np.arange(self.variants)[:, None] * len(kinds) + np.array(kind_of)
+        self.form = every.ravel().astype(np.int16)
+        self.width = self.forms[0].blank.size
 
     def fill(self, row: Ints, t_us: Ints, scaled: Ints, seq: Ints | None) -> Bytes:
         """Packets of rows, saying these times and values [messages, width]; packet ids are 0."""
@@ -93,7 +107,7 @@ class Template:
         form_of = self.form[row]
         for form in np.unique(form_of).tolist():
             mine = np.flatnonzero(form_of == form)
-            part = self._rows[row[mine]]
+            part = self.forms[form].rows(self._topics[row[mine] % len(self.sensors)])
             for number, place in enumerate(self.forms[form].places):
                 part[:, place.t : place.t + digits.TIME_WIDTH] = stamps[mine, number]
                 part[:, place.v : place.v + digits.VALUE_WIDTH] = numbers[mine, number]
@@ -102,25 +116,50 @@ class Template:
             out[mine] = part
         return out
 
-    def number(self, packets: Bytes, row: Ints, mids: Ints) -> None:
-        """Write packet ids."""
-        each, at = np.arange(len(row)), self._mid_at[row]
+    def number(self, packets: Packets, row: Ints, mids: Ints) -> None:
+        """Write packet ids, which QoS 0 has none of."""
+        if packets.dtype == object:
+            for packet, mid in zip(packets, mids.tolist(), strict=True):
+                number_packet(packet, mid)
+            return
+        begins = np.array([form.begin for form in self.forms], np.int64)
+        each, at = np.arange(len(row)), begins[self.form[row]] - self._delivery.mid_before
         packets[each, at] = mids >> 8
         packets[each, at + 1] = mids & 0xFF
 
-    def _row(
-        self, topic: str, sensor: Sensor, variant: int, body: Body, longest: int
-    ) -> tuple[bytes, int]:
-        """A packet, and the form that it has."""
-        payload = body.payload.ljust(longest - len(topic))
-        packet = publish_packet(topic, payload, 0)
-        begin = len(packet) - len(payload)
-        key = (begin, sensor.domain, variant)
-        if key not in self._form_of:
-            self._form_of[key] = len(self.forms)
-            places = tuple(_moved(one, begin) for one in body.places)
-            self.forms.append(Form(begin, sensor.domain is Domain.ENERGY, places))
-        return packet, self._form_of[key]
+    @staticmethod
+    def joined(packets: Packets) -> bytes:
+        """Packets as they go over the wire."""
+        return b"".join(packets) if packets.dtype == object else packets.tobytes()
+
+    def _made(self, kinds: Sequence[Kind], pack: int, *, numbered: bool) -> list[Form]:
+        """The forms of all kinds in the first variant, then in the next ones; as wide as each."""
+        bodies = {
+            (domain, variant): _body(series_of(domain, 1), variant * pack, pack, numbered=numbered)
+            for domain in {domain for _, domain in kinds}
+            for variant in range(self.variants)
+        }
+        each = [(*kind, variant) for variant in range(self.variants) for kind in kinds]
+        room = max(size + len(bodies[domain, nth].payload) for size, domain, nth in each)
+        return [
+            _form(size, domain, bodies[domain, nth], room, self._delivery)
+            for size, domain, nth in each
+        ]
+
+
+def _form(size: int, domain: Domain, body: Body, room: int, delivery: Delivery) -> Form:
+    """A form whose topic has a size, and which has room for topic and payload."""
+    payload = body.payload.ljust(room - size)
+    packet = publish_packet("t" * size, payload, 0, delivery)
+    begin = len(packet) - len(payload)
+    head = begin - len(delivery.no_properties) - (2 if delivery.qos else 0)
+    return Form(
+        begin,
+        domain is Domain.ENERGY,
+        tuple(_moved(one, begin) for one in body.places),
+        np.frombuffer(packet, np.uint8),
+        slice(head - size, head),
+    )
 
 
 def _moved(place: Place, by: int) -> Place:

@@ -75,17 +75,21 @@ class Town:
 
     Attributes:
         step_us: event time between two readings of a series.
+        first: number of the first sensor; others have those before it.
+        without: domains that no sensor is of; those are of air instead.
     """
 
     cities: tuple[str, ...]
     zones: int
     size: int
     step_us: int
+    first: int = 0
+    without: frozenset[Domain] = frozenset()
 
     @cached_property
     def sensors(self) -> tuple[Sensor, ...]:
         """All of them."""
-        return tuple(self._sensor(number) for number in range(self.size))
+        return tuple(self._sensor(self.first + number) for number in range(self.size))
 
     def declarations(self) -> Iterator[Declaration]:
         """All that is declared before the load begins."""
@@ -98,6 +102,7 @@ class Town:
     def _sensor(self, number: int) -> Sensor:
         zone = number // _TEN % self.zones
         domain, _ = _OTHERS.get(number % _TEN, (Domain.AIR, ""))
+        domain = Domain.AIR if domain in self.without else domain
         return Sensor(number, self.cities[zone % len(self.cities)], f"z{zone:02d}", domain)
 
 

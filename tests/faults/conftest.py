@@ -1,5 +1,6 @@
 """Fixtures of fault tests: a database that may be stopped, and proxies in front of the servers."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,12 +22,40 @@ from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service
 
 _DISK = "16m"
+_RULES = (
+    "air.no2.hour",
+    "air.no2.day",
+    "air.eaqi.no2.hour",
+    "air.eu2030.no2.year",
+    "air.eu2008.o3.target",
+    "air.who.o3.peak_season",
+    "air.us_aqi.nowcast",
+    "air.us_aqi.pm2_5.nowcast",
+    "air.us_aqi.o3.nowcast",
+    "air.us_aqi.pm10.nowcast",
+)
+"""Of each kind of window some: that all others are derived alike is tested without faults."""
+
+
+def _service(folder: Path, database: DatabaseSettings, broker: BrokerServer) -> Service:
+    found = BrokerSettings(port=broker.port)
+    return Service(folder, database, found, AGGREGATOR__ONLY=json.dumps(_RULES))
+
+
+@pytest.fixture
+def service(
+    tmp_path: Path, database: DatabaseSettings, own_broker: BrokerServer
+) -> Iterator[Service]:
+    """Ingest, aggregator and API as processes, to be started and killed by the test."""
+    found = _service(tmp_path, database, own_broker)
+    yield found
+    found.stop()
 
 
 def _stage(background: Background, folder: Path, dsn: str, broker: BrokerServer) -> Stage:
     database = DatabaseSettings(dsn=SecretStr(dsn))
     return Stage(
-        Service(folder, database, BrokerSettings(port=broker.port)),
+        _service(folder, database, broker),
         dsn,
         broker.port,
         Proxy(background, broker.port),

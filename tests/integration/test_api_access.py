@@ -62,7 +62,7 @@ def here(database: DatabaseSettings) -> Iterator[Here]:
     with_pool(database, fill)
     with (
         running_api(database, body_bytes=4096) as is_open,
-        running_api(database, ready=False, access="closed") as closed,
+        running_api(database, access="closed") as closed,
     ):
         yield Here(database, is_open, closed)
 

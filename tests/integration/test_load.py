@@ -10,9 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -20,10 +22,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from cityvitals.settings import BrokerSettings
-from simulator.load.generator import Generator, Pace
+from simulator.load.coding import Coding
+from simulator.load.fleet import Fleet, Share, divided
+from simulator.load.generator import Generator, Pace, Progress
 from simulator.load.main import declare
 from simulator.load.order import Shares
+from simulator.load.packet import MQTT_3, MQTT_5, Delivery
 from simulator.load.plan import Plan
+from simulator.load.truth import Truth
 from simulator.session import BrokerAway
 from tests.mqtt_sink import Sink
 from tests.servers import BrokerServer
@@ -42,7 +48,7 @@ def sent_by(made: Plan) -> Counter[Sent]:
 
 
 @contextmanager
-def subscribed(port: int, city: str) -> Iterator[list[Sent]]:
+def subscribed(port: int, city: str, qos: int = 1) -> Iterator[list[Sent]]:
     """What a subscriber with a session of its own gets, also across a restart."""
     heard: list[Sent] = []
     ready = threading.Event()
@@ -56,7 +62,7 @@ def subscribed(port: int, city: str) -> Iterator[list[Sent]]:
     client.reconnect_delay_set(1, 1)
     client.connect("127.0.0.1", port, clean_start=False, properties=kept)
     client.loop_start()
-    client.subscribe(f"city/v1/{city}/#", qos=1)
+    client.subscribe(f"city/v1/{city}/#", qos=qos)
     assert ready.wait(10)
     try:
         yield heard
@@ -244,3 +250,98 @@ def test_the_command_tells_its_truth_and_ends_by_a_signal(
 
 def _observed(heard: list[Sent]) -> int:
     return sum(one.endswith("/obs") for one, _ in heard)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("name", ["senml_cbor", "thingsboard_gateway"])
+def test_messages_of_many_sizes_arrive(broker: BrokerSettings, city: str, name: str) -> None:
+    made = replace(plan(city, 5_000, shares=Shares(0.1, 0.1, 0.0, 0.1)), coding=Coding(name))
+    with subscribed(broker.port, city) as heard:
+        generator = Generator(made, broker, Pace(connections=2), f"load-{city}")
+        generator.run()
+        wait_for("all is heard", lambda: len(heard) >= generator.truth.messages)
+    assert Counter(heard) == sent_by(made)
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("level", [MQTT_3, MQTT_5])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_every_way_of_delivery_arrives(
+    broker: BrokerSettings, city: str, qos: int, level: int
+) -> None:
+    delivery = Delivery(qos, level)
+    made = replace(plan(city, 5_000, shares=Shares(0.1, 0.1, 0.1, 0.1)), delivery=delivery)
+    with subscribed(broker.port, city, qos=2) as heard:
+        declare(broker, made.town.declarations(), f"declare-{city}", level=level)
+        wait_for("all is declared", lambda: len(heard) >= 1 + made.town.size)
+        heard.clear()
+        generator = Generator(made, broker, Pace(connections=2, in_flight=20), f"load-{city}")
+        generator.run()
+        assert generator.outstanding == 0
+        assert len(generator.latency) == generator.truth.messages
+        wait_for("all is heard", lambda: len(heard) >= generator.truth.messages)
+    assert Counter(heard) == sent_by(made)
+
+
+def test_what_was_under_way_without_acknowledgement_is_given_up(city: str) -> None:
+    made = replace(plan(city, 400_000, pack=500), delivery=Delivery(0))
+    with Sink() as sink:
+        sink.reads = False
+        generator = Generator(made, BrokerSettings(port=sink.port), Pace(in_flight=500))
+        with running(generator):
+            wait_for("the socket is full", lambda: generator.outstanding > 100)
+            sink.cut()
+        assert sink.connected == 2
+        assert generator.given_up > 100
+        assert generator.sent_again == generator.outstanding == 0
+
+
+@pytest.mark.mosquitto
+def test_processes_send_one_load_together(broker: BrokerSettings, city: str) -> None:
+    made = plan(city, 4_001, shares=Shares(0.1, 0.1, 0.1, 0.1))
+    told: list[Progress] = []
+    with subscribed(broker.port, city) as heard:
+        fleet = Fleet(made, broker, Pace(rate=2_000), f"load-{city}", 3)
+        done = fleet.run(lambda: False, told.append)
+        wait_for("all is heard", lambda: len(heard) >= done.truth.messages)
+    parts = divided(made, 3)
+    assert Counter(heard) == sum((sent_by(one) for one in parts), Counter())
+    assert done.truth.messages == made.messages == len(done.latency)
+    assert done.truth == sum((one.truth for part in parts for one in part), Truth())
+    assert done.outstanding == done.sent_again == 0
+    assert 1.9 < done.seconds < 30
+    assert told
+    assert told[-1].readings <= done.truth.readings
+
+
+def test_processes_say_what_is_wrong(city: str) -> None:
+    with Sink() as sink:
+        port = sink.port
+    fleet = Fleet(plan(city, 100), BrokerSettings(port=port), Pace(), f"load-{city}", 2)
+    with pytest.raises(BrokerAway, match=f"broker 127.0.0.1:{port}"):
+        fleet.run(lambda: False)
+
+
+def test_processes_stop_together_and_one_that_dies_is_missed(city: str) -> None:
+    with Sink() as sink:
+        stop = threading.Event()
+        broker, pace = BrokerSettings(port=sink.port), Pace(rate=1_000, drain_s=5.0)
+        fleet = Fleet(plan(city, 10**6), broker, pace, f"load-{city}", 2)
+        found: list[Share] = []
+        thread = threading.Thread(target=lambda: found.append(fleet.run(stop.is_set)))
+        thread.start()
+        wait_for("it sends", lambda: sink.published > 20)
+        stop.set()
+        thread.join(30)
+        assert found[0].truth.messages == sink.published
+        fleet = Fleet(plan(city, 10**6), broker, pace, f"load-{city}", 2)
+        with pytest.raises(BrokerAway, match="a process ended with -9"):
+            fleet.run(lambda: _killed_one(sink.connected > 2))
+
+
+def _killed_one(there: bool) -> bool:  # noqa: FBT001 (the condition)
+    """Kill a child of ours once they are there; never asks to stop."""
+    children = psutil.Process().children()
+    if there and len(children) > 1:
+        next(one for one in children if "spawn_main" in " ".join(one.cmdline())).kill()
+    return False

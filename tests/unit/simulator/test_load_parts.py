@@ -9,12 +9,16 @@ from cityvitals.domain.times import iso
 from simulator.load import digits
 from simulator.load.delays import Delays
 from simulator.load.packet import (
+    MQTT_3,
+    Answer,
+    Delivery,
     ProtocolError,
     connect_packet,
     packets,
     publish_packet,
+    pubrel_packet,
+    read_answer,
     read_connack,
-    read_puback,
 )
 from simulator.load.schedule import Schedule
 
@@ -92,7 +96,10 @@ def test_acknowledgements_are_read_however_they_are_cut(
     stream = b"".join(forms)
     first = list(packets(stream[:cut]))
     rest = stream[sum(len(one) for one in first) :]
-    assert [read_puback(one) for one in [*first, *packets(rest)]] == acknowledged
+    found = [read_answer(one) for one in [*first, *packets(rest)]]
+    assert [(one.mid, one.reason, one.again) for one in found] == [
+        (mid, reason, False) for mid, reason in acknowledged
+    ]
 
 
 def test_receive_maximum_is_found_among_other_properties() -> None:
@@ -106,9 +113,9 @@ def test_receive_maximum_is_found_among_other_properties() -> None:
 
 def test_what_is_no_acknowledgement_is_named() -> None:
     with pytest.raises(ProtocolError, match="disconnects: 8b"):
-        read_puback(b"\xe0\x01\x8b")
+        read_answer(b"\xe0\x01\x8b")
     with pytest.raises(ProtocolError, match="type 9"):
-        read_puback(b"\x90\x02\x00\x01")
+        read_answer(b"\x90\x02\x00\x01")
     with pytest.raises(ProtocolError, match="instead of CONNACK"):
         read_connack(b"\x40\x02\x00\x01")
 
@@ -119,3 +126,24 @@ def test_credentials_travel_in_connect_and_retain_in_publish() -> None:
     assert packet.endswith(b"\x00\x02id\x00\x04user\x00\x04word")
     assert packet[9] == 0xC2
     assert publish_packet("t", b"p", 258, retain=True) == b"\x33\x07\x00\x01t\x01\x02\x00p"
+
+
+def test_quality_of_service_and_version_stand_in_the_packets() -> None:
+    assert publish_packet("t", b"p", 258, Delivery(0)) == b"\x30\x05\x00\x01t\x00p"
+    assert publish_packet("t", b"p", 258, Delivery(2)) == b"\x34\x07\x00\x01t\x01\x02\x00p"
+    assert publish_packet("t", b"p", 258, Delivery(1, MQTT_3)) == b"\x32\x06\x00\x01t\x01\x02p"
+    assert publish_packet("t", b"p", 258, Delivery(0, MQTT_3)) == b"\x30\x04\x00\x01tp"
+    hello = connect_packet("id", delivery=Delivery(1, MQTT_3))
+    assert hello == b"\x10\x0e\x00\x04MQTT\x04\x02\x0e\x10\x00\x02id"
+
+
+def test_an_older_broker_states_no_maximum() -> None:
+    assert read_connack(b"\x20\x02\x00\x00", Delivery(1, MQTT_3)) == (0, 65_535)
+    assert read_connack(b"\x20\x02\x00\x05", Delivery(1, MQTT_3)) == (5, 65_535)
+
+
+def test_the_second_step_of_qos_2_is_asked_for() -> None:
+    assert read_answer(b"\x50\x02\x01\x02") == Answer(258, 0, again=True)
+    assert read_answer(b"\x50\x04\x01\x02\x10\x00") == Answer(258, 0x10, again=True)
+    assert pubrel_packet(258) == b"\x62\x02\x01\x02"
+    assert read_answer(b"\x70\x02\x01\x02") == Answer(258, 0)

@@ -1,9 +1,11 @@
 """What a load sends, and the truth that it tells about it."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +15,11 @@ from cityvitals.domain.outcome import Outcome, Reason
 from cityvitals.domain.times import US
 from cityvitals.errors import MalformedPayload, SettingsError
 from cityvitals.wire import topic
-from cityvitals.wire.payload import decode
+from cityvitals.wire.payload import FORMATS, decode
+from simulator.load.coding import OWN, Coding
+from simulator.load.fleet import divided
 from simulator.load.order import Shares
+from simulator.load.packet import payload_of
 from simulator.load.plan import Message, Plan
 from simulator.load.poison import REASONS, Poison
 from simulator.load.truth import Truth
@@ -176,7 +181,7 @@ def test_every_kind_of_poison_occurs_and_spoils_what_it_says() -> None:
         ({"pack": 501}, "--pack"),
         ({"pack": 0}, "--pack"),
         ({"sensors": 0}, "--sensors"),
-        ({"sensors": 100_001, "pack": 50}, "--sensors, times"),
+        ({"sensors": 1_000_001}, "--sensors"),
         ({"shares": Shares(duplicates=1.5)}, "--duplicates"),
         ({"shares": Shares(0.5, 0.5, 0.5)}, "together"),
     ],
@@ -184,3 +189,58 @@ def test_every_kind_of_poison_occurs_and_spoils_what_it_says() -> None:
 def test_a_plan_that_cannot_be_is_refused_by_name(options: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         plan(**options)
+
+
+def said(message: Message) -> list[tuple[object, ...]]:
+    pack = decode(message.payload)
+    assert not pack.bad
+    return sorted(zip(pack.t_us, pack.q, pack.ch, pack.v, strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {OWN}))
+def test_every_format_says_the_same(name: str) -> None:
+    coding = Coding(name)
+    own = plan(1000, shares=Shares(duplicates=0.1, revisions=0.1))
+    own = replace(own, town=replace(own.town, without=coding.lacks))
+    finest = 1000 if name.startswith("thingsboard") else 1
+    for ours, theirs in zip(own, replace(own, coding=coding), strict=True):
+        assert ours.payload != theirs.payload
+        assert theirs.topic == ours.topic
+        assert theirs.truth == ours.truth
+        expected = sorted((t - t % finest, *rest) for t, *rest in said(ours))  # type: ignore[operator]
+        assert said(theirs) == expected
+
+
+def test_what_only_our_own_json_can_say_is_refused_of_others() -> None:
+    for made in (plan(shares=Shares(poison=0.1)), plan(numbered=True)):
+        with pytest.raises(SettingsError, match="--format senml_cbor: expected without"):
+            replace(made, coding=Coding("senml_cbor"))
+    with pytest.raises(SettingsError, match=r"--format: expected one of .*senml_cbor"):
+        Coding("xml")
+
+
+def test_many_sensors_are_no_more_than_their_topics() -> None:
+    """Packets are not kept: one of the last sensor is made where it is sent."""
+    made = plan(10_000_000, sensors=100_000, pack=500)
+    packets, row = made.fresh(np.array([0, 99_999]))
+    assert [payload_of(one.tobytes())[:7] for one in packets] == [b'[{"t":"'] * 2
+    assert made.template.topics[int(row[1])].endswith("/d99999/obs")
+    assert b"/d99999/obs" in packets[1].tobytes()
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 500))
+def test_parts_are_the_whole(sensors: int, parts: int, readings: int) -> None:
+    whole = plan(readings, sensors=sensors)
+    if sensors < parts:
+        with pytest.raises(SettingsError, match="--processes"):
+            divided(whole, parts)
+        return
+    found = divided(whole, parts)
+    assert [one for part in found for one in part.town.sensors] == list(whole.town.sensors)
+    assert sum(part.messages for part in found) >= whole.messages
+    assert max(part.messages for part in found) <= -(-whole.messages // parts)
+
+
+def test_numbered_readings_are_not_divided() -> None:
+    with pytest.raises(SettingsError, match="--processes: expected without --seq"):
+        divided(plan(numbered=True), 2)
