@@ -35,23 +35,20 @@ def run(
     """Run a program for each cell.
 
     Args:
-        program: int64 [p, 3]: a code and its two operands.
-        constants: float64 [c].
+        program: int64 [p, 3]: a code and its two operands. constants: float64 [c].
         tables: int64 [t, 5]: first row, row after the last, edge, below, above.
         rows: float64 [r, 4], those of all tables.
         scalars: float64 [k, cells]. series: float64 [s, cells, n]. lengths: int64 [s, cells].
         depth: how many values the stack holds at most. locals_: how many locals there are.
         out: float64 [o, cells], written.
     """
-    cells = out.shape[1]
+    cells, cell = out.shape[1], 0
     places = max(1, series.shape[2]) if series.shape[0] > 0 else 1
     most = max(1, min(cells, CHUNK // places))
-    # Of some cells together, a slot holds one number after the other, or one series after the
-    # other. Locals stand above the stack, and above them there is room for one operation.
+    # A slot holds some cells' numbers or series. Above the stack stand locals, then a spare one.
     values = np.empty((depth + locals_ + 1, most * places))
     sizes = np.full(depth + locals_ + 1, NUMBER)
     row = np.empty(max(depth, 3))
-    cell = 0
     while cell < cells:
         count = _alike(lengths, cell, min(most, cells - cell))
         top = 0
@@ -62,21 +59,22 @@ def run(
                 top += 1
             elif code == codes.SERIES:
                 sizes[top] = lengths[first, cell]
-                _put_series(values[top], series[first], cell, count, sizes[top])
+                _put_series(values[top], series[first, cell : cell + count], sizes[top])
                 top += 1
-            elif code < codes.SERIES:
+            elif code == codes.SCALAR:
                 sizes[top] = NUMBER
-                for c in range(count):
-                    is_same = code == codes.CONSTANT
-                    values[top, c] = constants[first] if is_same else scalars[first, cell + c]
+                values[top, :count] = scalars[first, cell : cell + count]
+                top += 1
+            elif code == codes.CONSTANT:
+                sizes[top] = NUMBER
+                values[top, :count] = constants[first]
                 top += 1
             elif code == codes.STORE:
                 top -= 1
                 _copy(values, sizes, top, depth + first, count)
             elif code == codes.OUTPUT:
                 top -= 1
-                for c in range(count):
-                    out[first, cell + c] = values[top, c * _each(sizes[top])]
+                out[first, cell : cell + count] = values[top, :count]  # always numbers
             elif code == codes.LOOKUP:
                 _look_up(values[top - 1], count * _each(sizes[top - 1]), tables[first], rows)
             else:
@@ -101,10 +99,10 @@ def _alike(lengths: Any, cell: int, most: int) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _put_series(value: Any, series: Any, cell: int, count: int, size: int) -> None:
+def _put_series(value: Any, series: Any, size: int) -> None:
     at = np.uint64(0)
-    for c in range(count):
-        one_of = series[cell + c]
+    for c in range(series.shape[0]):
+        one_of = series[c]
         for i in range(np.uint64(size)):
             value[at + i] = one_of[i]
         at += np.uint64(size)
