@@ -62,6 +62,6 @@ clean: ## Remove what was built and the data of `make up` (DATA=var)
 lock: $(READY)
 	@sh deploy/local/lock.sh $(ARGS)
 
-$(READY): uv.lock pyproject.toml deploy/local/setup.sh
+$(READY): uv.lock pyproject.toml deploy/local/setup.sh deploy/local/installer.sh
 	@sh deploy/local/setup.sh
 	@touch $@

@@ -67,9 +67,11 @@ class _Found:
 
 
 def elapsed(begins: Ints, ends: Ints, watermarks: Ints) -> Ints:
-    """How much of each window [w] lies before each group's watermark [g]: [w, g]."""
-    upto = np.minimum(ends[:, None], watermarks[None, :])
-    return np.maximum(upto - begins[:, None], 0)
+    """How much of each window [w] lies before each group's watermark [g]: [w, g].
+
+    Negative where the watermark lies before its begin: some of an input's own windows are longer.
+    """
+    return np.minimum(ends[:, None], watermarks[None, :]) - begins[:, None]
 
 
 def all_layers(plan: RulePlan, begins: Ints, ends: Ints) -> list[Layers]:
@@ -167,14 +169,14 @@ def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived
 
 def judged_of(layers: Layers, begins: Ints, judged: Ints) -> Ints:
     """What counts of an input's own windows, of which so much counts of the rule's [w, g]."""
-    return np.where(judged > 0, judged + (begins - layers.begins)[:, None], 0)
+    return np.maximum(judged + (begins - layers.begins)[:, None], 0)
 
 
 def until_of(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
     """Up to when shorter windows count as begun, per group: a window that is judged whole is."""
     whole = judged >= (ends - begins)[:, None]
     upto = begins[:, None] + judged + np.where(whole, plan.reach.ahead, 0)
-    found: Ints = np.where(judged > 0, upto, np.iinfo(np.int64).min).max(axis=0)
+    found: Ints = upto.max(axis=0)
     return found
 
 

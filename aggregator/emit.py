@@ -78,6 +78,10 @@ class Emitter:
         """Which windows were final already [w, g]."""
         return self._of(plan).closed_before(begins)
 
+    def newest(self, plan: RulePlan) -> int:
+        """Begin of the newest window of which anything was said; long ago where there is none."""
+        return int(self._of(plan).newest.max(initial=NONE))
+
     def zones(self) -> dict[tuple[str, str], set[str]]:
         """By city and rule, the zones of which anything was ever said; '' is the city."""
         return {key: told.zones() for key, told in self._told.items()}
@@ -91,15 +95,16 @@ class Emitter:
         """Add what differs from what was said before."""
         told = self._of(plan)
         rows = told.take(found.begins)
+        took = took_part(plan, found)
         now = _Now(
             plan=plan,
             around=around,
             rows=rows,
             cells=(rows[:, None], told.at[None, :]),
-            content=content_of(plan, found),
+            content=content_of(plan, found, took),
             reason=found.reasons,
             facts=self.facts.used(plan, found.begins, found.ends),
-            took=took_part(plan, found),
+            took=took,
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
         w, g = np.nonzero(differs)
@@ -189,8 +194,9 @@ def _is_said(plan: RulePlan, told: Told, now: _Now, found: Derived, around: Circ
     known: Bools = told.known[now.cells]
     # A window may have said something by a fact or station that is not there any more.
     present = found.present | known
+    # So it does where a gateway that came anew took the watermark back behind its begin.
     begun = around.watched.marks[None, :] - plan.reach.lead > found.begins[:, None]
-    said: Bools = present & (begun | around.closing) & (known | found.spoken[:, None])
+    said: Bools = present & (known | ((begun | around.closing) & found.spoken[:, None]))
     return said
 
 

@@ -83,6 +83,7 @@ class Judge:
         self._shard.pending.touch(key, begins.tolist(), complete.tolist(), self._now_us)
         # The others wait until their time has come: nothing is said of them before.
         begun = begins + plan.reach.lead < self._watched(plan).ascending[-1]
+        begun |= begins <= self._shard.emitter.newest(plan)
         begins, ends = begins[begun], ends[begun]
         if len(asked):
             return begins, ends
@@ -129,7 +130,22 @@ class Judge:
         stations = max((len(one.rows) for one in found.plan.members), default=1)
         begins, ends = found.begins[:1], found.ends[:1]
         inner = max((len(one.lowest[0]) for one in all_layers(found.plan, begins, ends)), default=1)
-        return batches(found, max(1, _CELLS // max(stations * inner, 1)))
+        most = max(1, _CELLS // max(stations * inner, 1))
+        return (part for some in self._alike(found) for part in batches(some, most))
+
+    def _alike(self, found: Windows) -> list[Windows]:
+        """Windows apart from those that are final although the watermark lies before their end.
+
+        It went back: somebody spoke whom nobody waited for. Up to when shorter windows count as
+        begun is one moment for all windows of a piece.
+        """
+        closing, _ = self.judged(found)
+        complete = found.ends + found.plan.reach.ahead
+        ahead = closing & (complete[:, None] > self.watermarks(found.plan)[None, :])
+        if not ahead.any():
+            return [found]
+        kinds, kind = np.unique(ahead, axis=0, return_inverse=True)
+        return [found.where(kind.reshape(-1) == one) for one in range(len(kinds))]
 
     def derive(self, part: Windows, source: Source, out: Outputs) -> None:
         """Evaluate a piece of windows and add what is new to the outputs."""

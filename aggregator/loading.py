@@ -8,6 +8,7 @@ import structlog
 from aggregator import checkpoint
 from aggregator.buckets import SLOTS
 from aggregator.kernels.partial import BUCKET
+from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.model import load_model
@@ -86,3 +87,19 @@ async def _load_ring(connection: Connection, shard: Shard) -> Extents:
         cells["series"] = shard.table.rows(cells["series"]).astype(np.int32)
         shard.buckets.put(cells)
     return found
+
+
+def extend(extents: Extents, shard: Shard, rows: Ints, buckets: Ints) -> None:
+    """Remember how far each city's buckets (row, begin) reach, in place."""
+    cities = shard.model.cities
+    for city in cities:
+        mine = buckets[np.isin(rows, shard.rows_of(city.id))] if len(cities) > 1 else buckets
+        if len(mine):
+            first, last = extents.get(city.id, (2**62, -(2**62)))
+            extents[city.id] = (min(first, int(mine.min())), max(last, int(mine.max()) + BUCKET))
+
+
+def extend_by_open(extents: Extents, shard: Shard) -> None:
+    """The same of the open buckets, which are in memory alone."""
+    opened = shard.buckets.open_rows(np.arange(len(shard.table)))
+    extend(extents, shard, opened["series"].astype(np.int64), opened["bucket"])

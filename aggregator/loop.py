@@ -38,7 +38,8 @@ class Loop:
         health: is told whether the store answers.
         metrics: count what is done.
         clock: tells the time.
-        files: say when other rules are in force; without, the given ones stay.
+        files: say when other rules are in force, and which alert rules are; without,
+            the given ones stay, and nothing is an alert.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Loop:
         self._pool = pool
         self._settings = settings
         self._rules = rules
+        self._alerts = () if files is None else files.alerts
         self._owner = owner
         self._health = health
         self._metrics = metrics
@@ -132,11 +134,13 @@ class Loop:
 
     async def _look_at_rules(self) -> None:
         """Begin again with other rules, where files changed: from the checkpoint, as at a start."""
-        rules = None if self._files is None else await self._files.changed(self._pool, _clock_us())
-        if rules is None or rules == self._rules:
+        if self._files is None:
             return
-        self._log.info("rules changed", rules=len(rules))
-        self._rules = rules
+        rules = await self._files.changed(self._pool, _clock_us())
+        if rules is None or (rules, self._files.alerts) == (self._rules, self._alerts):
+            return
+        self._log.info("rules changed", rules=len(rules), alerts=len(self._files.alerts))
+        self._rules, self._alerts = rules, self._files.alerts
         async with acquired(self._pool) as connection:
             for number, worker in list(self._workers.items()):
                 await self._begin_again(connection, number, worker)
@@ -196,7 +200,11 @@ class Loop:
             return None
         if number not in self._workers:
             worker = ShardWorker(
-                claim, self._rules, self._settings.aggregator, self._settings.retention
+                claim,
+                self._rules,
+                self._settings.aggregator,
+                self._settings.retention,
+                alerts=self._alerts,
             )
             await worker.load(connection, self._clock())
             self._workers[number] = worker

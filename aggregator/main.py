@@ -29,8 +29,8 @@ def run(settings: Settings) -> int:
 
 async def _main(settings: Settings, stop: asyncio.Event) -> None:
     health, metrics = Health("kernels", "store"), Metrics()
-    port = settings.aggregator.health_port
-    async with serve_health("127.0.0.1", port, health, metrics.registry):
+    host, port = settings.health.host, settings.aggregator.health_port
+    async with serve_health(host, port, health, metrics.registry):
         files = RuleFiles(settings.aggregator, health, metrics)
         await asyncio.to_thread(warm_up)
         tune()

@@ -81,6 +81,9 @@ class Contributing:
         group: of each [u].
         offsets: where each group begins [g + 1].
         at: per input, which of them each of its members is [m].
+        by_sensor: them, sensor by sensor within each group [u].
+        sensors: where each sensor begins among those [k].
+        sensor_offsets: where each group's sensors begin [g + 1].
         is_plain: whether there is one input, and they are its members.
     """
 
@@ -88,6 +91,9 @@ class Contributing:
     group: Ints
     offsets: Ints
     at: tuple[Ints, ...]
+    by_sensor: Ints
+    sensors: Ints
+    sensor_offsets: Ints
     is_plain: bool
 
 
@@ -132,7 +138,7 @@ def stations_of(members: Sequence[Members], table: SeriesTable, groups: int) -> 
     )
 
 
-def contributing_of(members: Sequence[Members], groups: int) -> Contributing:
+def contributing_of(members: Sequence[Members], table: SeriesTable, groups: int) -> Contributing:
     """Inputs have the same members or others; one that comes back to a zone is there once."""
     rows = np.concatenate([np.empty(0, np.int64), *(one.rows for one in members)])
     group = np.concatenate([np.empty(0, np.int64), *(one.group for one in members)])
@@ -143,11 +149,18 @@ def contributing_of(members: Sequence[Members], groups: int) -> Contributing:
     place[order] = np.arange(len(order))
     taken = first[order]
     ends = np.cumsum([len(one.rows) for one in members])
+    owner = group[taken] * (len(table) + 1) + table.sensors[rows[taken]]
+    by_sensor = np.argsort(owner, kind="stable")
+    sensors = np.flatnonzero(np.diff(owner[by_sensor], prepend=-1))
+    in_group = group[taken][by_sensor[sensors]]
     return Contributing(
         rows=rows[taken],
         group=group[taken],
         offsets=np.searchsorted(group[taken], np.arange(groups + 1)).astype(np.int64),
         at=tuple(np.split(place[at], ends[:-1])) if members else (),
+        by_sensor=by_sensor,
+        sensors=sensors,
+        sensor_offsets=np.searchsorted(in_group, np.arange(groups + 1)).astype(np.int64),
         is_plain=len(members) == 1 and len(taken) == len(rows),
     )
 

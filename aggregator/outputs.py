@@ -8,7 +8,7 @@ import numpy as np
 
 from aggregator.pieces import Lines
 from aggregator.plan import RulePlan
-from aggregator.saying import Saying
+from aggregator.saying import Saying, change_line
 from aggregator.series_table import Ints
 
 
@@ -63,6 +63,11 @@ class Outputs:
         self.said.append(said)
         self.changes.append(changes.text.data)
         self.count += len(said)
+
+    def tell(self, city: str, number: int, now_us: int, kind: str, body: bytes) -> None:
+        """Have one change of another kind appended."""
+        self.changes.append(memoryview(change_line(city, number, now_us, kind, body)))
+        self.count += 1
 
     def show(self, plan: RulePlan, lines: Lines, rows: Ints, groups: Ints) -> None:
         """Have some rows stand as their groups' latest, instead of what did so before.

@@ -270,7 +270,7 @@ class _Layout:
         if key not in self._joint:
             self._joint[key] = (
                 stations_of(members, self._table, groups),
-                contributing_of(members, groups),
+                contributing_of(members, self._table, groups),
             )
         return self._joint[key]
 

@@ -9,9 +9,12 @@ import structlog
 
 from aggregator.metrics import Metrics
 from cityvitals.settings import AggregatorSettings
-from cityvitals.store import derived
+from cityvitals.store import alerts, derived
 from cityvitals.store.pool import Pool, acquired
 from cityvitals.telemetry import Health
+from kpi_rules.alerts.in_force import StoredAlert, settle_alerts
+from kpi_rules.alerts.load import FOLDER, LoadedAlerts, load_alerts
+from kpi_rules.alerts.model import AlertRule
 from kpi_rules.load import Loaded, load_all
 from kpi_rules.model import Rule
 from kpi_rules.rulebook import StoredRule, settle
@@ -29,6 +32,9 @@ class RuleFiles:
         settings: which folder, and how often it is looked at.
         health: is told what is wrong.
         metrics: are told how many rules there are.
+
+    Attributes:
+        alerts: the alert rules in force, as of the last `read`.
     """
 
     def __init__(self, settings: AggregatorSettings, health: Health, metrics: Metrics) -> None:
@@ -37,6 +43,7 @@ class RuleFiles:
         self._metrics = metrics
         self._seen: Seen = _NO_FOLDER
         self._next_us = 0
+        self.alerts: tuple[AlertRule, ...] = ()
 
     async def read(self, pool: Pool) -> tuple[Rule, ...]:
         """The rules in force, by the files as they are now.
@@ -48,6 +55,8 @@ class RuleFiles:
         seen = await asyncio.to_thread(_look, self._settings.rules)
         loaded = await asyncio.to_thread(load_all, self._settings.rules)
         rules = await open_rulebook(pool, loaded, self._settings.only, self._health, self._metrics)
+        found = await asyncio.to_thread(load_alerts, self._settings.rules, loaded.rules)
+        self.alerts = await open_alerts(pool, found, self._health)
         self._seen = seen
         return rules
 
@@ -69,7 +78,7 @@ def _look(folder: Path | None) -> Seen:
     if folder is None or not folder.is_dir():
         return _NO_FOLDER
     found = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted([*folder.glob("*.toml"), *folder.glob(f"{FOLDER}/*.toml")]):
         try:
             about = path.stat()
         except OSError:  # it went in between
@@ -110,3 +119,27 @@ async def open_rulebook(
     health.warn("rules", book.complaints)
     metrics.rules(len(book.rules), len(book.refused), len(book.complaints))
     return book.rules
+
+
+async def open_alerts(pool: Pool, loaded: LoadedAlerts, health: Health) -> tuple[AlertRule, ...]:
+    """The alert rules in force, their revisions stored; what is wrong is named.
+
+    Args:
+        pool: of the database that remembers them.
+        loaded: what the files say.
+        health: is told what is wrong.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    async with acquired(pool) as connection:
+        stored = [StoredAlert(*row) for row in await alerts.read_stored_alerts(connection)]
+        book = settle_alerts(loaded, stored)
+        await alerts.remember_alerts(
+            connection,
+            [(one.id, one.revision, one.digest, one.body(), one.file) for one in book.alerts],
+        )
+    for complaint in book.complaints:
+        structlog.get_logger().error("alert rule is wrong", problem=complaint)
+    health.warn("alert_rules", book.complaints)
+    return book.alerts

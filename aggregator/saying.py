@@ -168,6 +168,7 @@ def indicator_lines(said: Saying) -> Lines:
     _add_stations(rows, said.stations)
     rows.one_of(_watched_fields(said.around), said.around.watched.kind[said.g])
     rows.add(of_records(fields.fixed_fields(fields.INT8, said.numbers)))
+    rows.add(of_records(fields.fixed_fields(fields.INT4, content["station_count"])))
     used, at = facts_used(said)
     rows.one_of([fields.int8s_field(None if said.facts is None else one) for one in used], at)
     return rows.join()
@@ -200,6 +201,13 @@ def _watched_fields(around: Circumstances) -> list[bytes]:
         fields.texts_field(silent) + fields.time_field(mark) + now
         for mark, silent in around.watched.kinds
     ]
+
+
+def change_line(city: str, number: int, now_us: int, kind: str, body: bytes) -> bytes:
+    """A row of `change`."""
+    moment = fields.int8_field(number) + fields.time_field(now_us)
+    text = fields.text_field(kind) + fields.int4_field(len(body))[4:] + body
+    return fields.row_head(len(CHANGE_COLUMNS)) + fields.text_field(city) + moment + text
 
 
 def change_lines(said: Saying, bodies: Pieces) -> Lines:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aggregator.derive import Derived
 from aggregator.kernels.partial import NONE
+from aggregator.members import Contributing
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
@@ -60,12 +61,19 @@ class Watched:
         return cls(np.array(marks, np.int64), sorted(marks), tuple(kinds), np.array(kind, np.int64))
 
 
-def content_of(plan: RulePlan, found: Derived) -> NDArray[Any]:
-    """What is compared of each window and group, as numbers: CONTENT [w, g]."""
+def content_of(plan: RulePlan, found: Derived, took: Bools) -> NDArray[Any]:
+    """What is compared of each window and group, as numbers: CONTENT [w, g].
+
+    Args:
+        plan: the rule in its city.
+        found: what was derived.
+        took: which contributing series took part [w, u].
+    """
     content = np.empty(found.value.shape, CONTENT)
     content["value"], content["numerator"] = found.value, found.numerator
     content["denominator"], content["coverage"] = found.denominator, found.coverage
     content["observed"], content["flagged"] = found.observed, found.flagged
+    content["station_count"] = station_counts(plan, took)
     content["rule_revision"] = plan.rule.revision
     return content
 
@@ -89,3 +97,26 @@ def took_part(plan: RulePlan, found: Derived) -> Bools:
         w, m = np.nonzero(valid)
         took[w, at[m]] = True
     return took
+
+
+def station_counts(plan: RulePlan, took: Bools) -> Ints:
+    """Of how many sensors the series that took part are [w, g].
+
+    Args:
+        plan: the rule in its city.
+        took: which of the contributing series did [w, u].
+    """
+    who = plan.contributing
+    before = np.zeros((len(took), len(who.sensors) + 1), np.int64)
+    if len(who.sensors):
+        is_each_alone = len(who.sensors) == len(who.rows)
+        said = took if is_each_alone else _by_sensor(who, took)
+        np.cumsum(said, axis=1, out=before[:, 1:])
+    found: Ints = np.diff(before[:, who.sensor_offsets], axis=1)
+    return found
+
+
+def _by_sensor(who: Contributing, took: Bools) -> Bools:
+    """Which sensors took part with any of their series [w, k]."""
+    found: Bools = np.logical_or.reduceat(took[:, who.by_sensor], who.sensors, axis=1)
+    return found

@@ -44,7 +44,7 @@ def bodies_of(said: Saying, facts: Facts) -> Pieces:
         rows.all(b',"%b":' % name.encode())
         rows.add(of_numbers(content[name]))
     rows.all(b',"stations":')
-    rows.add(of_numbers(said.stations.counts))
+    rows.add(of_numbers(content["station_count"]))
     used, at = facts_used(said)
     rows.one_of([b',"facts":' + facts.as_json(one) for one in used], at)
     rows.one_of(_watched(said), said.around.watched.kind[said.g])

@@ -23,6 +23,7 @@ CONTENT: Final = np.dtype(
         *((name, "<f8") for name in NUMBERS),
         ("observed", "<i8"),
         ("flagged", "<i8"),
+        ("station_count", "<i8"),
         ("rule_revision", "<i8"),
     ]
 )
@@ -88,7 +89,7 @@ class Told:
         at = int(self.take(np.array([begin], np.int64))[0]), column
         for name in NUMBERS:
             self.content[name][at] = np.nan if row[name] is None else row[name]
-        for name in ("observed", "flagged", "rule_revision"):
+        for name in ("observed", "flagged", "station_count", "rule_revision"):
             self.content[name][at] = row[name]
         self.reason[at], self.facts[at], self.unsaved[at] = row["reason"], row["facts"], None
         self.took[at[0], [key for (of, _), key in self._series.items() if of == column]] = False

@@ -9,13 +9,13 @@ import numpy as np
 import structlog
 
 from aggregator import checkpoint
+from aggregator.alerting.clerk import Clerk
+from aggregator.alerting.watch import History, Watch
 from aggregator.deriving import Deriving, Seconds, Time
 from aggregator.judge import Judge
-from aggregator.kernels.partial import BUCKET
-from aggregator.loading import load_shard, rebuild_shard
+from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
 from aggregator.outputs import Outputs
 from aggregator.sealing import Sealing, read_load
-from aggregator.series_table import Ints
 from aggregator.shard import Changed, Shard
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
@@ -27,6 +27,7 @@ from cityvitals.store.failures import translated
 from cityvitals.store.model import load_model
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection
+from kpi_rules.alerts.model import AlertRule
 from kpi_rules.model import Rule
 
 _ENTRIES: Final = 256
@@ -70,6 +71,7 @@ class ShardWorker:
         settings: AggregatorSettings,
         keeping: RetentionSettings | None = None,
         seconds: Seconds = time.monotonic,
+        alerts: tuple[AlertRule, ...] = (),
     ) -> None:
         self._claim = claim
         self._settings = settings
@@ -84,6 +86,10 @@ class ShardWorker:
         self._saved_us = 0
         self._swept_us = 0
         self._row_s = 0.0
+        self._watch = Watch(alerts, rules)
+        self._unjudged: list[History] = []
+        self._acknowledged = True
+        self._judged_cities: set[str] = set()
         self.shard = Shard(claim.shard, rules, settings.provisional_every_seconds)
 
     async def load(self, connection: Connection, now_us: int) -> None:
@@ -95,8 +101,7 @@ class ShardWorker:
         number = self.shard.number
         self._seen = (await tail.read_heads(connection, [number])).get(number, {})
         self._extents = await load_shard(connection, self.shard, self._claim, now_us)
-        opened = self.shard.buckets.open_rows(np.arange(len(self.shard.table)))
-        self._extend(opened["series"].astype(np.int64), opened["bucket"])
+        extend_by_open(self._extents, self.shard)
         as_saved = (
             self.shard.cursors == self._claim.cursors
             and not self.shard.queued()
@@ -125,6 +130,7 @@ class ShardWorker:
             entries = await self._read(connection, heads, now_us)
             done.entries += len(entries)
             done.readings += sum(_readings(entry) for entry in entries)
+            self._acknowledged |= any(entry.kind == LogKind.ALERTS for entry in entries)
             changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
             if not entries or self._has_caught_up():
                 break
@@ -133,6 +139,7 @@ class ShardWorker:
         await self._conclude(connection, changed, now_us, done)
         done.backlog = self.shard.queued()
         done.more = done.more or done.backlog > 0
+        await self._judge_history(connection, now_us, done)
         await self._keep_house(connection, now_us)
         return done
 
@@ -182,7 +189,7 @@ class ShardWorker:
         if _has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
-            self._saved = None
+            self._saved, self._acknowledged = None, True
             await self.save(connection, now_us)
             return []
         if shard.lacks(entries, self._seen):
@@ -203,25 +210,25 @@ class ShardWorker:
         begun = self._seconds()
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
-        self._extend(rows, buckets)
+        extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
         deriving = Deriving(self.shard, judge, self._extents, self._seconds)
         await asyncio.to_thread(deriving.note, rows, buckets)
         out = Outputs()
         idle = not (done.entries or done.more)
         await deriving.live(connection, self._time(idle=idle), out)
-        await self._commit(connection, changed, out, done)
+        await self._commit(connection, changed, out, done, now_us)
         out = Outputs()
         used = self._seconds() - begun
         await deriving.older(connection, _IDLE_S if idle else max(_BUSY_S, used / 2), out)
-        await self._commit(connection, Changed(), out, done)
+        await self._commit(connection, Changed(), out, done, now_us)
 
     def _time(self, *, idle: bool) -> Time:
         """What windows that memory holds may take."""
         return Time(_IDLE_S, _IDLE_S if idle else _BUSY_S, self._row_s)
 
     async def _commit(
-        self, connection: Connection, changed: Changed, out: Outputs, done: Cycle
+        self, connection: Connection, changed: Changed, out: Outputs, done: Cycle, now_us: int
     ) -> None:
         """Write buckets and what was derived, and how far the log is taken."""
         closed = np.concatenate([empty(ROLLUP), *changed.closed])
@@ -240,28 +247,45 @@ class ShardWorker:
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
                 await derived.write_indicators(connection, out.kept, out.latest())
+                await self._judge(self._clerk(connection, out, now_us), out)
                 await derived.write_changes(connection, out.changes, out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors, waiting)
         if out.count >= _TELLING:
             took = (self._seconds() - begun) / out.count
             self._row_s += (took - self._row_s) / 4
+        self._acknowledged = False
         self._taken, self._told = dict(self.shard.cursors), waiting
         done.rollups += len(closed) + len(redone)
         done.changes += out.count
 
-    def _extend(self, rows: Ints, buckets: Ints) -> None:
-        """Remember how far each city's buckets reach."""
-        cities = self.shard.model.cities
-        for city in cities:
-            mine = (
-                buckets[np.isin(rows, self.shard.rows_of(city.id))] if len(cities) > 1 else buckets
-            )
-            if len(mine):
-                first, last = self._extents.get(city.id, (2**62, -(2**62)))
-                self._extents[city.id] = (
-                    min(first, int(mine.min())),
-                    max(last, int(mine.max()) + BUCKET),
-                )
+    def _clerk(self, connection: Connection, out: Outputs, now_us: int) -> Clerk:
+        return Clerk(connection, out, self.shard.emitter.numbers, now_us)
+
+    async def _judge(self, clerk: Clerk, out: Outputs) -> None:
+        """Alerts of what is committed, in its transaction; and who acknowledged some."""
+        await self._watch.follow(clerk, out.said, self._time_zones())
+        if self._acknowledged:
+            await clerk.tell_acknowledged(self.shard.number)
+
+    async def _judge_history(self, connection: Connection, now_us: int, done: Cycle) -> None:
+        """Judge what is stored by an alert rule that is new, or another, one a cycle."""
+        time_zones = self._time_zones()
+        if time_zones.keys() != self._judged_cities:
+            self._unjudged = await self._watch.overdue(connection, self.shard.number, time_zones)
+            self._judged_cities = set(time_zones)
+        if not self._unjudged:
+            return
+        out, one = Outputs(), self._unjudged.pop(0)
+        with translated(f"judging alerts of {one.city}"):
+            async with connection.transaction():
+                await shards.hold(connection, self.shard.number, self._claim.epoch)
+                await self._watch.catch_up(self._clerk(connection, out, now_us), one, time_zones)
+                await derived.write_changes(connection, out.changes, out.numbers)
+        done.changes += out.count
+        done.more = done.more or bool(self._unjudged)
+
+    def _time_zones(self) -> dict[str, str]:
+        return {city.id: city.time_zone for city in self.shard.model.cities}
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""

@@ -13,7 +13,13 @@ from cityvitals.store.tokens import Token, find_token, hash_of
 
 ADMIN: Final = "admin"
 FACTS: Final = "facts"
-_IMPLIES: Final = {READ: {READ, FACTS, ADMIN}, FACTS: {FACTS, ADMIN}, ADMIN: {ADMIN}}
+ALERTS: Final = "alerts"
+_IMPLIES: Final = {
+    READ: {READ, ALERTS, FACTS, ADMIN},
+    ALERTS: {ALERTS, ADMIN},
+    FACTS: {FACTS, ADMIN},
+    ADMIN: {ADMIN},
+}
 """By what is needed: the scopes that allow it."""
 _KEPT: Final = 1_000
 _SECONDS: Final = 5.0

@@ -23,7 +23,7 @@ _MEANINGS: Final = {
     400: "What was sent is no JSON.",
     401: "A token is needed, or the one that was sent is not in force.",
     403: "The token does not allow this, or not of this city.",
-    404: "No such city, zone, rule or series; `detail` says which.",
+    404: "No such city, zone, rule, series or alert; `detail` says which.",
     408: "What was sent did not arrive in time.",
     409: "How this came about cannot be told; `detail` says what is in the way.",
     413: "What was sent is more than may be.",
@@ -48,6 +48,14 @@ _RULE: Final = {
     "description": "The rule's id.",
     "schema": {"type": "string"},
     "example": "air.pm2_5.hour",
+}
+_ALERT: Final = {
+    "name": "alert",
+    "in": "path",
+    "required": True,
+    "description": "The alert's number.",
+    "schema": {"type": "integer", "minimum": 1},
+    "example": 42,
 }
 _SENSOR: Final = {
     "name": "sensor",
@@ -89,7 +97,9 @@ def stream_answers() -> dict[int | str, dict[str, Any]]:
 def parameters(path: str, query: Sequence[Parameter], scope: str = READ) -> dict[str, Any]:
     """The parameters of a route, of its path and of its query, and the scope that it takes."""
     in_path = [
-        shown for shown in (_CITY, _RULE, _SENSOR, _QUANTITY) if f"{{{shown['name']}}}" in path
+        shown
+        for shown in (_CITY, _RULE, _SENSOR, _QUANTITY, _ALERT)
+        if f"{{{shown['name']}}}" in path
     ]
     shown = [*in_path, *(parameter.document() for parameter in query)]
     needed = {"token": [scope]}

@@ -8,6 +8,9 @@ import msgspec
 from cityvitals.domain.names import State
 from cityvitals.store.views import Change
 
+ALERT: Final = "alert"
+"""The kind of event that tells what happened to an alert."""
+
 
 class Window(NamedTuple):
     """Which window of which indicator an event speaks of."""
@@ -25,6 +28,7 @@ class Event(NamedTuple):
         window: which window it tells of, where it tells of one.
         is_step: a provisional step, which a later event of its window makes superfluous.
         domain: of the indicator that it tells of.
+        place: rule and zone, of what tells of no window but is of a place: alerts.
     """
 
     number: int | None
@@ -33,6 +37,7 @@ class Event(NamedTuple):
     window: Window | None = None
     is_step: bool = False
     domain: str = ""
+    place: tuple[str, str] | None = None
 
 
 class _Told(msgspec.Struct):
@@ -70,6 +75,8 @@ def change_event(change: Change) -> Event:
         told = _decode(change.body)
     except msgspec.MsgspecError:  # not about an indicator: never merged with anything
         return Event(change.number, change.kind, wire)
+    if told.rule is not None and change.kind == ALERT:
+        return Event(change.number, ALERT, wire, place=(told.rule, told.zone or ""))
     if told.rule is None or told.window_begin is None:
         return Event(change.number, change.kind, wire)
     window = Window(told.rule, told.zone, told.window_begin)

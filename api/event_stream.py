@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.event import Event, comment, position_mark
 from api.live import Live, Subscription
-from api.metrics import ApiMetrics
+from api.metrics import TAKES_NOTHING, ApiMetrics
 
 _RETRY: Final = b"retry: 2000\n\n"
 
@@ -56,7 +56,7 @@ class EventStream(Response):
         try:
             await self._follow(send)
         except TimeoutError:
-            self._metrics.disconnected.labels("takes nothing").inc()
+            self._metrics.disconnected.labels(TAKES_NOTHING).inc()
         except OSError:
             pass  # the client is gone; it knows how to come back
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from api.latest import Snapshot
+from kpi_rules.alerts.model import Severity
 
 _GAUGES: Final = {
     "value": ("cityvitals_indicator", "Newest value of an indicator, in its unit."),
@@ -37,10 +38,21 @@ _decode = msgspec.json.Decoder(_Shown).decode
 def expose(snapshots: Mapping[str, Snapshot]) -> bytes:
     """The latest indicators of cities; one without a value has none here, but its coverage.
 
+    And how many alerts last, by severity.
+
     The zone "" is the city itself. The state is no label: a change of it would begin a new series.
     """
     found = [(city, _decode(item.body)) for city, one in snapshots.items() for item in one.items]
-    return "".join(_lines(found)).encode()
+    return "".join([*_lines(found), *_alert_lines(snapshots)]).encode()
+
+
+def _alert_lines(snapshots: Mapping[str, Snapshot]) -> Iterator[str]:
+    name = "cityvitals_alerts_active"
+    yield f"# HELP {name} Alerts that last, by severity.\n# TYPE {name} gauge\n"
+    for city, one in snapshots.items():
+        active = [alert.severity for alert in one.alerts if alert.state == "active"]
+        for severity in Severity:
+            yield f'{name}{{city="{city}",severity="{severity}"}} {active.count(severity)}\n'
 
 
 def _lines(found: Iterable[tuple[str, _Shown]]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from api.event import Event, encode_event
 from api.latest import Snapshot
 from api.listing import encode_list
 
-KINDS: Final = ("value", "correction", "status")
+KINDS: Final = ("value", "correction", "alert", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,15 @@ class Interest:
 
     def wants(self, event: Event) -> bool:
         """Whether an event is told."""
-        if event.window is None:
+        if event.window is None and event.place is None:
             return True
         if self.kinds is not None and event.kind not in self.kinds:
             return False
-        return self._fits(event.window.rule, event.window.zone or "", event.domain)
+        if event.place is not None:
+            return self._is_of(*event.place)
+        return event.window is None or self._fits(
+            event.window.rule, event.window.zone or "", event.domain
+        )
 
     def snapshot(self, snapshot: Snapshot) -> Event:
         """What is wanted of a city's latest indicators, numbered as of when they were read."""
@@ -62,14 +66,17 @@ class Interest:
             items = snapshot.items
             fitting = (one.body for one in items if self._fits(one.rule, one.zone, one.domain))
             body = encode_list(fitting, head=snapshot.head)
+        alerts = b",".join(one.body for one in snapshot.alerts if self._is_of(one.rule, one.zone))
+        body = b'{"alerts":[' + alerts + b"]," + body[1:]
         wire = encode_event("snapshot", body, snapshot.number)
         return Event(snapshot.number, "snapshot", wire)
 
     def _fits(self, rule: str, zone: str, domain: str) -> bool:
-        return (
-            (self.zones is None or zone in self.zones)
-            and (self.domains is None or domain in self.domains)
-            and (self.rules is None or any(fnmatchcase(rule, each) for each in self.rules))
+        return (self.domains is None or domain in self.domains) and self._is_of(rule, zone)
+
+    def _is_of(self, rule: str, zone: str) -> bool:
+        return (self.zones is None or zone in self.zones) and (
+            self.rules is None or any(fnmatchcase(rule, each) for each in self.rules)
         )
 
 

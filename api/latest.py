@@ -16,7 +16,10 @@ from api.database import Database
 from api.listing import encode_list
 from api.rulebook import RuleBook
 from cityvitals.errors import NotFound
+from cityvitals.store.alert_list import find_newest_alert_change, list_newest_alerts
+from cityvitals.store.pool import Connection
 from cityvitals.store.views import Latest, Row, find_change_number, find_latest
+from kpi_rules.alerts.present import present_alert
 
 _CITIES: Final = 64
 _encode = msgspec.json.Encoder().encode
@@ -31,14 +34,37 @@ class Item(NamedTuple):
     body: bytes
 
 
+class AlertItem(NamedTuple):
+    """The newest alert of an alert rule in a zone, encoded; `rule` is its indicator's."""
+
+    rule: str
+    zone: str
+    severity: str
+    state: str
+    body: bytes
+
+
+class Alerts(NamedTuple):
+    """The newest alerts of a city as of `number`, the newest change of any."""
+
+    number: int | None
+    items: Sequence[AlertItem]
+
+
 class Snapshot(NamedTuple):
-    """All latest indicators of a city as of its change `number`; `body` is the whole list."""
+    """All latest indicators of a city as of its change `number`; `body` is the whole list.
+
+    Attributes:
+        alerts: of each alert rule and zone the one that lasts, else the newest; perhaps of a later
+            number.
+    """
 
     number: int
     items: Sequence[Item]
     body: bytes
     etag: str
     head: Mapping[str, str]
+    alerts: Sequence[AlertItem] = ()
 
 
 class LatestCache:
@@ -53,6 +79,7 @@ class LatestCache:
         self._shared = Coalesced(self._read)
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
         self._encoded: dict[str, dict[tuple[Any, ...], Item]] = {}
+        self._alerts: dict[str, Alerts] = {}
 
     async def get(self, city: str) -> Snapshot:
         """The latest indicators of a city, no older than this call.
@@ -79,9 +106,19 @@ class LatestCache:
                 self._forget(city)
                 raise NotFound(f"there is no city {city!r}")
             await self._rules.learn(connection, latest.rows)
-        return self._remember(city, latest)
+            alerts = await self._read_alerts(connection, city)
+        return self._remember(city, latest, alerts)
 
-    def _remember(self, city: str, latest: Latest) -> Snapshot:
+    async def _read_alerts(self, connection: Connection, city: str) -> Alerts:
+        """The newest alerts: they change seldom, so they are read where they did."""
+        number = await find_newest_alert_change(connection, city)
+        known = self._alerts.get(city)
+        if known is None or known.number != number:
+            rows = await list_newest_alerts(connection, city)
+            known = Alerts(number, tuple(_alert_item(row) for row in rows))
+        return known
+
+    def _remember(self, city: str, latest: Latest, alerts: Alerts) -> Snapshot:
         before = self._encoded.get(city, {})
         after = {}
         for row in latest.rows:
@@ -90,7 +127,8 @@ class LatestCache:
         items = tuple(after.values())
         head = {"city": city, "time_zone": latest.time_zone}
         body = encode_list((item.body for item in items), head=head)
-        snapshot = Snapshot(latest.number, items, body, etag_of(body), head)
+        snapshot = Snapshot(latest.number, items, body, etag_of(body), head, alerts.items)
+        self._alerts[city] = alerts
         self._encoded[city] = after
         self._snapshots[city] = snapshot
         self._snapshots.move_to_end(city)
@@ -101,10 +139,16 @@ class LatestCache:
     def _forget(self, city: str) -> None:
         self._snapshots.pop(city, None)
         self._encoded.pop(city, None)
+        self._alerts.pop(city, None)
 
     def _item(self, row: Row) -> Item:
         body = self._rules.body_of(row)
         return Item(row["rule"], row["zone"], str(body["domain"]), _encode(self._rules.show(row)))
+
+
+def _alert_item(row: Row) -> AlertItem:
+    body = _encode(present_alert(row["rule_body"], row))
+    return AlertItem(row["rule"], row["zone"], row["severity"], row["state"], body)
 
 
 def _version(row: Row) -> tuple[Any, ...]:

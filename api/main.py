@@ -34,7 +34,7 @@ async def _main(settings: Settings, stop: asyncio.Event) -> None:
     api = settings.api
     with bound(api.host, api.port) as listener:
         app = create_app(settings, stop=stop, health=health, registry=registry)
-        async with serve_health(api.host, api.health_port, health, registry):
+        async with serve_health(settings.health.host, api.health_port, health, registry):
             _log.info("serving", address=f"http://{api.host}:{api.port}/")
             await serve(app, listener, stop)
 

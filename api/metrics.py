@@ -6,8 +6,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.outbox import TOO_SLOW
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STREAM_PATH: Final = "/v1/stream"
+TAKES_NOTHING: Final = "takes nothing"
 
 
 class ApiMetrics:
@@ -48,6 +51,9 @@ class ApiMetrics:
             ["reason"],
             registry=registry,
         )
+        # Prometheus sees no rise from nothing to one: these begin at nought.
+        for reason in (TAKES_NOTHING, TOO_SLOW):
+            self.disconnected.labels(reason)
 
 
 class Measured:

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from api.event import Event, Window
 from api.interest import EVERYTHING, Interest
 from api.latest import Snapshot
+
+TOO_SLOW: Final = "too slow"
 
 
 class Outbox:
@@ -92,7 +95,7 @@ class Outbox:
             self._merge(event)
         if len(self._events) >= self._limit:
             self._refill([])
-            self.close("too slow")
+            self.close(TOO_SLOW)
             return
         self._place += 1
         self._events[self._place] = event

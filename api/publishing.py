@@ -1,4 +1,4 @@
-"""Indicators on retained topics of the broker, for whoever just subscribes.
+"""Indicators and alerts on retained topics of the broker, for whoever just subscribes.
 
 Of several API processes one publishes: the one that holds a lock of the database. What is published
 was committed before, since it comes from the stream of changes; whoever takes over, or finds the
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 
 class Publisher:
-    """Keeps the topics `city/v1/{city}/kpi/{zone}/{rule}` at what is latest.
+    """Keeps the topics `…/kpi/{zone}/{rule}` and `…/alert/{zone}/{alert}` at what is latest.
 
     Args:
         database: says which cities there are, and who publishes.

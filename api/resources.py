@@ -1,5 +1,6 @@
 """All documented routes but the live stream, each from its own file."""
 
+from api.alerts_route import AlertsRoute
 from api.audit_route import AuditRoute
 from api.database import Database
 from api.endpoint import Endpoint
@@ -37,6 +38,7 @@ def resources(
         StoredRoutes(database, most),
         IndicatorsRoute(database, rules, latest, most),
         ExplainRoute(database, rules),
+        AlertsRoute(database, settings.api.body_bytes),
         RulesRoute(database),
         FactsRoute(database, settings.api.body_bytes, settings.aggregator.rules),
         TargetsRoute(database, settings.api.body_bytes, card),

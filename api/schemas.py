@@ -99,8 +99,9 @@ class Indicator(_Shown):
     """An indicator with its warrant; `zone` null is the city itself.
 
     `value` is null where `state` is `insufficient`, and `reason` says why. Times are RFC 3339 in
-    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1. `facts` are those
-    in force at the window's end that the rule uses.
+    UTC, windows [begin, end), `coverage` the covered share of the window, 0 to 1. `stations` says
+    how many took part, each once however many inputs it feeds. `facts` are those in force at the
+    window's end that the rule uses.
     """
 
     rule: str
@@ -320,8 +321,9 @@ EXAMPLES: Final[dict[str, Any]] = {
 
 STREAM_EXAMPLE: Final = (
     "retry: 2000\n\n"
-    'id: 48211\nevent: snapshot\ndata: {"items":[…],"next":null}\n\n'
+    'id: 48211\nevent: snapshot\ndata: {"alerts":[…],"items":[…],"next":null}\n\n'
     ": up to date at 48211\n\n"
     'id: 48212\nevent: value\ndata: {"rule":"air.pm2_5.hour","zone":"dongcheng",…}\n\n'
+    'id: 48213\nevent: alert\ndata: {"event":"raised","id":42,"state":"active",…}\n\n'
     ": still here\n\n"
 )

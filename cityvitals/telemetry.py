@@ -4,12 +4,19 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from cityvitals.errors import SettingsError
 from cityvitals.settings import LogSettings
@@ -94,6 +101,16 @@ class Health:
         return bool(self._parts) and not self.reasons
 
     @property
+    def parts(self) -> Mapping[str, bool]:
+        """Whether each part is ready."""
+        return {name: why is None for name, why in self._parts.items()}
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """How many things are wrong with each part that was warned of."""
+        return {name: len(said) for name, said in self._warnings.items()}
+
+    @property
     def reasons(self) -> list[str]:
         """Why the process is not ready, one line for each part."""
         if not self._parts:
@@ -107,6 +124,28 @@ class Health:
         return found | {"warnings": warnings} if warnings else found
 
 
+class HealthMetrics(Collector):
+    """What `/readyz` says, for Prometheus."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Readiness and warnings as they stand."""
+        ready = GaugeMetricFamily(
+            "cityvitals_ready", "Whether a part of the process is ready: 1 or 0.", labels=["part"]
+        )
+        warnings = GaugeMetricFamily(
+            "cityvitals_warnings", "Things wrong though the process is ready.", labels=["part"]
+        )
+        for part, is_ready in self._health.parts.items():
+            ready.add_metric([part], float(is_ready))
+        for part, count in self._health.warnings.items():
+            warnings.add_metric([part], float(count))
+        yield ready
+        yield warnings
+
+
 @asynccontextmanager
 async def serve_health(
     host: str, port: int, health: Health, registry: CollectorRegistry
@@ -117,7 +156,7 @@ async def serve_health(
         host: address to listen on; the loopback unless metrics are scraped from elsewhere.
         port: port to listen on.
         health: what `/readyz` answers from.
-        registry: the metrics of this process.
+        registry: the metrics of this process; readiness, memory and time are added.
 
     Raises:
         SettingsError: the port cannot be taken.
@@ -142,9 +181,14 @@ async def serve_health(
         raise SettingsError(
             f"health port {port} on {host}: {error.strerror}: free it, or set another *_PORT"
         ) from None
+    collectors = [HealthMetrics(health), ProcessCollector(registry=None)]
+    for collector in collectors:
+        registry.register(collector)
     try:
         yield
     finally:
+        for collector in collectors:
+            registry.unregister(collector)
         server.close()
         for task in running:
             task.cancel()

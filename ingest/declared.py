@@ -57,7 +57,7 @@ def read_statement(arrival: Arrival, catalogue: Catalogue, largest_bytes: int) -
     statement = Statement(arrival)
     try:
         parsed = topics.parse(arrival.topic)
-        if not isinstance(parsed, topics.Kpi):
+        if not isinstance(parsed, topics.Kpi | topics.Alert):
             statement.city = parsed.city
         if isinstance(parsed, topics.Meta | topics.Status):
             statement.gateway = parsed.gateway

@@ -36,7 +36,6 @@ from ingest.routes import Routes
 from ingest.statements import Declarer
 from ingest.subscriber import Subscriber
 
-_HEALTH_HOST: Final = "127.0.0.1"
 _DRAIN_S: Final = 15.0
 """How long a clean stop may take to commit what is held; the broker keeps the rest."""
 _COLLECT_AFTER: Final = (50_000, 20, 20)
@@ -69,8 +68,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     registry = CollectorRegistry()
     health = Health("database", "broker")
     on_store = _reporter(health, "database")
-    port = settings.ingest.health_port
-    async with serve_health(_HEALTH_HOST, port, health, registry), AsyncExitStack() as stack:
+    host, port = settings.health.host, settings.ingest.health_port
+    async with serve_health(host, port, health, registry), AsyncExitStack() as stack:
         started = await _unless(stop, _start(settings, stack, on_store))
         if started is not None:
             pool, worker = started

@@ -90,7 +90,7 @@ def _addressee(topic: str) -> topics.Reject | None:
         parsed = topics.parse(topic)
     except BadTopic:
         return None
-    if isinstance(parsed, topics.CityMeta | topics.Kpi):
+    if isinstance(parsed, topics.CityMeta | topics.Kpi | topics.Alert):
         return None
     return topics.Reject(parsed.city, parsed.domain, parsed.gateway)
 

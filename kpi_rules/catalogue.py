@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
+from kpi_rules.absent import absent
+from kpi_rules.alerts.model import AlertRule
+from kpi_rules.alerts.page import alert_section
 from kpi_rules.built import unbuilt
 from kpi_rules.model import Input, Rule
 from kpi_rules.scorecard.model import Scorecard
@@ -13,8 +16,9 @@ from kpi_rules.words import Verified
 
 _HEAD: Final = """# Catalogue
 
-Every shipped rule and every KPI of U4SSC: what it calculates, from which standard, and how well
-we know it. [rules.md](rules.md) says how to read a formula. This page is made from `kpi_rules/` by
+Every shipped rule, every KPI of U4SSC, every alert rule: what it says, from which standard, and how
+well we know it. [rules.md](rules.md) says how to read a formula. This page is made from
+`kpi_rules/` by
 `cityvitals rules catalogue --output docs/catalogue.md`.
 """
 _GRADES: Final = {
@@ -26,7 +30,7 @@ _GRADES: Final = {
 }
 
 
-def catalogue(rules: Iterable[Rule], card: Scorecard) -> str:
+def catalogue(rules: Iterable[Rule], card: Scorecard, alerts: Iterable[AlertRule] = ()) -> str:
     """The page, in Markdown."""
     ordered = sorted(rules, key=lambda rule: (rule.domain, rule.id))
     running = (rule.id for rule in ordered if not unbuilt(rule))
@@ -35,7 +39,9 @@ def catalogue(rules: Iterable[Rule], card: Scorecard) -> str:
         lines.append(f"\n## {str(domain).capitalize()}\n")
         for rule in group:
             lines += _entry(rule)
+    lines += absent()
     lines += section(card)
+    lines += alert_section(alerts)
     return "\n".join(lines) + "\n"
 
 

@@ -31,7 +31,7 @@ def present(
         "denominator": row["denominator"],
         "observed": row["observed"],
         "flagged": row["flagged"],
-        "stations": len(row["stations"]),
+        "stations": row["station_count"],
         "facts": [present_fact(fact) for fact in facts],
         "silent": list(row["silent"]),
         "watermark": shown_time(row["watermark"]),

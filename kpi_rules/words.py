@@ -19,6 +19,7 @@ class Length(StrEnum):
     YEAR = "year"
     RUNNING_12_MONTHS = "running_12_months"
     RUNNING_3_YEARS = "running_3_years"
+    RUNNING_5_YEARS = "running_5_years"
 
 
 STEP: Final[dict[Length, Length]] = {

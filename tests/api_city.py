@@ -7,8 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from aggregator.alerting.clerk import Clerk
+from aggregator.alerting.course import Episode
+from aggregator.alerting.review import Verdict
+from aggregator.outputs import Outputs
 from cityvitals.domain.names import shard_of
-from cityvitals.domain.times import to_us
+from cityvitals.domain.times import EPOCH, to_us
+from cityvitals.store import derived
+from cityvitals.store.alerts import remember_alerts
 from cityvitals.store.derived import (
     ChangeRow,
     IndicatorRow,
@@ -16,10 +22,11 @@ from cityvitals.store.derived import (
 )
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
+from kpi_rules.alerts.model import AlertRule, Severity, Side, Zones
 from kpi_rules.built import unbuilt
 from kpi_rules.load import load_rules
 from kpi_rules.present import present
-from tests.written import write_changes, write_indicators
+from tests.written import changes, write_changes, write_indicators
 
 CITY = "ferrara"
 ZONES = {"centro": "Centro storico", "barco": "Barco", "pontelagoscuro": "Pontelagoscuro"}
@@ -84,6 +91,7 @@ def indicator(rule: str, zone: str = "", now: datetime = NOW, back: int = 0) -> 
         watermark=now - timedelta(seconds=4),
         computed_at=(end + timedelta(minutes=1)) if back else now - timedelta(seconds=2),
         change_number=1,
+        station_count=share,
     )
 
 
@@ -143,6 +151,56 @@ def body_of(row: IndicatorRow) -> str:
     """A change's body."""
     shown = {name: getattr(row, name) for name in IndicatorRow._fields}
     return json.dumps(present(BODIES[row.rule], shown))
+
+
+def own_alert(
+    name: str, rule: str, above: float, zones: Zones | tuple[str, ...] = Zones.ALL
+) -> AlertRule:
+    """An alert rule of the city's own: one window above raises, one that is not clears."""
+    return AlertRule(
+        id=name,
+        revision=1,
+        title="Above our own level",
+        rule=rule,
+        unit="ug/m3",
+        side=Side.ABOVE,
+        threshold=above,
+        clear=above,
+        windows=1,
+        clear_windows=1,
+        severity=Severity.WARNING,
+        zones=zones,
+        cities=(),
+        standard=None,
+        source="The city's own.",
+        file="own.toml",
+    )
+
+
+SMOG = own_alert("own.smog", "air.pm2_5.hour", 50.0)
+
+
+async def judge(connection: Connection, zone: str, verdict: Verdict, rule: AlertRule = SMOG) -> int:
+    """Commit what became of an alert, as the aggregator does; returns the alert's number."""
+    said = (rule.id, rule.revision, rule.digest, rule.body(), rule.file)
+    async with connection.transaction():
+        await remember_alerts(connection, [said])
+        number = await connection.fetchval(
+            "select change_number from city where id = $1 for update", CITY
+        )
+        out = Outputs()
+        clerk = Clerk(connection, out, {CITY: number}, to_us(NOW))
+        await clerk.write((CITY, rule.id, zone), rule, verdict)
+        await derived.write_changes(connection, out.changes, out.numbers)
+    found: int = json.loads(changes(out)[0].body)["id"]
+    return found
+
+
+def smog(hour: int, peak: float = 71.0, until: int | None = None) -> Episode:
+    """Above the level since an hour of NOW's day, UTC."""
+    begin = to_us(NOW.replace(hour=0, minute=0)) + hour * to_us(EPOCH + HOUR)
+    end = None if until is None else begin + (until - hour) * to_us(EPOCH + HOUR)
+    return Episode(begin, begin, end, end, peak, begin)
 
 
 async def write_history(pool: Pool, rows: Sequence[IndicatorRow]) -> None:

@@ -29,6 +29,7 @@ BUDGETS = {
     "unit": 900.0,
     "integration": 3000.0,
     "conformance": 600.0,
+    "deploy": 600.0,
     "timescaledb": 180.0,
     "faults": 1800.0,
     "acceptance": 2400.0,

@@ -50,6 +50,7 @@ def _indicator(city: str, rule: str, begin: datetime, end: datetime, revision: i
         watermark=end,
         computed_at=end,
         change_number=0,
+        station_count=3,
     )
 
 

@@ -107,6 +107,10 @@ class Service:
         for name in chosen:
             wait_for(f"{name} is ready", lambda name=name: self.is_ready(name))  # type: ignore[misc]
 
+    def health_port(self, name: str) -> int:
+        """Where a process answers `/readyz` and `/metrics`."""
+        return self._health[name]
+
     def is_ready(self, name: str) -> bool:
         """Whether a process says that it is ready; fails where it has ended."""
         return self.reasons(name) == []

@@ -68,24 +68,34 @@ class SecureBroker:
     Args:
         background: loop to start it on.
         changes: lines of the shipped files to replace.
+        prepared: a folder that has accounts and certificates already; none are made.
     """
 
-    def __init__(self, background: Background, changes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        background: Background,
+        changes: Mapping[str, str] | None = None,
+        prepared: Path | None = None,
+    ) -> None:
         self._background = background
         self._folder = tempfile.TemporaryDirectory(prefix="cityvitals-tls-")
         self.etc = Path(self._folder.name) / "etc"
-        shutil.copytree(SHIPPED, self.etc)
-        (self.etc / "certs").mkdir()
-        self.authority = Authority(self.etc / "certs")
-        self.authority.issue("server", "localhost")
-        self.authority.issue("elsewhere", "elsewhere", alternative="DNS:elsewhere.example")
-        self._accounts("gateways.passwd", GATEWAYS)
-        self._accounts("service.passwd", SERVICE)
+        shutil.copytree(prepared or SHIPPED, self.etc)
+        if prepared is None:
+            self._make_certificates()
+            self._accounts("gateways.passwd", GATEWAYS)
+            self._accounts("service.passwd", SERVICE)
         self.port, self.service_port = free_port(), free_port()
         product = Product(
             "mosquitto", (find_mosquitto() or "", "-c"), self._config(changes or {}), durable=True
         )
         self._server = EmbeddedBroker(Path(self._folder.name), self.port, product)
+
+    def _make_certificates(self) -> None:
+        (self.etc / "certs").mkdir()
+        self.authority = Authority(self.etc / "certs")
+        self.authority.issue("server", "localhost")
+        self.authority.issue("elsewhere", "elsewhere", alternative="DNS:elsewhere.example")
 
     def _accounts(self, name: str, accounts: Mapping[str, str]) -> None:
         file = self.etc / name

@@ -13,7 +13,7 @@ from cityvitals.store.pool import Connection
 _INDICATOR: Final = [
     *("text", "text", "text", "time", "int4", "time", "int4", "text", "bool"),
     *("float8", "float8", "float8", "float8", "int8", "int8"),
-    *("text", "int4s", "texts", "time", "time", "int8", "int8s"),
+    *("text", "int4s", "texts", "time", "time", "int8", "int4", "int8s"),
 ]
 _CHANGE: Final = ["text", "int8", "time", "text", "text"]
 
@@ -107,7 +107,7 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bytes]]] = {
     "texts": fields.texts_field,
     "int4s": _int4s_field,
     "int4": fields.int4_field,
-    "int8": lambda value: struct.pack(">iq", 8, value),
+    "int8": fields.int8_field,
     "float8": lambda value: struct.pack(">id", 8, value),
 }
 

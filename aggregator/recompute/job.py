@@ -15,7 +15,7 @@ class Done(msgspec.Struct):
 
     Attributes:
         before: what was found at first.
-        handed: whether the owner was asked to do it anew, or need not.
+        handed: whether the owner was asked to do it anew.
         right: whether it was found to be right since.
     """
 
@@ -62,7 +62,7 @@ class Job(msgspec.Struct):
         return [one for one in pieces if one.key not in self.pieces]
 
     def waiting(self, pieces: list[Piece]) -> list[Piece]:
-        """Those that the owner was asked to do and that were not found right since."""
+        """Those that are not right, nor were found so since."""
         return [one for one in pieces if one.key in self.pieces and not self.pieces[one.key].right]
 
 

@@ -120,29 +120,26 @@ async def _in_force(pool: Pool, settings: Settings) -> tuple[Rule, ...]:
 def _before(
     pool: ProcessPoolExecutor, settings: Settings, pieces: list[Piece], job: Job, path: Path
 ) -> None:
-    """Compare all pieces that are not, and hand over what is wrong in them."""
-    for one in pieces:
-        if one.key in job.pieces and not job.pieces[one.key].handed:
-            _hand(settings, one, job, path)  # the last run ended in between
+    """Compare all pieces that are not; then hand over what is wrong in them.
+
+    Not each at once: its owner does a rule's stretches as one, with what lies between them, and
+    what it has put right before it is compared would be missing in the report.
+    """
     for piece, found in _compared(pool, job.left(pieces)):
         job.pieces[piece.key] = Done(found, right=found.is_right)
         job.keep(path)
         _tell(f"{len(job.pieces)} of {len(pieces)}: {piece.key}: {_said(found)}")
-        _hand(settings, piece, job, path)
+    for piece in job.waiting(pieces):
+        if not job.pieces[piece.key].handed:
+            asyncio.run(_handed(settings, piece, job.pieces[piece.key].before))
+            job.pieces[piece.key].handed = True
+            job.keep(path)
 
 
 def _said(found: PieceFound) -> str:
     wrong = sum(one.changed + one.new for one in found.rules.values())
     right = sum(one.equal for one in found.rules.values())
-    return f"{right} windows are right, {wrong} are handed over" if wrong else f"{right} are right"
-
-
-def _hand(settings: Settings, piece: Piece, job: Job, path: Path) -> None:
-    done = job.pieces[piece.key]
-    if not done.right:
-        asyncio.run(_handed(settings, piece, done.before))
-    done.handed = True
-    job.keep(path)
+    return f"{right} windows are right, {wrong} are not" if wrong else f"{right} are right"
 
 
 async def _handed(settings: Settings, piece: Piece, found: PieceFound) -> None:

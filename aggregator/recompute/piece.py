@@ -12,7 +12,7 @@ from aggregator import sources
 from aggregator.backlog import Request
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
-from aggregator.loading import Extents, load_shard
+from aggregator.loading import Extents, extend_by_open, load_shard
 from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
 from aggregator.recompute.found import Asked, Change, Piece, PieceFound, RuleFound
@@ -101,6 +101,7 @@ async def _as_its_owner(
     while loads := shard.restoring():
         for load in loads:
             shard.refold(load, await read_load(connection, shard, load), Changed())
+    extend_by_open(extents, shard)
     return shard, extents
 
 

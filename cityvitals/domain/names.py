@@ -63,6 +63,7 @@ class LogKind(IntEnum):
     LIMITS = 6
     RULES = 7
     SILENCE = 8
+    ALERTS = 9
 
 
 class State(StrEnum):

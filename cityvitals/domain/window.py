@@ -39,6 +39,7 @@ _RUNNING_DATES: Final = {
     "running_7_days": ("day", 7, 10 * DAY_US),
     "running_12_months": ("month", 12, 367 * DAY_US),
     "running_3_years": ("year", 3, 3 * 367 * DAY_US),
+    "running_5_years": ("year", 5, 5 * 367 * DAY_US),
 }
 """Of what, of how many of them, and at most how long."""
 LENGTHS: Final = frozenset({*_STEP, *_LONGEST, *_RUNNING, *_RUNNING_DATES})

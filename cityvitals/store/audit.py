@@ -33,8 +33,9 @@ _COLUMNS: Final = (
     ("coverage", "float8"),
     ("observed", "int8"),
     ("flagged", "int8"),
+    ("series", "int4"),
+    ("series_sum", "int8"),
     ("stations", "int4"),
-    ("station_sum", "int8"),
     ("watermark", "timestamptz"),
     ("change", "int8"),
 )
@@ -42,7 +43,8 @@ _NATIVE: Final = {"int4": "<i4", "int8": "<i8", "float8": "<f8", "bool": "?", "t
 
 INDICATOR: Final = np.dtype([(name, _NATIVE[kind]) for name, kind in _COLUMNS])
 """A revision of an indicator: zone and state by number, no value as NaN, times in microseconds;
-of its stations how many they are and the sum of their ids."""
+of the series that took part how many
+they are and the sum of their ids, and of how many stations."""
 
 _INDICATORS: Final = Layout(
     "indicator", INDICATOR, [Column(name, kind, name) for name, kind in _COLUMNS]

@@ -97,6 +97,7 @@ select array_position($3::text[], zone) - 1, window_begin, window_end, revision,
        array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
        coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
        cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(station_count, stations_among(stations)),
        coalesce(watermark, '0001-01-01Z'), change_number
 from indicator where city = $1 and rule = $2
 order by 1, window_begin, revision
@@ -108,6 +109,7 @@ select distinct on (array_position($3::text[], zone), window_begin)
        array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
        coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
        cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       coalesce(station_count, stations_among(stations)),
        coalesce(watermark, '0001-01-01Z'), change_number
 from indicator where city = $1 and rule = $2 and window_begin >= $5 and window_begin < $6
 order by array_position($3::text[], zone), window_begin, revision desc
@@ -153,6 +155,7 @@ select array_position($3::text[], zone) - 1, window_begin, window_end, revision,
        array_position($4::text[], state) - 1, closed, coalesce(value, 'NaN'),
        coalesce(numerator, 'NaN'), coalesce(denominator, 'NaN'), coverage, observed, flagged,
        cardinality(stations), (select coalesce(sum(one), 0) from unnest(stations) one)::bigint,
+       station_count,
        coalesce(watermark, '0001-01-01Z'), change_number
 from indicator_latest where city = $1 and rule = $2
 order by 1

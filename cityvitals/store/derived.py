@@ -21,9 +21,11 @@ CHANGE_CHANNEL: Final = "cityvitals_change"
 
 
 class IndicatorRow(NamedTuple):
-    """One revision of an indicator, in the order of the tables' columns.
+    """One revision of an indicator, by the tables' columns.
 
     Attributes:
+        stations: ids of the series that took part.
+        station_count: of how many sensors they are.
         facts: ids of the facts in force at the window's end; None where the rule uses none.
     """
 
@@ -48,6 +50,7 @@ class IndicatorRow(NamedTuple):
     watermark: datetime | None
     computed_at: datetime
     change_number: int
+    station_count: int
     facts: list[int] | None = None
 
 

@@ -63,7 +63,8 @@ select i.*
 from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as key (city, rule, zone, window_begin)
 cross join lateral (
     select city, rule, zone, window_begin, revision, rule_revision, state, closed, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, facts, computed_at
+           denominator, coverage, observed, flagged, reason, stations,
+           coalesce(station_count, stations_among(stations)) as station_count, facts, computed_at
     from indicator
     where city = key.city and rule = key.rule and zone = key.zone and window_begin = key.window_begin
     order by revision desc limit 1
@@ -86,7 +87,8 @@ on conflict (city, rule, zone) do update set
     state = excluded.state, closed = excluded.closed, value = excluded.value,
     numerator = excluded.numerator, denominator = excluded.denominator,
     coverage = excluded.coverage, observed = excluded.observed, flagged = excluded.flagged,
-    reason = excluded.reason, stations = excluded.stations, silent = excluded.silent,
+    reason = excluded.reason, stations = excluded.stations,
+    station_count = excluded.station_count, silent = excluded.silent,
     watermark = excluded.watermark, computed_at = excluded.computed_at,
     change_number = excluded.change_number, facts = excluded.facts
 where l.window_begin <= excluded.window_begin

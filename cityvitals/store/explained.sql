@@ -6,7 +6,7 @@
 select w.*
 from (
     select rule, zone, window_begin, revision, window_end, rule_revision, state, closed, value,
-           numerator, denominator, coverage, observed, flagged, reason, stations, silent,
+           numerator, denominator, coverage, observed, flagged, reason, station_count, silent,
            watermark, computed_at, facts
     from indicator_latest
     where city = $1 and rule = $2 and zone = $3
@@ -14,11 +14,12 @@ from (
     union all
     (
         select rule, zone, window_begin, revision, window_end, rule_revision, state, closed, value,
-               numerator, denominator, coverage, observed, flagged, reason, stations, silent,
+               numerator, denominator, coverage, observed, flagged, reason,
+               coalesce(station_count, stations_among(stations)) as station_count, silent,
                watermark, computed_at, facts
         from indicator
         where city = $1 and rule = $2 and zone = $3 and window_begin <= $4 and window_end > $4
-          and window_begin > $4::timestamptz - interval '1200 days'
+          and window_begin > $4::timestamptz - interval '1900 days'
         order by window_begin desc, revision desc
         limit 1
     )

@@ -17,6 +17,7 @@ PG_EPOCH_US: Final = 946_684_800_000_000
 _INT2: Final = struct.Struct(">h")
 _INT4: Final = struct.Struct(">i")
 _TIME: Final = struct.Struct(">iq")
+_INT8: Final = struct.Struct(">iq")
 _ARRAY: Final = struct.Struct(">iiiii")
 _NO_ELEMENTS: Final = struct.Struct(">iii")
 _TEXT_OID, _INT4_OID, _INT8_OID = 25, 23, 20
@@ -48,6 +49,11 @@ def int4_field(value: int) -> bytes:
     return _INT4.pack(4) + _INT4.pack(value)
 
 
+def int8_field(value: int) -> bytes:
+    """A bigint."""
+    return _INT8.pack(8, value)
+
+
 def bool_field(*, value: bool) -> bytes:
     """A boolean."""
     return _INT4.pack(1) + bytes([value])
@@ -62,7 +68,7 @@ def int8s_field(values: Sequence[int] | None) -> bytes:
     """A bigint[], or null."""
     if values is None:
         return NULL
-    return _array_field(_INT8_OID, [struct.pack(">iq", 8, one) for one in values])
+    return _array_field(_INT8_OID, [int8_field(one) for one in values])
 
 
 def _array_field(oid: int, elements: Sequence[bytes]) -> bytes:

@@ -38,7 +38,8 @@ alter default privileges in schema {schema} grant select on sequences to {role}
 -- name: cityvitals_writer
 -- An API that facts are stated through is a writer, too: it notes each change. Tokens are made by it.
 grant insert, update on api_token to {role};
-grant insert on api_audit to {role};
+grant insert on api_audit, alert_event to {role};
+grant update (acknowledged_at, acknowledged_by, comment, events) on alert to {role};
 -- ingest, registry, deadletters: what was said, and the books on it. What was said stays: readings
 -- are added and revised, never deleted, and the log is only appended to.
 grant insert, update on city, zone, gateway, sensor, placement, series_declaration, gateway_seq,
@@ -51,7 +52,10 @@ grant execute on function create_partition(text, text) to {role}
 -- aggregate: what is derived. It numbers changes, and clears away what of the log it has taken.
 grant insert, update, delete on rollup to {role};
 grant insert, update on indicator_latest, checkpoint, lane to {role};
-grant insert on indicator, change, commit_log, rule to {role};
+grant insert on indicator, change, commit_log, rule, alert, alert_event, alert_rule to {role};
+grant update on alert to {role};
+grant update (change_number) on alert_event to {role};
+grant insert, update, delete on alert_judged to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
 grant update (change_number, sealed_before, dropped_before) on city to {role};

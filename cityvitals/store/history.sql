@@ -88,13 +88,14 @@ select w.*
 from chosen c
 cross join lateral (
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+           denominator, coverage, observed, flagged, reason,
+           coalesce(station_count, stations_among(stations)) as station_count, silent, watermark, computed_at
     from indicator
     where not c.is_latest and city = $1 and rule = $2 and zone = $3
       and window_begin = c.window_begin and revision = c.revision
     union all
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at
+           denominator, coverage, observed, flagged, reason, station_count, silent, watermark, computed_at
     from indicator_latest
     where c.is_latest and city = $1 and rule = $2 and zone = $3
 ) as w

@@ -99,16 +99,17 @@ from rule where id = $1 order by revision desc
 -- name: revisions
 -- Every revision of the windows of one indicator that begin in [$4, $5), as known at $6.
 select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-       denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at, facts
+       denominator, coverage, observed, flagged, reason, station_count, silent, watermark, computed_at, facts
 from (
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at,
+           denominator, coverage, observed, flagged, reason,
+           coalesce(station_count, stations_among(stations)) as station_count, silent, watermark, computed_at,
            facts
     from indicator
     where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
     union
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at,
+           denominator, coverage, observed, flagged, reason, station_count, silent, watermark, computed_at,
            facts
     from indicator_latest
     where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
@@ -121,7 +122,9 @@ limit $7
 -- The revision of each window of one indicator in [$4, $5) that was the newest at $6, ascending.
 select distinct on (window_begin)
        rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-       denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at, facts
+       denominator, coverage, observed, flagged, reason,
+       coalesce(station_count, stations_among(stations)) as station_count,
+       silent, watermark, computed_at, facts
 from indicator
 where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
   and computed_at <= $6

@@ -50,7 +50,8 @@ from (
     from kept k
     cross join lateral (
         select rule, zone, window_begin, revision, window_end, rule_revision, state, value,
-               numerator, denominator, coverage, observed, flagged, reason, stations, silent,
+               numerator, denominator, coverage, observed, flagged, reason,
+               coalesce(station_count, stations_among(stations)) as station_count, silent,
                watermark, computed_at, facts
         from indicator
         where city = $1 and rule = $2 and zone = $3 and window_begin = k.window_begin
@@ -59,7 +60,8 @@ from (
     ) as i
     union all
     select rule, zone, window_begin, revision, window_end, rule_revision, state, value, numerator,
-           denominator, coverage, observed, flagged, reason, stations, silent, watermark, computed_at, facts
+           denominator, coverage, observed, flagged, reason, station_count, silent, watermark,
+           computed_at, facts
     from indicator_latest
     where city = $1 and rule = $2 and zone = $3 and window_begin >= $4 and window_begin < $5
 ) as w

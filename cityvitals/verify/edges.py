@@ -19,6 +19,7 @@ RUNNING_DATES: Final = {
     "running_7_days": ("day", 7),
     "running_12_months": ("month", 12),
     "running_3_years": ("year", 3),
+    "running_5_years": ("year", 5),
 }
 _CALENDAR: Final = {"day": "D", "month": "M", "year": "Y"}
 _EPOCH: Final = date(1970, 1, 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cityvitals.verify.fold import Floats, Ints
 from cityvitals.verify.layers import Cut
 from cityvitals.verify.levels import Said, listen, total
-from cityvitals.verify.stations import Station
+from cityvitals.verify.stations import Station, Taker
 from kpi_rules.interpret import Value
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
@@ -33,9 +33,9 @@ class Joined:
     placed: Ints
     spoken: NDArray[np.bool_]
 
-    def used(self, w: int) -> set[int]:
-        """The series that are valid in a window."""
-        return {one.station.series for one in self.said if one.valid[w]}
+    def used(self, w: int) -> set[Taker]:
+        """Who is valid in a window."""
+        return {one.station.taker for one in self.said if one.valid[w]}
 
 
 def join(rule: Rule, one: Input, cut: Cut, stations: Sequence[Station], combine: Combine) -> Joined:

@@ -18,7 +18,7 @@ NEWEST: Final = "indicator"
 LATEST: Final = "indicator_latest"
 HISTORY: Final = "revision"
 
-_EXACT: Final = ("end", "observed", "flagged", "stations", "station_sum")
+_EXACT: Final = ("end", "observed", "flagged", "series", "series_sum", "stations")
 _CLOSE: Final = ("value", "numerator", "denominator", "coverage")
 _RELATIVE: Final = 1e-9
 _INSUFFICIENT: Final = STATES.index(State.INSUFFICIENT)

@@ -58,11 +58,12 @@ class Series:
 
     layer: Layer
     below: Floats
+    here: NDArray[np.bool_]
 
     def at(self, w: int) -> Value:
         """The series of a window, all nan if too little of it is there."""
         series = _held(self.layer, w, self.below)
-        if not _enough(self.layer, w, _known(series)):
+        if not self.here[w] or not _enough(self.layer, w, _known(series)):
             return [math.nan] * len(series)
         return [_rounded(each, self.layer.rounding) for each in series]
 
@@ -78,7 +79,11 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
     """
     folded, top = station.folded, cut.layers[-1]
     numbers = layered(one, cut, station, takes_all=takes_all)[-1]
-    values = Series(top, numbers) if one.is_series else Numbers(numbers)
+    # Who left before the window says nothing in it, however far its shorter windows reach back.
+    here = _here(station, cut)
+    values = (
+        Series(top, numbers, here) if one.is_series else Numbers(np.where(here, numbers, math.nan))
+    )
     sums = add_up(folded, top.windows)
     # What was apportioned to a quarter hour in which nobody spoke is no word of anybody.
     spoken = (folded["covered"] > 0) | (folded["count"] > 0) | (folded["flagged"] > 0)
@@ -89,7 +94,7 @@ def listen(one: Input, cut: Cut, station: Station, *, takes_all: bool) -> Said:
         values=values,
         valid=[_is_known(values.at(w)) for w in range(len(top.passed))],
         share=_share(sums, top),
-        here=_here(station, cut),
+        here=here,
         observed=sums.count,
         flagged=sums.flagged,
         spoken=highs > lows,
@@ -127,7 +132,7 @@ def _share(sums: Sums, layer: Layer) -> Floats:
 def _lowest(one: Input, layer: Layer, station: Station, *, takes_all: bool) -> Floats:
     """Values of the shortest windows, from quarter hours [w]; nan for those that are not valid."""
     sums = add_up(station.folded, layer.windows)
-    valid = sums.covered > 0
+    valid = (sums.covered > 0) & (layer.passed > 0)
     if not takes_all:
         valid &= _share(sums, layer) >= least(layer.min_coverage)
     values = _of_quarters(sums, layer.statistic)

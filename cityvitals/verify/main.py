@@ -73,7 +73,7 @@ async def verify(
     async with open_pool(database, application("verify"), ENDLESS) as pool:
         drift = await _drift(pool)
         async with open_audit(pool) as audit:
-            found = await _verify(audit, rules, city, settled=settled)
+            found = await verify_snapshot(audit, rules, city, settled=settled)
     found.notes += [f"schema: {one}" for one in drift]
     return found
 
@@ -84,9 +84,15 @@ async def _drift(pool: Pool) -> tuple[Drift, ...]:
         return await require_migrated(connection)
 
 
-async def _verify(
+async def verify_snapshot(
     audit: Audit, rules: Sequence[Rule], city: str | None, *, settled: bool
 ) -> Findings:
+    """The same of a snapshot, without a look at the schema.
+
+    Raises:
+        StoreUnavailable: the server went away.
+        NotFound: there is no such city.
+    """
     out = Findings()
     log = await audit.log()
     for row in log:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,13 @@ FITTING: Final = {
 """What can be made of quarter hours, and of which kinds of series."""
 
 
+class Taker(NamedTuple):
+    """Who took part in a window: a series, and the sensor that it is of."""
+
+    series: int
+    sensor: str
+
+
 @dataclass(frozen=True, slots=True)
 class Station:
     """A series as a zone sees it.
@@ -54,6 +61,11 @@ class Station:
     stretches: tuple[tuple[int, int], ...]
     folded: Records
     scale: float = 1.0
+
+    @property
+    def taker(self) -> Taker:
+        """It, as one that takes part."""
+        return Taker(self.series, self.sensor)
 
 
 def keep(folded: Records) -> Records:

@@ -15,7 +15,7 @@ from cityvitals.verify.fold import Floats
 from cityvitals.verify.groups import Joined, by_population, combined, join
 from cityvitals.verify.layers import Frame
 from cityvitals.verify.levels import Said, total
-from cityvitals.verify.stations import Station
+from cityvitals.verify.stations import Station, Taker
 from kpi_rules.evaluate import evaluate_rule, is_division
 from kpi_rules.interpret import Value, as_number
 from kpi_rules.model import Input, Rule
@@ -33,13 +33,16 @@ EXPECTED: Final = np.dtype(
         ("coverage", "<f8"),
         ("observed", "<i8"),
         ("flagged", "<i8"),
+        ("series", "<i4"),
+        ("series_sum", "<i8"),
         ("stations", "<i4"),
-        ("station_sum", "<i8"),
         ("placed", "?"),
         ("spoken", "?"),
     ]
 )
-"""What an indicator should be; nan for no value. `opens`: where the window's last step begins.
+"""What an indicator should be; nan for no value. `series`: how many took part, with the
+sum of their ids; `stations`: of how many sensors they are. `opens`: where the window's last step
+begins.
 `placed`: a station stood there, so that there may be an indicator. `spoken`: one of them has a
 partial that the inputs' windows and levels reach, so that there must be."""
 
@@ -79,7 +82,7 @@ class Found:
     value: float = math.nan
     numerator: float = math.nan
     denominator: float = math.nan
-    series: frozenset[int] = frozenset()
+    takers: frozenset[Taker] = frozenset()
 
 
 def expect(
@@ -196,7 +199,9 @@ def _evaluate(frame: Frame, group: Group, out: Records) -> None:
         found = work(frame, group, w)
         out["value"][w], out["numerator"][w] = found.value, found.numerator
         out["denominator"][w] = found.denominator
-        out["stations"][w], out["station_sum"][w] = len(found.series), sum(found.series)
+        out["series"][w] = len(found.takers)
+        out["series_sum"][w] = sum(one.series for one in found.takers)
+        out["stations"][w] = len({one.sensor for one in found.takers})
 
 
 def beside_inputs(frame: Frame, group: Group, w: int) -> dict[str, Value]:
@@ -215,13 +220,13 @@ def _stations_first(frame: Frame, group: Group, w: int) -> Found:
     for one in rule.inputs:
         given[one.name] = input_of(frame, group, one, w)
     found = evaluate_rule(rule, given)
-    series = _used(rule, group, w)
+    takers = _used(rule, group, w)
     if is_division(rule.tree):
-        return Found(found.value, found.numerator, found.denominator, series)
+        return Found(found.value, found.numerator, found.denominator, takers)
     if _is_mean_of_stations(rule, group):
-        used = float(len(series))
-        return Found(found.value, found.unrounded * used, used, series)
-    return Found(found.value, found.unrounded, series=series)
+        used = float(len(takers))
+        return Found(found.value, found.unrounded * used, used, takers)
+    return Found(found.value, found.unrounded, takers=takers)
 
 
 def _is_mean_of_stations(rule: Rule, group: Group) -> bool:
@@ -252,9 +257,9 @@ def _nothing(frame: Frame, one: Input, w: int) -> Value:
     return [math.nan] * len(frame.cuts[one.name].places(w)) if one.is_series else math.nan
 
 
-def _used(rule: Rule, group: Group, w: int) -> frozenset[int]:
-    """The series that take part, input by input."""
-    found: set[int] = set()
+def _used(rule: Rule, group: Group, w: int) -> frozenset[Taker]:
+    """Who takes part, input by input."""
+    found: set[Taker] = set()
     for one in rule.inputs:
         weighted = (one.combine or group.combine) is Combine.POPULATION_WEIGHTED
         for part in group.zones if weighted else (group,):
@@ -276,30 +281,30 @@ def of_sensors(frame: Frame, group: Group, w: int) -> Found:
         zones = {zone.zone: of_sensors(frame, zone, w) for zone in group.zones}
         values = {name: each.value for name, each in zones.items()}
         value = by_population(values, people_of(group, w))
-        series = frozenset().union(*(each.series for each in zones.values()))
-        return Found(as_number(value), as_number(value), series=series)
+        takers = frozenset().union(*(each.takers for each in zones.values()))
+        return Found(as_number(value), as_number(value), takers=takers)
     known = [each for each in _sensors(frame, group, w) if not math.isnan(each.value)]
     numbers = [each.value for each in known]
     value = as_number(combined(numbers, group.combine, frame.rule.space.min_stations))
-    series = frozenset().union(*(each.series for each in known))
+    takers = frozenset().union(*(each.takers for each in known))
     if group.combine is Combine.MEAN:
-        return Found(value, total(numbers), float(len(numbers)), series)
-    return Found(value, value, series=series)
+        return Found(value, total(numbers), float(len(numbers)), takers)
+    return Found(value, value, takers=takers)
 
 
 def _sensors(frame: Frame, group: Group, w: int) -> Iterator[Found]:
     """What the expression comes to for each sensor of a group, in order of their names."""
     for each in sensors(frame, group, w):
-        yield Found(evaluate_rule(frame.rule, each.given).unrounded, series=each.series)
+        yield Found(evaluate_rule(frame.rule, each.given).unrounded, takers=each.takers)
 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """What the expression sees of one sensor, and its series that are valid."""
+    """What the expression sees of one sensor, and which of its series are valid."""
 
     name: str
     given: Mapping[str, Value]
-    series: frozenset[int]
+    takers: frozenset[Taker]
 
 
 def sensors(frame: Frame, group: Group, w: int) -> Iterator[Sensor]:
@@ -314,5 +319,5 @@ def sensors(frame: Frame, group: Group, w: int) -> Iterator[Sensor]:
         for one in frame.rule.inputs:
             mine = saying.get(one.name)
             given[one.name] = mine.values.at(w) if mine else _nothing(frame, one, w)
-        series = frozenset(said.station.series for said in saying.values() if said.valid[w])
-        yield Sensor(name, given, series)
+        takers = frozenset(said.station.taker for said in saying.values() if said.valid[w])
+        yield Sensor(name, given, takers)

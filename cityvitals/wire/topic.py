@@ -7,6 +7,7 @@ city/v1/{city}/{domain}/{gateway}/status           retained: online, offline (la
 city/v1/{city}/{domain}/{gateway}/reject           ours, to the gateway
 city/v1/{city}/meta                                retained: name, time zone, clock
 city/v1/{city}/kpi/{zone}/{rule}                   ours, retained; zone `_` is the whole city
+city/v1/{city}/alert/{zone}/{alert}                ours, retained; the newest of an alert rule
 """
 
 from dataclasses import dataclass
@@ -89,6 +90,15 @@ class Kpi:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The newest alert of an alert rule in a zone, that we publish; zone "" is the city itself."""
+
+    city: str
+    zone: str
+    alert: str
+
+
 _OF_GATEWAY: Final[dict[str, type[Status | Reject | GatewayObs]]] = {
     "status": Status,
     "reject": Reject,
@@ -96,7 +106,7 @@ _OF_GATEWAY: Final[dict[str, type[Status | Reject | GatewayObs]]] = {
 }
 _LEAVES: Final = {kind: leaf for leaf, kind in _OF_GATEWAY.items()}
 
-Topic = Obs | GatewayObs | Meta | Status | Reject | CityMeta | Kpi
+Topic = Obs | GatewayObs | Meta | Status | Reject | CityMeta | Kpi | Alert
 
 
 def parse(topic: str) -> Topic:
@@ -115,6 +125,9 @@ def parse(topic: str) -> Topic:
         case ["kpi", zone, rule]:
             named = "" if zone == _WHOLE_CITY else _identifier("zone", zone, topic)
             return Kpi(city, named, _identifier("rule", rule, topic))
+        case ["alert", zone, alert]:
+            named = "" if zone == _WHOLE_CITY else _identifier("zone", zone, topic)
+            return Alert(city, named, _identifier("alert", alert, topic))
         case [domain, gateway, ("status" | "reject" | "obs") as leaf]:
             kind = _OF_GATEWAY[leaf]
             return kind(city, _domain(domain, topic), _identifier("gateway", gateway, topic))
@@ -135,6 +148,8 @@ def format(topic: Topic) -> str:  # noqa: A001 - read as topic.format(...), the 
             return f"{_ROOT}{city}/meta"
         case Kpi(city, zone, rule):
             return f"{_ROOT}{city}/kpi/{zone or _WHOLE_CITY}/{rule}"
+        case Alert(city, zone, alert):
+            return f"{_ROOT}{city}/alert/{zone or _WHOLE_CITY}/{alert}"
         case Status() | Reject() | GatewayObs():
             leaf = _LEAVES[type(topic)]
             return f"{_ROOT}{topic.city}/{topic.domain}/{topic.gateway}/{leaf}"

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Builds the dashboard with this machine's Node, or else with one from a Python package.
+# Builds the dashboard with this machine's Node, or else with one from a Python package, put into
+# the environment that uv is in: dashboard.sh [.venv]
 set -eu
+tools=${1:-.venv}
 cd "$(dirname "$0")/../.."
 
 new_enough() {
@@ -8,10 +10,11 @@ new_enough() {
 }
 
 if ! new_enough; then
-    echo "== dashboard: no Node 20 or newer here: one from a package, into .venv (a minute at first)"
-    .venv/bin/uv export --quiet --frozen --no-emit-project --only-group node -o build/node.txt
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r build/node.txt
-    PATH="$PWD/.venv/bin:$PATH"
+    echo "== dashboard: no Node 20 or newer here: one from a package, into $tools (a minute at first)"
+    mkdir -p build
+    "$tools/bin/uv" export --quiet --frozen --no-emit-project --only-group node -o build/node.txt
+    "$tools/bin/uv" pip install --quiet --python "$tools/bin/python" --require-hashes -r build/node.txt
+    PATH="$PWD/$tools/bin:$PATH"
     export PATH
 fi
 

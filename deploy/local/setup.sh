@@ -28,20 +28,7 @@ if [ ! -x .venv/bin/python ] || ! suitable .venv/bin/python; then
     fi
 fi
 
-mkdir -p build
-# The installer itself comes from the lock too, with its hashes.
-.venv/bin/python - >build/installer.txt <<'PYTHON'
-import tomllib
-from pathlib import Path
-
-packages = tomllib.loads(Path("uv.lock").read_text())["package"]
-uv = next(package for package in packages if package["name"] == "uv")
-hashes = " ".join(f"--hash={wheel['hash']}" for wheel in uv["wheels"])
-print(f"uv=={uv['version']} {hashes}")
-PYTHON
-echo "== set-up: installer $(cut -d' ' -f1 build/installer.txt)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --only-binary :all: -r build/installer.txt
+sh deploy/local/installer.sh .venv
 
 echo "== set-up: dependencies from uv.lock, each checked against its hash (a minute or two at first)"
 .venv/bin/uv export --quiet --frozen --no-emit-project --all-extras --all-groups --no-group node \

@@ -184,7 +184,12 @@ def _live(entry: Entry) -> Live | None:
     inner = entry.optional_table("live")
     if inner is None:
         return None
-    found = Live(inner.text("year"), inner.text("running"), inner.truth("total", default=False))
+    found = Live(
+        inner.text("year"),
+        inner.text("running"),
+        total=inner.truth("total", default=False),
+        estimate=inner.truth("estimate", default=False),
+    )
     inner.finish()
     return found
 

@@ -17,7 +17,7 @@ class Feed(StrEnum):
     """Where a KPI's values come from."""
 
     SENSORS = "sensors"
-    """Rules of ours calculate it from readings."""
+    """Rules of ours calculate it: from readings, or from a list of dated figures."""
     REGISTRY = "registry"
     """From counts and sums that meters and registers keep, stated as facts."""
     REPORTED = "reported"
@@ -61,17 +61,19 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The rules that calculate a data point from readings.
+    """The rules that calculate a data point.
 
     Attributes:
         year: of calendar years.
         running: of the last twelve whole months.
         total: whether the value of an open year only grows, so that it says nothing of the year.
+        estimate: whether it stands on an assumption of ours, so that what is stated comes first.
     """
 
     year: str
     running: str
     total: bool
+    estimate: bool
 
 
 @dataclass(frozen=True, slots=True)

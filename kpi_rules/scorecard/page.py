@@ -14,7 +14,7 @@ _GRADES: Final = {
     "from memory: provisional",
 }
 _FEEDS: Final = {
-    Feed.SENSORS: "by rules, from readings",
+    Feed.SENSORS: "by rules",
     Feed.REGISTRY: "from figures that meters and registers keep",
     Feed.REPORTED: "reported by hand",
 }
@@ -40,7 +40,7 @@ def counts(card: Scorecard, running: Iterable[str]) -> Iterator[str]:
     yield (
         f"{card.body}: {len(card.kpis)} KPIs with {points} data points. "
         f"**{sum(kpi.is_live for kpi in card.kpis)} live** "
-        f"({feeds.count(Feed.SENSORS)} by rules from readings{idle}; {feeds.count(Feed.REGISTRY)} "
+        f"({feeds.count(Feed.SENSORS)} by rules{idle}; {feeds.count(Feed.REGISTRY)} "
         f"from figures of meters and registers), **{feeds.count(Feed.REPORTED)} reported**; "
         f"**{provisional} provisional**: their formula was not read in a text of ITU. "
         "[u4ssc.md](u4ssc.md) says how a city uses them.\n"
@@ -84,7 +84,8 @@ def _point(point: Point) -> str:
     if point.numerator is not None:
         said.append(_quotient(point, point.numerator))
     if point.live is not None:
-        said.append(f"rules `{point.live.year}`, `{point.live.running}`")
+        estimate = ", an estimate" if point.live.estimate else ""
+        said.append(f"rules `{point.live.year}`, `{point.live.running}`{estimate}")
     return ": ".join([said[0], "; ".join(said[1:])]) if said[1:] else said[0]
 
 

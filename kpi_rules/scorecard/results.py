@@ -2,7 +2,7 @@
 
 A city's final value overrides what is calculated (verification manual, p162), unless the
 calculation is of a later year. Both stay visible. What is not of a whole year is an estimate, and
-counts only where there is nothing else.
+counts only where there is nothing else; so is what stands on an assumption, and comes last.
 """
 
 import math
@@ -56,6 +56,7 @@ class Result:
         used: the facts that it is made of.
         quality: the worst class of those facts; "" of rules.
         told: the rule's window.
+        assumed: whether that rule stands on an assumption.
     """
 
     basis: Basis
@@ -69,11 +70,12 @@ class Result:
     used: tuple[Stated, ...] = ()
     quality: str = ""
     told: Told | None = None
+    assumed: bool = False
 
     @property
     def is_estimate(self) -> bool:
-        """Whether it is not of a whole year."""
-        return self.period in ESTIMATES
+        """Whether it is not of a whole year, or stands on an assumption."""
+        return self.assumed or self.period in ESTIMATES
 
 
 @dataclass(slots=True)
@@ -148,13 +150,14 @@ def results_of(kpi: Kpi, point: Point, known: Lookup) -> Results:
     for each in (*_by_rules(point, known, found), *_by_figures(kpi, point, known, found)):
         (estimates if each.is_estimate else whole).append(each)
     whole.sort(key=lambda one: -one.year)  # stable: of one year, what readings say comes first
+    estimates.sort(key=lambda one: one.assumed)
     final = _final(point, known)
     if final is not None:
         place = next((i for i, one in enumerate(whole) if one.year <= final.year), len(whole))
         whole.insert(place, final)
     ranked = [*whole, *estimates]
     if ranked:
-        found.chosen, found.others = ranked[0], ranked[1:]
+        found.chosen, found.others = ranked[0], [*ranked[1:], *found.others]
     return found
 
 
@@ -215,6 +218,7 @@ def _result(
         None if told.numerator is None else exact(told.numerator),
         None if told.denominator is None else exact(told.denominator),
         told=told,
+        assumed=point.live is not None and point.live.estimate,
     )
 
 

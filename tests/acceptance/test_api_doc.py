@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from api.schema_alerts import Alerts
 from api.schema_explain import Explanation
 from deploy.local.clean import clean
 from tests.acceptance.up_run import Ports, Run, running, until
@@ -76,7 +77,15 @@ def test_the_walk_shows_what_it_says(data: Path) -> None:
         newcomer = Newcomer(run, data)
         said = [[newcomer.types(line) for line in block.splitlines()] for block in BLOCKS]
         assert run.stop() == 0
-    (cities, now), (table, shapes), (history, sensors, series), (why,), (stream,), facts = said
+    (
+        (cities, now),
+        (table, shapes),
+        (history, sensors, series),
+        (why,),
+        (alerts,),
+        (stream,),
+        facts,
+    ) = said
     assert [one["id"] for one in items(cities)] == ["vitalia"]
     assert {one["domain"] for one in items(now)} == {"air"}
     assert table.startswith("rule,zone,") and "air.pm2_5.hour,altstadt," in table
@@ -86,6 +95,7 @@ def test_the_walk_shows_what_it_says(data: Path) -> None:
     assert {one["quantity"] for one in items(series)} == {"pm2_5"}
     explained = Explanation.model_validate_json(why)
     assert explained.derivation.with_numbers and explained.derivation.inputs[0].stations
+    Alerts.model_validate_json(alerts)
     assert "event: snapshot" in stream and "event: value" in stream
     assert json.loads(facts[2])["changes"] == 1
     assert [one["value"] for one in items(facts[3])] == [612.0]

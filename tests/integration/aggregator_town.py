@@ -14,6 +14,7 @@ from cityvitals.domain.series import Declaration
 from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, RetentionSettings
 from cityvitals.store import shards, tail
+from cityvitals.store.alerts import remember_alerts
 from cityvitals.store.batch import Batch, Outcomes, Sender
 from cityvitals.store.declarations import (
     Declared,
@@ -29,6 +30,7 @@ from cityvitals.store.registry import DeviceKey
 from cityvitals.store.writer import ReadingWriter
 from cityvitals.verify.main import verify
 from cityvitals.verify.report import Findings
+from kpi_rules.alerts.model import AlertRule
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
 
@@ -85,6 +87,10 @@ STATIONS: Final = {
 }
 
 
+MORE: Final = STATIONS | {"n": Station("gw-2", Domain.AIR, "no2", HOURLY, "north")}
+"""Those, and one that the city has where a test says so."""
+
+
 class Row(NamedTuple):
     """A reading: `after` is microseconds after NOON."""
 
@@ -129,6 +135,7 @@ class Town:
     ids: dict[str, int] = field(default_factory=dict)
     gateways: dict[str, int] = field(default_factory=dict)
     worker: ShardWorker | None = None
+    alerts: tuple[AlertRule, ...] = ()
 
     async def found(self, *, stations: Iterable[str] = STATIONS) -> None:
         """Make the city anew: gateways online, stations declared and placed."""
@@ -170,10 +177,10 @@ class Town:
         readings = np.zeros(len(rows), READING)
         ends = np.zeros(len(rows), np.int64)
         names = sorted(self.gateways)
-        by = [names.index(STATIONS[row.station].gateway) for row in rows]
+        by = [names.index(MORE[row.station].gateway) for row in rows]
         for place, row in enumerate(rows):
             t = NOON + row.after
-            declared = seen or STATIONS[row.station].declaration
+            declared = seen or MORE[row.station].declaration
             ends[place] = declared.end_us(t)
             received = max(ends[place], t)
             readings[place] = (t, received, row.value, row.rev, self.ids[row.station], row.flags)
@@ -190,7 +197,9 @@ class Town:
 
     async def start(self, breaks_after: int | None = None) -> ShardWorker:
         """A new worker, from the checkpoint; the one before is dropped as it stands."""
-        worker = ShardWorker(await self.claim(), self.rules, self.settings, self.keeping)
+        worker = ShardWorker(
+            await self.claim(), self.rules, self.settings, self.keeping, alerts=self.alerts
+        )
         async with self.pool.acquire() as connection:
             await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)
         self.worker = worker
@@ -244,13 +253,15 @@ class Town:
         raise AssertionError(f"{len(self.worker.shard.pending)} windows do not become final")
 
     async def remember(self) -> None:
-        """Have the store remember the rules, as the process does when it starts."""
+        """Have the store remember rules and alert rules, as the process does when it starts."""
         bodies = [
             (rule.id, rule.revision, rule.digest, rule.body(), rule.definition)
             for rule in self.rules
         ]
+        alerts = [(one.id, one.revision, one.digest, one.body(), one.file) for one in self.alerts]
         async with self.pool.acquire() as connection:
             await remember_rules(connection, bodies)
+            await remember_alerts(connection, alerts)
 
     async def verify(self) -> Findings:
         """What verify finds, all windows expected closed."""
@@ -287,7 +298,7 @@ def device(
     at_us: int = NOON,
 ) -> DeclaredDevice:
     """What a station declares; of itself, what STATIONS says."""
-    station = STATIONS[name]
+    station = MORE[name]
     declared = declaration or station.declaration
     return DeclaredDevice(
         DeviceKey(CITY, station.gateway, station.domain, name),

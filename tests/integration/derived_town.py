@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 
 from cityvitals.domain.names import Flag
 from cityvitals.settings import DatabaseSettings
+from kpi_rules.alerts.model import Zones
 from kpi_rules.model import Rule
+from tests.api_city import own_alert
 from tests.api_server import running_api
 from tests.integration.aggregator_town import CITY, DAY, HOUR, MINUTE, Row, samples, town
 from tests.integration.deep_rules import deep_rules
@@ -30,6 +33,10 @@ def derived_town(
 
 async def _derive(database: DatabaseSettings, more: tuple[Rule, ...]) -> None:
     async with town(database, more=more) as where:
+        where.alerts = (
+            replace(own_alert("own.pm2_5", "air.pm2_5.hour", 12.0), clear=9.0),
+            own_alert("own.pm2_5.city", "air.pm2_5.hour", 20.0, Zones.CITY),
+        )
         await where.remember()
         await people(where)
         fault = [Row("a", 4 * HOUR + 5 * MINUTE, 999.0, flags=int(Flag.FAULT_CODE))]

@@ -1,12 +1,14 @@
-"""A town derived by kernels with a fault in them: `NUMBA_DISABLE_JIT=1 python -m` this module.
+"""A town derived by kernels with faults in them: `NUMBA_DISABLE_JIT=1 python -m` this module.
 
-Kernels run as the Python they are written in, so that one of their steps can be another one.
-Arguments: the fault's name and the database.
+Kernels run as the Python they are written in, so that one of their steps can be another one: a
+town anew for each fault. Argument: the database. Prints what `verify` finds, by fault, as JSON.
 """
 
 import asyncio
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -20,7 +22,7 @@ from cityvitals.settings import DatabaseSettings
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
 from tests.integration import aggregator_town
-from tests.integration.aggregator_town import HOUR, MINUTE, Row, Station, Town, town
+from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON, Row, Station, Town, town
 from tests.unit.aggregator.fold_plain import as_compiled, make_plain
 
 STATIONS: Final = {
@@ -64,9 +66,16 @@ def _plain_weight(_code: int, v: float) -> float:
     return v
 
 
-def _never_late(state: Any, _begin: int, t: int, _counts: bool) -> bool:  # noqa: FBT001
-    state.last_seen = max(state.last_seen, t)
-    return False
+_is_late: Final = fold._is_late  # noqa: SLF001 - a part of the kernel that is to be another one
+
+
+def _late_by_buckets(state: Any, begin: int, t: int, counts: bool) -> bool:  # noqa: FBT001
+    was_broken = state.broken
+    late: bool = _is_late(state, begin, t, counts)
+    if late and not was_broken and begin >= state.bucket:
+        state.broken = 0
+        return False
+    return late
 
 
 def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: Any) -> None:
@@ -74,20 +83,32 @@ def _without_the_last(cells: Any, series: Any, since: Any, until: Any, *more: An
     fold_windows(as_compiled(cells), series, since, until, begins, ends - 1, at, out)
 
 
-FAULTS: Final[dict[str, Callable[[], None]]] = {
-    "none": lambda: None,
-    "a counter's reset is a fall": lambda: _everywhere("rise_between", _no_reset),
-    "a gap counts as covered however long": lambda: _everywhere("add_rise", _all_covered),
-    "levels are averaged as they are": lambda: _everywhere("weight", _plain_weight),
-    "nothing is late": lambda: _everywhere("_is_late", _never_late),
-    "windows lack their last bucket": lambda: setattr(stations, "fold_windows", _without_the_last),
+FAULTS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
+    "a counter's reset is a fall": ("rise_between", _no_reset),
+    "a gap counts as covered however long": ("add_rise", _all_covered),
+    "levels are averaged as they are": ("weight", _plain_weight),
+    "nothing is late within its bucket": ("_is_late", _late_by_buckets),
+    "windows lack their last bucket": ("fold_windows", _without_the_last),
 }
+"""What is another one, wherever kernels use it."""
 
 
-def _everywhere(name: str, fault: Callable[..., Any]) -> None:
-    for module in (partial, fold, refold):
-        if hasattr(module, name):
-            setattr(module, name, fault)
+@contextmanager
+def planted(name: str, fault: Callable[..., Any]) -> Iterator[None]:
+    """Have kernels do a step otherwise."""
+    before = [
+        (module, getattr(module, name))
+        for module in (partial, fold, refold, stations)
+        if hasattr(module, name)
+    ]
+    assert before, f"no kernel has {name}"
+    for module, _ in before:
+        setattr(module, name, fault)
+    try:
+        yield
+    finally:
+        for module, right in before:
+            setattr(module, name, right)
 
 
 def readings() -> list[list[Row]]:
@@ -98,28 +119,34 @@ def readings() -> list[list[Row]]:
     noise = [Row("noise", n * 15 * MINUTE, 45.0 + n * 7 % 31) for n in range(-52, 44)]
     air = [Row("air", n * 10 * MINUTE, 5.0 + n) for n in range(30)]
     late = [Row("air", HOUR + 5 * MINUTE, 50.0), Row("meter", HOUR + 5 * MINUTE, 103.5)]
+    late += [Row("air", 4 * HOUR + 47 * MINUTE, 50.0)]
     return [[*meter, *noise, *air], late]
 
 
-async def derive(where: Town) -> None:
-    """Have all of it derived, to the end."""
+async def found(where: Town) -> dict[str, Any]:
+    """What `verify` finds once all of it is derived, to the end."""
+    where.worker, where.now_us = None, NOON + DAY
     await where.found(stations=STATIONS)
     for rows in readings():
         await where.write(rows)
         await where.run()
     await where.settle()
+    findings = await where.verify()
+    return {"clean": findings.clean, "text": findings.as_text()}
 
 
 async def _main(dsn: str) -> None:
     async with town(DatabaseSettings(dsn=SecretStr(dsn))) as where:
         where.rules = rules()
-        await derive(where)
+        said = {"none": await found(where)}
+        for name, (step, fault) in FAULTS.items():
+            with planted(step, fault):
+                said[name] = await found(where)
+    sys.stdout.write(json.dumps(said))
 
 
 if __name__ == "__main__":
-    fault, dsn = sys.argv[1:]
     aggregator_town.STATIONS.clear()
     aggregator_town.STATIONS.update(STATIONS)
     make_plain()
-    FAULTS[fault]()
-    asyncio.run(_main(dsn))
+    asyncio.run(_main(sys.argv[1]))

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from api.letters_route import DeadLetters
+from api.schema_alerts import Alerts
 from api.schema_readings import Readings, Rollups
 from api.schema_rules import RuleRevisions, Rules
 from api.schema_sensors import Sensors, SeriesList
@@ -34,6 +35,7 @@ LISTS: dict[str, type[BaseModel]] = {
     f"{PATH}/indicators": Indicators,
     f"{HOURLY}/history": Indicators,
     f"{HOURLY}/revisions": Indicators,
+    f"{PATH}/alerts": Alerts,
     f"{PATH}/facts": Facts,
     f"{PATH}/dead-letters": DeadLetters,
 }
@@ -240,8 +242,9 @@ def test_what_was_known_at_a_time(client: httpx.Client, module_database: Databas
             "insert into indicator select city, rule, zone, window_begin, revision + 1, window_end,"
             " rule_revision, 'corrected', closed, value + 1, numerator, denominator, coverage,"
             " observed, flagged, reason, stations, silent, watermark, computed_at + interval '1 d',"
-            " change_number, facts from indicator where rule = 'air.pm2_5.hour' and zone = '' and"
-            " window_begin = '2026-11-23 12:00Z' order by revision desc limit 1"
+            " change_number, facts, station_count from indicator"
+            " where rule = 'air.pm2_5.hour' and zone = ''"
+            " and window_begin = '2026-11-23 12:00Z' order by revision desc limit 1"
         )
 
     (before,) = get(client, f"{HOURLY}/history", **asked)["items"]

@@ -12,11 +12,23 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from prometheus_client.parser import text_string_to_metric_families
 
+from aggregator.alerting.review import Event, Verdict
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.derived import IndicatorRow
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token
-from tests.api_city import BODIES, CITY, HOUR, ZONES, indicator, latest_rows, make_city, write
+from tests.api_city import (
+    BODIES,
+    CITY,
+    HOUR,
+    ZONES,
+    indicator,
+    judge,
+    latest_rows,
+    make_city,
+    smog,
+    write,
+)
 from tests.api_server import eventually, running_api, with_pool
 from tests.servers import BrokerServer
 
@@ -49,7 +61,7 @@ def listening(port: int) -> Iterator[list[tuple[str, Any]]]:
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
 
     def subscribe(*_: Any) -> None:
-        client.subscribe("city/v1/+/kpi/#", qos=1)
+        client.subscribe([(each, 1) for each in ("city/v1/+/kpi/#", "city/v1/+/alert/#")])
 
     client.on_connect = subscribe
     client.on_message = lambda _c, _u, got: found.append((got.topic, json.loads(got.payload)))
@@ -90,6 +102,36 @@ def test_the_latest_stands_on_retained_topics_and_changes_follow(
         with listening(own_broker.port) as late:
             eventually(lambda: topics(late) == EVERY, 30)
             assert values(late) == [13.5], "whoever comes later has the latest, once"
+
+
+def test_alerts_stand_on_retained_topics(
+    database: DatabaseSettings, own_broker: BrokerServer
+) -> None:
+    """Whoever subscribes late is told that one lasts; one that ended meanwhile says so."""
+
+    def decide(zone: str, event: Event, key: int | None, until: int | None = None) -> int:
+        async def act(pool: Pool) -> int:
+            verdict = Verdict(event, key, smog(5, until=until))
+            async with pool.acquire() as connection:
+                return await judge(connection, zone, verdict)
+
+        return with_pool(database, act)
+
+    def states(found: list[tuple[str, Any]], zone: str) -> list[str]:
+        return [body["state"] for topic, body in found if topic == f"{alerts}/{zone}/own.smog"]
+
+    alerts = f"city/v1/{CITY}/alert"
+    with_pool(database, fill)
+    barco, city = decide("barco", Event.RAISED, None), decide("", Event.RAISED, None)
+    place = BrokerSettings(port=own_broker.port)
+    with running_api(database, broker=place, publish=True), listening(own_broker.port) as found:
+        eventually(lambda: states(found, "barco") == states(found, "_") == ["active"], 30)
+        decide("barco", Event.CLEARED, barco, until=8)
+        eventually(lambda: states(found, "barco") == ["active", "cleared"])
+    decide("", Event.CLEARED, city, until=9)
+    with running_api(database, broker=place, publish=True), listening(own_broker.port) as late:
+        eventually(lambda: states(late, "_")[-1:] == ["cleared"], 30)
+        assert states(late, "barco")[:1] == ["cleared"]
 
 
 def test_after_the_broker_was_away_everything_stands_there_again(

@@ -25,7 +25,7 @@ from tests.integration.derived_town import derived_town
 
 SCHEMA = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 LISTED = SCHEMA.exclude(path="/v1/stream")  # it never ends: test_api_stream has its parameters
-KNOWN = {"city": CITY, "rule": "air.pm2_5.hour", "sensor": "a", "quantity": "pm2_5"}
+KNOWN = {"city": CITY, "rule": "air.pm2_5.hour", "sensor": "a", "quantity": "pm2_5", "alert": 1}
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

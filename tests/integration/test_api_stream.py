@@ -76,7 +76,7 @@ def test_stream_begins_with_all_latest_indicators(base: str) -> None:
     with stream(base, CITY) as events:
         first = next(events)
         assert (first.kind, first.number) == ("snapshot", FIRST)
-        assert first.data == latest
+        assert first.data == {"alerts": [], **latest}
         assert next(events).comment == f"up to date at {FIRST}"
 
 

@@ -194,16 +194,18 @@ def test_a_gateway_hears_its_own_rejects_alone(secure: SecureBroker) -> None:
         assert {payload for _, payload in gateway.messages} == {b"own"}
 
 
-def test_an_operator_sees_indicators_alone(secure: SecureBroker) -> None:
+def test_an_operator_sees_indicators_and_alerts_alone(secure: SecureBroker) -> None:
     kpi = "city/v1/vitalia/kpi/_/air.us_aqi"
+    alert = "city/v1/vitalia/alert/_/eu.o3.alert"
     with Peer(secure.service("operator")) as operator:
         assert operator.publish(kpi) == DENIED
     with Peer(secure.service("operator")) as operator, Peer(secure.service()) as service:
         operator.subscribe("city/v1/#")
         service.publish(f"city/v1/{G1}/reject", b"rejects")
         service.publish(kpi, b"an indicator")
-        until(lambda: bool(operator.messages))
-        assert operator.messages == [(kpi, b"an indicator")]
+        service.publish(alert, b"an alert")
+        until(lambda: len(operator.messages) > 1)
+        assert operator.messages == [(kpi, b"an indicator"), (alert, b"an alert")]
 
 
 def test_an_operator_sees_what_the_broker_drops(secure: SecureBroker) -> None:

@@ -32,7 +32,8 @@ _BELOW: Final = "select count(*) from reading where observed_at < $1"
 _ABOVE: Final = {
     "rollup": "select * from rollup where bucket_begin >= $1 order by series_id, bucket_begin",
     "indicator": """select distinct on (rule, zone, window_begin) rule, zone, window_begin, closed,
-        value, numerator, denominator, coverage, observed, flagged, stations
+        value, numerator, denominator, coverage, observed, flagged, stations,
+        station_count
         from indicator where window_begin >= $1 order by rule, zone, window_begin, revision desc""",
 }
 

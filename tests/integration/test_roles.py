@@ -39,16 +39,16 @@ MAY = {
     WRITER: {
         "insert": "city zone gateway sensor placement series series_declaration gateway_seq reading"
         " reading_revision lane ledger fact target limit commit_log dead_letter dead_message"
-        " lane_worker api_token api_audit",
+        " lane_worker api_token api_audit alert_event",
         "update": "city zone gateway sensor placement series_declaration gateway_seq reading"
         " lane ledger fact target limit dead_letter dead_message lane_worker api_token",
         "delete": "dead_letter dead_message lane_worker",
     },
     AGGREGATOR: {
         "insert": "rollup indicator indicator_latest checkpoint lane change commit_log rule"
-        " seal_neighbour",
-        "update": "rollup indicator_latest checkpoint lane shard",
-        "delete": "rollup change commit_log seal_neighbour",
+        " seal_neighbour alert alert_event alert_rule alert_judged",
+        "update": "rollup indicator_latest checkpoint lane shard alert alert_judged",
+        "delete": "rollup change commit_log seal_neighbour alert_judged",
     },
     READER: {},
 }
@@ -75,6 +75,7 @@ FORBIDDEN = {
         "alter table reading disable trigger all",
         "insert into indicator_latest select * from indicator_latest",
         "update shard set owner = 'me'",
+        "update alert set state = 'cleared'",
         "delete from commit_log",
         "delete from schema_migration",
         "drop function create_partition",

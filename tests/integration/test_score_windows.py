@@ -63,6 +63,7 @@ def row(
         watermark=known,
         computed_at=known,
         change_number=1,
+        station_count=1,
     )
 
 

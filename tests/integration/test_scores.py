@@ -20,10 +20,9 @@ from cityvitals.store.derived import remember_rules
 from cityvitals.store.pool import Pool
 from cityvitals.store.targets import read_targets
 from kpi_rules.load import load_rules
-from kpi_rules.scorecard.load import load_scorecard
 from tests.api_server import running_api, with_pool
 from tests.integration.aggregator_town import CITY, DAY, HOUR, NOON, Row, town
-from tests.unit.kpi_rules.scorecard.sample import rows
+from tests.integration.scored import cityvitals, points
 
 DOC: Final = Path(__file__).parents[2] / "docs" / "u4ssc.md"
 TOWN: Final = """
@@ -50,15 +49,19 @@ TARGETS: Final = """point,value,start,unit,valid_from,source
 u4ssc.sc.sh.sa.6c,200,,/100000.{inhabitant},2025-01-01,Council decision 12/2025
 u4ssc.en.en.aq.1c.pm2_5,10,30,ug/m3,2025-01-01,Clean air plan
 """
+OUTAGES: Final = """
+insert into fact (city, zone, name, valid_from, value, unit, source, quality)
+select $1, '', name, valid_from, value, unit, 'Operator', 'measured'
+from (values ('customers_served', timestamptz '2026-01-01Z', 1000, '1'),
+             ('interrupted_customers', '2026-04-01 10:00Z', 300, '1'),
+             ('interruption_minutes', '2026-04-01 10:00Z', 20, 'min'),
+             ('interrupted_customers', '2026-12-02 10:00Z', 100, '1'),
+             ('interruption_minutes', '2026-12-02 10:00Z', 60, 'min')
+     ) as outage (name, valid_from, value, unit)
+"""
 SANITATION: Final = "u4ssc.ec.i.ws.5c"
 POLICE: Final = "u4ssc.sc.sh.sa.6c"
 PM2_5: Final = "u4ssc.en.en.aq.1c.pm2_5"
-
-
-def cityvitals(*words: str) -> str:
-    answer = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert answer.exit_code == 0, answer.output
-    return answer.output
 
 
 @pytest.fixture
@@ -76,18 +79,6 @@ def client(folder: Path, database: DatabaseSettings) -> Iterator[httpx.Client]:
     assert folder
     with running_api(database) as base, httpx.Client(base_url=base, timeout=30) as client:
         yield client
-
-
-def points(shown: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Data points of an answer by id."""
-    return {
-        point["id"]: point
-        for dimension in shown["dimensions"]
-        for sub in dimension["sub_dimensions"]
-        for category in sub["categories"]
-        for kpi in category["kpis"]
-        for point in kpi["data_points"]
-    }
 
 
 def asked(client: httpx.Client, **query: str) -> dict[str, Any]:
@@ -268,15 +259,17 @@ def test_figures_that_no_data_point_has_are_refused(folder: Path) -> None:
 def test_readings_become_a_running_estimate_and_then_a_calendar_year(
     database: DatabaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten months of hours at 15 ug/m3; half of the way from 30 to 10 is 75 %."""
+    """Ten months of hours at 15 ug/m3: 75 % of the way from 30 to 10; and two outages."""
     monkeypatch.setenv("CITYVITALS_DATABASE__DSN", database.dsn.get_secret_value())
     (tmp_path / "targets.csv").write_text(TARGETS)
-    wanted = {"u4ssc.pm2_5.year", "u4ssc.pm2_5.12_months"}
+    outages = {"u4ssc.outage_frequency.year", "u4ssc.outage_time.year"}
+    wanted = {"u4ssc.pm2_5.year", "u4ssc.pm2_5.12_months"} | outages
 
     async def derive(until: int) -> None:
         async with town(database) as where:
             where.rules = tuple(rule for rule in load_rules() if rule.id in wanted)
             where.now_us = NOON + until + DAY
+            await where.pool.execute(OUTAGES, CITY)
             hours = range(-310 * DAY, until, HOUR)
             for begin in range(0, len(hours), 2000):
                 part = hours[begin : begin + 2000]
@@ -291,9 +284,9 @@ def test_readings_become_a_running_estimate_and_then_a_calendar_year(
             found = await where.verify()
             assert found.clean, found.as_text()
 
-    def shown(at: datetime) -> dict[str, Any]:
+    def shown(at: datetime, point: str = PM2_5) -> dict[str, Any]:
         found = cityvitals("scores", CITY, "--json", "--at", at.isoformat())
-        return points(json.loads(found))[PM2_5]
+        return points(json.loads(found))[point]
 
     asyncio.run(derive(39 * DAY))  # to 2027-01-01T12:00Z
     cityvitals("registry", "apply", str(tmp_path / "targets.csv"))
@@ -309,46 +302,12 @@ def test_readings_become_a_running_estimate_and_then_a_calendar_year(
     assert late["result"]["end"] == "2026-12-31T23:00:00Z"
     assert late["result"]["state"] == "final"
     assert not any(one["period"] == "running_12_months" for one in late["others"])
-
-
-def test_the_sample_city_scores_the_same_from_the_database(
-    folder: Path, database: DatabaseSettings
-) -> None:
-    """All that is stated of the sample, by its files; what rules would give, as final values."""
-    lines = ["name,value,unit,valid_from,source,quality"]
-    known = {row["name"] for row in rows("sample_denominators")}
-    units = load_scorecard().wanted
-    lines += [
-        f"{row['name']},{row['value']},{next(iter(units[row['name']]))},2025-01-01,Yearbook,measured"
-        for row in rows("sample_denominators")
+    found = [
+        shown(datetime(2027, 1, 2, tzinfo=UTC), f"u4ssc.ec.i.es.{each}")["result"]
+        for each in ("1c", "2c")
     ]
-    for row in rows():
-        name = row["fact"] if row["how"] == "figures" else f"u4ssc.{row['point']}"
-        if row["how"] == "none" or name in known:
-            continue
-        known.add(name)
-        number = row["stated"] if row["how"] == "figures" else row["value"]
-        lines.append(f"{name},{number},{next(iter(units[name]))},2025-01-01,Yearbook,measured")
-    aims = ["point,value,start,unit,source"]
-    for row in rows():
-        if row["target"]:
-            unit = next(iter(units[f"u4ssc.{row['point']}"]))
-            aims.append(f"u4ssc.{row['point']},{row['target']},{row['start']},{unit},Plan")
-    (folder / "city.toml").write_text('[city]\nid = "sample"\n')
-    (folder / "facts.csv").write_text("\n".join(lines))
-    (folder / "targets.csv").write_text("\n".join(aims))
-    cityvitals("registry", "apply", str(folder / "city.toml"))
-    for name in ("facts", "targets"):
-        cityvitals("registry", "apply", str(folder / f"{name}.csv"), "--city", "sample")
-    shown = json.loads(cityvitals("scores", "sample", "--json", "--at", "2026-11-30"))
-    found = points(shown)
-    for row in rows():
-        point = found[f"u4ssc.{row['point']}"]
-        assert point["state"] == row["state"], row["point"]
-        assert (point["percent"] is None) == (row["percent"] == "")
-        if row["percent"]:
-            assert point["percent"] == float(row["percent"]), row["point"]
-            assert point["points"] == int(row["points"]), row["point"]
-    assert [each["score"]["points"] for each in shown["dimensions"]] == [132, 68, 75]
-    assert (shown["score"]["points"], shown["score"]["possible"]) == (275, 372)
-    assert database
+    # 300 for 20 and 100 for 60 minutes, of a thousand customers: SAIFI 0.4, CAIDI 12000 / 400.
+    assert [(one["value"], one["period"], one["basis"]) for one in found] == [
+        (0.4, "calendar_year", "rule"),
+        (30, "calendar_year", "rule"),
+    ]

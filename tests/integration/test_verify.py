@@ -115,12 +115,17 @@ FAULTS = {
     "a station too many": (
         "update indicator set stations = '{1,2}' where window_begin = '2026-03-02 11:00Z'",
         "indicator",
-        "stations",
+        "series",
     ),
     "another station": (
         "update indicator set stations = '{2}' where window_begin = '2026-03-02 11:00Z'",
         "indicator",
-        "station_sum",
+        "series_sum",
+    ),
+    "a station counted twice": (
+        "update indicator set station_count = 2 where window_begin = '2026-03-02 11:00Z'",
+        "indicator",
+        "stations",
     ),
     "a value where there is too little": (
         """update indicator_latest set state = 'provisional', value = 1
@@ -215,10 +220,10 @@ FAULTS = {
 _AGAIN = """
 insert into indicator (city, rule, zone, window_begin, revision, window_end, rule_revision, state,
        closed, value, numerator, denominator, coverage, observed, flagged, stations, silent,
-       watermark, computed_at, change_number)
+       watermark, computed_at, change_number, station_count)
 select city, rule, zone, window_begin, {revision}, window_end, rule_revision, '{state}',
        {closed}, value, numerator, denominator, coverage, observed, flagged, stations, silent,
-       watermark, computed_at, 0
+       watermark, computed_at, 0, station_count
 from indicator where zone = '' and window_begin = '2026-03-02 10:00Z'
 """
 FAULTS |= {
@@ -259,6 +264,13 @@ def test_a_planted_fault_is_named(
 
 def test_a_correction_is_no_fault(planted: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(planted, _AGAIN.format(revision=2, state="corrected", closed="true"))
+    assert found(planted, capsys)["clean"]
+
+
+def test_stations_of_windows_from_before_they_were_counted_are_counted_when_read(
+    planted: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(planted, "update indicator set station_count = null")
     assert found(planted, capsys)["clean"]
 
 

@@ -43,11 +43,11 @@ from half of three hours."""
 _ROWS = """
 insert into {table} (city, rule, zone, window_begin, revision, window_end, rule_revision, state,
        closed, value, numerator, denominator, coverage, observed, flagged, stations, silent,
-       watermark, computed_at, change_number)
+       watermark, computed_at, change_number, station_count)
 select city, 'test.highest_of_three', i.zone, window_begin, revision, window_end, 1, state, closed,
        v.value, case when i.zone = '' then v.value else 2 * v.value end,
        case when i.zone = '' then null else 2.0 end, v.coverage, v.observed, 0, '{{1,2}}', silent,
-       watermark, computed_at, 0
+       watermark, computed_at, 0, 2
 from indicator i
 join (values (timestamptz '2026-03-02 10:00Z', 0.020::float8, 1 / 3.0::float8, 2),
              (timestamptz '2026-03-02 11:00Z', 0.025, 0.5, 3))

@@ -146,18 +146,23 @@ def test_a_second_on_each_side_of_the_seal(database: DatabaseSettings) -> None:
             await where.found(stations=["a", "c"])
             where.keeping = RetentionSettings(days=1, check_seconds=1e-6)
             where.now_us = NOON + 2 * DAY
-            rows = samples("a", -DAY, DAY, 30 * MINUTE) + samples("c", -DAY, DAY, 30 * MINUTE)
-            await where.write(rows)
-            await where.run()
+            await where.write([*samples("a", -DAY, 2 * DAY), *samples("c", -DAY, 2 * DAY)])
+            await where.run(400)
             sealed = to_us(await where.pool.fetchval("select sealed_before from city"))
             assert sealed == NOON + DAY // 2, "a midnight, a day ago at least"
             second = 1_000_000
             with pytest.raises(SealRisen):
                 await where.write_late([Row("a", sealed - second - NOON, 777.0)])
+            first = (sealed - NOON) // HOUR
+            before = await hours(where)
             await where.write_late([Row("a", sealed + second - NOON, 777.0)])
             await where.run()
             stored = await where.pool.fetch("select observed_at from reading where value = 777")
             assert [row["observed_at"] for row in stored] == [from_us(sealed + second)]
+            after = await hours(where)
+            assert (before[first]["state"], after[first]["state"]) == ("final", "corrected")
+            assert after[first]["observed"] == before[first]["observed"] + 1
+            assert after[first - 1] == before[first - 1], "what lies behind the seal stays"
             await assert_clean(where)
 
     asyncio.run(main())

@@ -53,8 +53,9 @@ select 'probe', number, now(), 'value', '' from generate_series(1, 6) number;
 _INDICATOR: Final = """
 insert into {table} (city, rule, zone, window_begin, revision, window_end, rule_revision, state,
        closed, value, numerator, denominator, coverage, observed, flagged, stations, silent,
-       watermark, computed_at, change_number)
-values ($1, $2, $3, $4, 1, $5, 1, $6, $7, $8, $9, $10, $11, $12, 0, $13, '{{}}', $14, now(), $15)
+       watermark, computed_at, change_number, station_count)
+values ($1, $2, $3, $4, 1, $5, 1, $6, $7, $8, $9, $10, $11, $12, 0, $13, '{{}}', $14, now(), $15,
+       cardinality($13::integer[]))
 """
 
 

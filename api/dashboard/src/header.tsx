@@ -1,6 +1,7 @@
 // The header that never leaves: city, its time, how complete, connection, views, theme.
 
 import type { JSX } from "preact";
+import { openAlerts } from "./alerts.ts";
 import { texts } from "./messages.ts";
 import { hashOf, route, type View } from "./route.ts";
 import { beat, browserZone, chooseCity, cities, city, connection, isLive, keys, now, time } from "./state.ts";
@@ -9,7 +10,7 @@ import { ZoneTime } from "./time.ts";
 import { watermarks } from "./views/data.tsx";
 
 const LATE_MS = 2 * 3600e3; // hourly means come an hour after their window began
-const SHOWN: View[] = ["overview", "map", "indicators", "scores", "sensors", "data", "wall"];
+const SHOWN: View[] = ["overview", "map", "indicators", "scores", "alerts", "sensors", "data", "wall"];
 
 export function Header(): JSX.Element {
   return (
@@ -18,6 +19,7 @@ export function Header(): JSX.Element {
         <Place />
         <Clock />
         <Complete />
+        <OpenAlerts />
         <Connection />
         <button type="button" class="theme" onClick={nextTheme} title={texts.theme[choice.value]}
           aria-label={texts.theme[choice.value]} data-part="theme">
@@ -72,6 +74,18 @@ function Complete(): JSX.Element | null {
   return (
     <p class={`fact${isLate ? " is-late" : ""}`} data-part="complete" title={words}>
       {texts.completeTo} <b>{isLive.value ? time.value.near(at, now.value) : time.value.full(at)}</b>
+    </p>
+  );
+}
+
+/** How many alerts last, and how many of them nobody has taken note of. */
+function OpenAlerts(): JSX.Element | null {
+  const open = openAlerts.value;
+  if (!city.value) return null;
+  const fresh = open.filter((one) => !one.acknowledged).length;
+  return (
+    <p class="fact" data-part="open-alerts" data-fresh={fresh} role="status">
+      {open.length ? <a href={hashOf("alerts")} class={fresh ? "is-bad" : ""}>{texts.openAlerts(open.length, fresh)}</a> : texts.noOpenAlerts}
     </p>
   );
 }

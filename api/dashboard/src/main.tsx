@@ -11,6 +11,7 @@ import { texts } from "./messages.ts";
 import { Message, Skeleton } from "./parts.tsx";
 import { route, type View } from "./route.ts";
 import { message, start } from "./state.ts";
+import { AlertsPage } from "./views/alerts.tsx";
 import { DataPage } from "./views/data.tsx";
 import { IndicatorPage } from "./views/indicator.tsx";
 import { Indicators } from "./views/indicators.tsx";
@@ -22,7 +23,7 @@ import { Wall } from "./views/wall.tsx";
 
 const VIEWS: Record<View, () => JSX.Element> = {
   overview: Overview, map: MapPage, indicators: Indicators, indicator: IndicatorPage, scores: ScoresPage,
-  sensors: Sensors, data: DataPage, wall: Wall,
+  alerts: AlertsPage, sensors: Sensors, data: DataPage, wall: Wall,
 };
 
 function App(): JSX.Element {

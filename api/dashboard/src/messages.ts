@@ -1,6 +1,6 @@
 // Every text of the page, in one place: another language is another such file.
 
-import type { State, Connection } from "./model.ts";
+import type { AlertEvent, AlertSeverity, AlertState, State, Connection } from "./model.ts";
 import type { View } from "./route.ts";
 
 export const texts = {
@@ -19,7 +19,7 @@ export const texts = {
     provisional: "provisional", final: "final", corrected: "corrected", insufficient: "insufficient",
   } satisfies Record<State, string>,
   views: {
-    overview: "Overview", map: "Map", indicators: "Indicators", indicator: "Indicator", scores: "Scores",
+    overview: "Overview", map: "Map", indicators: "Indicators", indicator: "Indicator", scores: "Scores", alerts: "Alerts",
     sensors: "Sensors", data: "Data", wall: "Wall",
   } satisfies Record<View, string>,
   domains: { air: "Air", noise: "Noise", energy: "Energy", water: "Water", traffic: "Traffic", weather: "Weather" } as
@@ -44,6 +44,35 @@ export const texts = {
   stale: "stale: a newer window should be here",
   attention: "What needs attention",
   allWell: "Nothing stands out: no indicator in its worse bands, every headline has a value, every gateway speaks.",
+  openAlerts: (open: number, fresh: number) =>
+    `${open} open alert${open === 1 ? "" : "s"}${fresh ? `, ${fresh} new` : ""}`,
+  noOpenAlerts: "no open alerts",
+  moreAlerts: (count: number) => `${count} more alert${count === 1 ? "" : "s"}`,
+  alertsOpen: "Open alerts",
+  alertsPast: "Earlier alerts",
+  noAlerts: "No alert lasts.",
+  noPastAlerts: "No alert has ended here.",
+  severity: { notice: "notice", warning: "warning", critical: "critical" } satisfies Record<AlertSeverity, string>,
+  severityName: "Severity",
+  alertState: { active: "active", cleared: "cleared", withdrawn: "withdrawn: an indicator was corrected" } satisfies
+    Record<AlertState, string>,
+  alertEvent: {
+    raised: "raised", worsened: "worsened", cleared: "cleared", reopened: "reopened", amended: "corrected",
+    withdrawn: "withdrawn", acknowledged: "acknowledged",
+  } satisfies Record<AlertEvent["event"], string>,
+  threshold: (side: "above" | "below", amount: string) => `${side === "above" ? "above" : "below"} ${amount}`,
+  peak: (amount: string) => `peak ${amount}`,
+  from_until: (from: string, until: string) => `${from} to ${until}`,
+  acknowledge: "Acknowledge",
+  acknowledgeOf: (title: string, place: string) => `Acknowledge: ${title}, ${place}`,
+  acknowledgedBy: (by: string, when: string) => `acknowledged by ${by}, ${when}`,
+  comment: "Comment",
+  token: "Token",
+  tokenHint: "A token for alerts, as cityvitals token create NAME --scope alerts makes one. This tab keeps it.",
+  send: "Send",
+  cancel: "Cancel",
+  notAcknowledged: (why: string) => `Not acknowledged: ${why}`,
+  whatHappened: "What happened",
   headline: "Headline indicators",
   byZone: "By zone",
   zone: "Zone",

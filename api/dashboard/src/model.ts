@@ -108,6 +108,48 @@ export interface Page<Item> {
   next: string | null;
 }
 
+export type AlertState = "active" | "cleared" | "withdrawn";
+export type AlertSeverity = "notice" | "warning" | "critical";
+
+/** A stretch of final windows beyond a threshold; `zone` null is the city itself. */
+export interface Alert {
+  id: number;
+  alert: string;
+  rule: string;
+  zone: string | null;
+  title: string;
+  severity: AlertSeverity;
+  state: AlertState;
+  since: string;
+  until: string | null;
+  raised_at: string;
+  changed_at: string;
+  peak: number;
+  peak_at: string;
+  unit: string;
+  side: "above" | "below";
+  threshold: number;
+  windows: number;
+  acknowledged: { at: string; by: string; comment: string } | null;
+  events: number;
+  source: string;
+}
+
+/** What happened to an alert, and when. */
+export interface AlertEvent {
+  number: number;
+  at: string;
+  event: "raised" | "worsened" | "cleared" | "reopened" | "amended" | "withdrawn" | "acknowledged";
+  peak: number;
+  by: string | null;
+  comment: string | null;
+}
+
+export interface AlertHistory {
+  alert: Alert;
+  history: AlertEvent[];
+}
+
 export type Connection = "catching-up" | "live" | "lost";
 
 /** The key under which an indicator is kept: its rule and its zone. */

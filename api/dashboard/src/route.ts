@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 
-export type View = "overview" | "map" | "indicators" | "indicator" | "scores" | "sensors" | "data" | "wall";
+export type View = "overview" | "map" | "indicators" | "indicator" | "scores" | "alerts" | "sensors" | "data" | "wall";
 
 export interface Route {
   view: View;
@@ -10,7 +10,7 @@ export interface Route {
   query: URLSearchParams;
 }
 
-const VIEWS: View[] = ["overview", "map", "indicators", "indicator", "scores", "sensors", "data", "wall"];
+const VIEWS: View[] = ["overview", "map", "indicators", "indicator", "scores", "alerts", "sensors", "data", "wall"];
 
 /** The route that a hash says; what is unknown is the overview. */
 export function readHash(hash: string): Route {

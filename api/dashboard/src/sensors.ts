@@ -1,7 +1,7 @@
 // A city's sensors as the API lists them, seen again every half minute.
 
 import { useMemo } from "preact/hooks";
-import { useJson, type Loaded } from "./load.ts";
+import { getAll, useJson, type Loaded } from "./load.ts";
 import type { Page, Position } from "./model.ts";
 import { city } from "./state.ts";
 import { apiUrl } from "./stream.ts";
@@ -38,9 +38,10 @@ export interface Sensor {
   quantities: string[];
 }
 
-/** How the list of sensors stands. */
+/** How the list of sensors stands: all of them, however many pages they take. */
 export function useSensorList(): Loaded<Page<SensorItem>> {
-  return useJson<Page<SensorItem>>(apiUrl(["cities", city.value?.id ?? "", "sensors"], { limit: "500" }), EVERY_MS);
+  const url = apiUrl(["cities", city.value?.id ?? "", "sensors"], { limit: "500" });
+  return useJson<Page<SensorItem>>(url, EVERY_MS, getAll);
 }
 
 /** The sensors known; none while they are not. */

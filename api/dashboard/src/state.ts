@@ -1,7 +1,8 @@
 // What the page knows: one city at a time, every indicator a signal of its own, drawn once per frame.
 
 import { batch, computed, signal, type Signal } from "@preact/signals";
-import { keyOf, type City, type Connection, type Indicator, type Page, type Rule, type Zone } from "./model.ts";
+import { showAlerts, takeAlert } from "./alerts.ts";
+import { keyOf, type Alert, type City, type Connection, type Indicator, type Page, type Rule, type Zone } from "./model.ts";
 import { askedCity, rememberCity } from "./route.ts";
 import { apiUrl, Failure, getJson, watch } from "./stream.ts";
 import { texts } from "./messages.ts";
@@ -26,8 +27,6 @@ export const connection = signal<{ state: Connection; reason: string; since: num
 });
 /** What is said in place of the views, if anything. */
 export const message = signal<string | null>(texts.loading);
-/** The kind and data of the newest event that is not an indicator's (alerts). */
-export const told = signal<{ kind: string; data: unknown } | null>(null);
 
 export const time = computed(() => new ZoneTime(city.value?.time_zone ?? browserZone()));
 export const isLive = computed(() => city.value?.clock !== "replay");
@@ -112,17 +111,19 @@ function showAll(items: Indicator[]): void {
 
 function onEvent(kind: string, data: unknown): void {
   if (kind === "snapshot") {
-    showAll((data as Page<Indicator>).items);
+    const { items, alerts } = data as Page<Indicator> & { alerts: Alert[] };
+    showAll(items);
+    showAlerts(alerts);
     message.value = null;
     showConnection("live");
+  } else if (kind === "alert") {
+    takeAlert(data as Alert & { event: string });
   } else if (isIndicator(data)) {
     waiting.push({ indicator: data, kind });
     later();
   } else if (isDatabase(data)) {
     if (data.database === "away") showConnection("lost", texts.databaseAway(data.reason));
     else showConnection("live");
-  } else {
-    told.value = { kind, data };
   }
 }
 
@@ -161,6 +162,7 @@ export async function showCity(chosen: City): Promise<void> {
     city.value = chosen;
     zones.value = [];
     keys.value = [];
+    showAlerts([]);
     message.value = texts.loading;
     showConnection("catching-up");
   });

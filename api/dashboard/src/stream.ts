@@ -151,6 +151,21 @@ export async function getJson<Found>(url: string): Promise<Found> {
   return (await response.json()) as Found;
 }
 
+/** What comes of sending JSON to a URL with a token; throws a `Failure`. */
+export async function postJson<Found>(url: string, token: string, body: unknown): Promise<Found> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: "POST", cache: "no-store", body: JSON.stringify(body),
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+    });
+  } catch {
+    throw new Failure("the server does not answer", 0);
+  }
+  if (!response.ok) throw await failureOf(response);
+  return (await response.json()) as Found;
+}
+
 /** A path of the API with its query. */
 export function apiUrl(parts: string[], query: Record<string, string> = {}): string {
   const search = new URLSearchParams(query).toString();

@@ -21,6 +21,7 @@ from cityvitals.domain.series import Declaration
 from cityvitals.errors import Fenced, SealRisen, StoreUnavailable
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, RetentionSettings
 from cityvitals.store import shards, tail
+from cityvitals.store.audit import open_audit
 from cityvitals.store.batch import Batch, Sender
 from cityvitals.store.declarations import (
     Declared,
@@ -34,7 +35,7 @@ from cityvitals.store.pool import Pool
 from cityvitals.store.registry import DeviceKey
 from cityvitals.store.registry_file import apply_registry
 from cityvitals.store.writer import ReadingWriter
-from cityvitals.verify.main import verify
+from cityvitals.verify.main import verify_snapshot
 from cityvitals.verify.report import Findings
 from kpi_rules.model import Rule
 from tests.integration.aggregator_town import Breaking
@@ -79,6 +80,8 @@ class World:
         newest: of each station, how far it has come, after NOON.
         workers: who derives each shard now, if anybody has begun to.
         paused: workers that were taken over from, and do not know it.
+        step_s: how much time goes by whenever a worker looks at the clock: with 0, a cycle derives
+            all that waits, with more only as much as it must. So a seed plays the same everywhere.
     """
 
     pool: Pool
@@ -93,6 +96,8 @@ class World:
     workers: dict[int, ShardWorker] = field(default_factory=dict)
     paused: list[tuple[int, ShardWorker]] = field(default_factory=list)
     claims: int = 0
+    step_s: float = 0.0
+    worked_s: float = 0.0
     lanes: dict[str, Lane] = field(default_factory=dict)
     writers: dict[str, ReadingWriter] = field(default_factory=dict)
     ids: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -180,10 +185,14 @@ class World:
         async with self.pool.acquire() as connection:
             claims = await shards.claim(connection, f"owner-{self.claims}", 1000)
             claim = next(one for one in claims if one.shard == shard)
-            worker = ShardWorker(claim, self.rules, self.settings, self.keeping)
+            worker = ShardWorker(claim, self.rules, self.settings, self.keeping, self._seconds)
             await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)
         self.workers[shard] = worker
         return worker
+
+    def _seconds(self) -> float:
+        self.worked_s += self.step_s
+        return self.worked_s
 
     async def _worker(self, shard: int) -> ShardWorker:
         return self.workers.get(shard) or await self.start(shard)
@@ -263,7 +272,8 @@ class World:
         heard = StringIO()
         try:
             with redirect_stderr(heard):  # its progress
-                return await verify(self.database, self.rules, None, settled=settled)
+                async with open_audit(self.pool) as audit:
+                    return await verify_snapshot(audit, self.rules, None, settled=settled)
         except Exception:
             sys.stderr.write(heard.getvalue())
             raise

@@ -91,6 +91,7 @@ def _interruptions(chance: random.Random) -> Iterator[Case]:
             "saidi_min": minutes / 25000,
             "saifi": people / 25000,
             "caidi_min": minutes / people,
+            "asai": 1 - minutes / 25000 / 525600,
         }
         yield case("IEEE 1366", "SAIDI/SAIFI/CAIDI", said, expected, 1e-9)
         days = [chance.choice((0.0, round(chance.lognormvariate(0, 1.5), 3))) for _ in range(60)]

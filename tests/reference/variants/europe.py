@@ -74,7 +74,17 @@ _YEARS: Final = {
         "Ni": "20",
         "BaP": "1",
     },
-    _2008: {"PM2.5": "25", "PM10": "40", "NO2": "40", "benzene": "5", "Pb": "0.5"},
+    _2008: {
+        "PM2.5": "25",
+        "PM10": "40",
+        "NO2": "40",
+        "benzene": "5",
+        "Pb": "0.5",
+        "As": "6",
+        "Cd": "5",
+        "Ni": "20",
+        "BaP": "1",
+    },
 }
 _COUNTS[_T2], _YEARS[_T2] = _COUNTS[_2008], _YEARS[_2008]
 _DAQI: Final[dict[str, Edges]] = {
@@ -101,6 +111,7 @@ def cases() -> Iterator[Case]:
     yield from _computable()
     yield from _who_levels()
     yield from _breaches()
+    yield from _thresholds()
     yield from _validity()
     yield from _british()
     yield from _common()
@@ -182,6 +193,33 @@ def _breaches() -> Iterator[Case]:
                 breach = half_up(value * 10**digits) > Fraction(most) * 10**digits
                 for key in ("conc", "mean"):
                     yield case(standard, quantity, said | {key: float(value)}, {"breach": breach})
+
+
+_TOLD: Final = {
+    ("alert", _T1): (("SO2", 350, 3), ("NO2", 200, 3), ("PM2.5", 50, 1), ("PM10", 90, 1)),
+    ("information", _T1): (("SO2", 275, 1), ("NO2", 150, 1), ("PM2.5", 50, 1), ("PM10", 90, 1)),
+    ("alert", "2008/50/EC"): (("SO2", 500, 3), ("NO2", 400, 3), ("O3", 240, 1)),
+}
+"""Thresholds that people are told of, and in how many hours in a row; of particles it is a day."""
+
+
+def _thresholds() -> Iterator[Case]:
+    for (kind, standard), limits in _TOLD.items():
+        for gas, limit, hours in limits:
+            for value in (0, limit - 1, limit, limit + 1, limit * 2):
+                said: dict[str, Any] = {"pollutant": gas, "conc": float(value), "unit": "ug/m3"}
+                if hours > 1:
+                    said = {"pollutant": gas, "hours": [float(value), 999.0, 2000.0]}
+                expected = {"exceeded": value > limit}
+                yield case(standard, f"{kind} threshold", said, expected)
+    for value, level in (
+        (180, "no alert"),
+        (181, "information"),
+        (240, "information"),
+        (241, "alert"),
+    ):
+        said = {"pollutant": "O3", "conc": float(value), "unit": "ug/m3"}
+        yield case("2008/50/EC", "information threshold", said, {"level": level})
 
 
 def _validity() -> Iterator[Case]:

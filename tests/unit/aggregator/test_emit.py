@@ -70,7 +70,7 @@ def test_the_first_value_is_saved_at_once() -> None:
     assert written.latest(out) == {KEY: row}
     assert (row.revision, row.state, row.closed) == (1, State.PROVISIONAL, False)
     assert (row.value, row.numerator, row.denominator) == (5.0, 10.0, 2.0)
-    assert (row.stations, row.silent) == ([101, 102], ["gw-2"])
+    assert (row.stations, row.station_count, row.silent) == ([101, 102], 2, ["gw-2"])
     assert (row.window_begin, row.window_end) == (from_us(NOON), from_us(NOON + HOUR))
     assert row.watermark == from_us(NOON + 9 * HOUR)
     assert (row.change_number, change.number, change.kind) == (41, 41, "value")
@@ -207,6 +207,14 @@ def test_a_rule_of_another_revision_says_it_anew() -> None:
     (row,) = written.kept(before.say(of(5.0), closing=True))
     after.emitter.learn([as_mapping(row) | {"rule_revision": 0}], newest=True)
     assert len(written.kept(after.say(of(5.0), closing=True))) == 1
+
+
+def test_stations_that_were_counted_wrongly_are_counted_anew() -> None:
+    before, after = Told(), Told()
+    (row,) = written.kept(before.say(of(5.0), closing=True))
+    after.emitter.learn([as_mapping(row) | {"station_count": 40}], newest=True)
+    (again,) = written.kept(after.say(of(5.0), closing=True))
+    assert (again.revision, again.station_count) == (2, 2)
 
 
 def test_older_final_windows_are_not_remembered() -> None:

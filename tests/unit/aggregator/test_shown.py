@@ -12,8 +12,9 @@ from aggregator.facts import Facts
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
 from aggregator.saying import STATES, Saying, change_lines, heads_of, indicator_lines, stations_of
-from aggregator.sheet import Circumstances, Watched, content_of
+from aggregator.sheet import Circumstances, Watched
 from aggregator.shown import bodies_of
+from aggregator.told import CONTENT
 from cityvitals.domain.times import from_us
 from cityvitals.store.derived import as_mapping
 from cityvitals.store.model import FactRow
@@ -62,12 +63,14 @@ def sayings(draw: st.DrawFn, rule: Rule) -> Saying:
         return np.array(draw(st.lists(one, min_size=many, max_size=many)), kind)
 
     found = replace(of(1.0), begins=begins, ends=begins + HOUR)
-    content = np.repeat(content_of(mine, found).reshape(-1), many)
+    content = np.zeros(many, CONTENT)
     for name in ("value", "numerator", "denominator"):
         content[name] = column(NUMBERS, float)
     content["coverage"] = column(st.floats(0, 1), float)
     content["observed"] = column(st.integers(0, 2**40), np.int64)
     content["flagged"] = column(st.integers(0, 3), np.int64)
+    content["station_count"] = column(st.integers(0, 3), np.int64)
+    content["rule_revision"] = rule.revision
     facts = np.empty(many, object)
     facts[:] = [[3] if one else [] for one in column(st.booleans(), bool)]
     took = np.array(draw(st.lists(st.booleans(), min_size=10, max_size=10))).reshape(2, 5)
@@ -116,6 +119,7 @@ def test_rows_and_texts_say_what_the_columns_do(data: st.DataObject) -> None:
         assert (row.coverage, row.observed, row.flagged) == tuple(
             said.content[name][at].item() for name in ("coverage", "observed", "flagged")
         )
+        assert row.station_count == said.content["station_count"][at]
         assert (row.revision, row.reason, row.closed) == (
             said.revision[at], said.reason[at], said.closed[at],
         )  # fmt: skip

@@ -2,7 +2,7 @@ import asyncio
 
 from api.event import Event, Window
 from api.interest import Interest
-from api.latest import Item, Snapshot
+from api.latest import AlertItem, Item, Snapshot
 from api.outbox import Outbox
 
 
@@ -135,9 +135,15 @@ def test_a_snapshot_has_what_is_of_interest() -> None:
         Item("air.pm2_5.hour", "north", "air", b'{"b":1}'),
         Item("water.supplied.day", "north", "water", b'{"c":1}'),
     )
-    snapshot = Snapshot(7, items, b"all", "", {"city": "town"})
+    alerts = (
+        AlertItem("air.pm2_5.hour", "north", "warning", "active", b'{"d":1}'),
+        AlertItem("air.pm2_5.hour", "", "warning", "active", b'{"e":1}'),
+    )
+    snapshot = Snapshot(7, items, b'{"all":1}', "", {"city": "town"}, alerts)
     told = Interest(zones=frozenset({"north"}), domains=frozenset({"air"})).snapshot(snapshot)
     assert told.wire == (
-        b'id: 7\nevent: snapshot\ndata: {"city":"town","items":[{"b":1}],"next":null}\n\n'
+        b'id: 7\nevent: snapshot\ndata: {"alerts":[{"d":1}],"city":"town",'
+        b'"items":[{"b":1}],"next":null}\n\n'
     )
-    assert b"data: all" in Interest().snapshot(snapshot).wire
+    whole = Interest().snapshot(snapshot).wire
+    assert b'data: {"alerts":[{"d":1},{"e":1}],"all":1}' in whole

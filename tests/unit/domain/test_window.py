@@ -249,7 +249,7 @@ def test_running_hours_end_with_every_hour_and_are_real_hours(
 
 
 DATES = {"running_7_days": ("day", 7), "running_12_months": ("month", 12)}
-DATES |= {"running_3_years": ("year", 3)}
+DATES |= {"running_3_years": ("year", 3), "running_5_years": ("year", 5)}
 
 
 @given(st.sampled_from(sorted(DATES)), CLOCKS, st.sampled_from(ZONES), INSTANTS)

@@ -26,7 +26,7 @@ ROW: dict[str, Any] = {
     "observed": 90,
     "flagged": 1,
     "reason": "",
-    "stations": [3, 5],
+    "station_count": 2,
     "silent": ["gw-7"],
     "watermark": datetime(2026, 11, 23, 11, 0, 2, 500_000, tzinfo=UTC),
     "computed_at": datetime(2026, 11, 23, 11, 1, tzinfo=UTC),

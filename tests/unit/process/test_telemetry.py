@@ -45,6 +45,12 @@ def test_health_readiness_and_metrics() -> None:
             status, body = await _get(port, "/metrics")
             assert status == 200
             assert "beats_total 3.0" in body
+            assert 'cityvitals_ready{part="database"} 1.0' in body
+            health.warn("rules", ["one", "two"])
+            health.set_ready("database", ok=False)
+            body = (await _get(port, "/metrics"))[1]
+            assert 'cityvitals_ready{part="database"} 0.0' in body
+            assert 'cityvitals_warnings{part="rules"} 2.0' in body
             assert (await _get(port, "/other"))[0] == 404
             assert (await _ask(port, b"POST /healthz HTTP/1.1\r\n\r\n"))[0] == 405
 

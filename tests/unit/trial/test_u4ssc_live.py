@@ -91,6 +91,22 @@ def test_travel_time_index_is_peak_over_free_flow(tmp_path: Path) -> None:
     assert found.outcome.value == pytest.approx(1.3, rel=1e-9)
 
 
+@pytest.mark.parametrize(("days", "share"), [(183, 12.5), (182, None)])
+def test_a_detector_stands_for_its_stretch_if_it_is_heard_on_half_of_the_days(
+    tmp_path: Path, days: int, share: float | None
+) -> None:
+    """One detector, 2.5 of 20 km; it is heard from the New Year on, on half of 365 days or not."""
+    said: dict[str, Say] = {
+        "speed": lambda _: None,
+        "flow": lambda at: 400.0 if (at - BEGIN).days < days else None,
+        "vehicles": lambda _: None,
+        "share": lambda _: None,
+    }
+    rule, facts = "u4ssc.traffic_monitoring.year", {"street_per_detector": 2.5, "major_streets": 20}
+    found = tried(tmp_path / "year.csv", rule, said, **facts)
+    assert (found.outcome.value if share else found.reason != "") == (share or True)
+
+
 @pytest.mark.parametrize(("level", "exposed"), [(50.0, 100.0), (48.0, 0.0)])
 def test_noise_all_day_long_is_six_decibels_less_than_lden(
     tmp_path: Path, level: float, exposed: float

@@ -47,7 +47,7 @@ class TestCombines:
         one = rule(space=space(combine))
         (row,) = found(one, town(one, *several(60.0, 1.0, 5.0, 10.0))).values()
         assert row["value"] == expected
-        assert (row["stations"], row["station_sum"]) == (4, 10)
+        assert (row["stations"], row["series_sum"]) == (4, 10)
         mean = combine == "mean"
         assert row["numerator"] == (76.0 if mean else expected)
         assert row["denominator"] == 4.0 if mean else np.isnan(row["denominator"])
@@ -84,7 +84,7 @@ class TestPopulationWeighted:
         assert row["value"] == (15.0 * 3000 + 39.0 * 1000) / 4000
         assert row["numerator"] == row["value"]
         assert np.isnan(row["denominator"])
-        assert (row["stations"], row["station_sum"]) == (3, 6)
+        assert (row["stations"], row["series_sum"]) == (3, 6)
         assert row["coverage"] == 1.0
 
     def test_the_zones_themselves_are_means(self) -> None:
@@ -145,14 +145,14 @@ class TestEvaluateFirst:
         (row,) = found(first, self.both()).values()
         assert row["value"] == (30.0 + 50.0 + 20.0) / 3
         assert (row["numerator"], row["denominator"]) == (100.0, 3.0)
-        assert (row["stations"], row["station_sum"]) == (4, 10)
+        assert (row["series"], row["series_sum"], row["stations"]) == (4, 10, 3)
 
     def test_a_sensor_that_lacks_an_input_has_it_missing(self) -> None:
         one = rule(f"{X}, {Y}", expression="x + y", space=space("max", more=FIRST))
         (row,) = found(one, self.both()).values()
         assert (row["value"], row["numerator"]) == (40.0, 40.0)
         assert np.isnan(row["denominator"])
-        assert (row["stations"], row["station_sum"]) == (2, 4)
+        assert (row["series"], row["series_sum"], row["stations"]) == (2, 4, 1)
 
     def test_the_first_series_stands_for_a_sensor(self) -> None:
         one = rule(space=space("mean", more=FIRST))
@@ -219,7 +219,7 @@ class TestSeries:
             station(2, hours(DAY, [1.0] * 18)),
         )
         (row,) = found(one, town(one, *said)).values()
-        assert (row["value"], row["stations"], row["station_sum"]) == (1.0, 1, 2)
+        assert (row["value"], row["stations"], row["series_sum"]) == (1.0, 1, 2)
 
     def test_places_have_the_times_of_the_clock(self) -> None:
         one = self.series("count(hour_of(x) == 2)", unit="1")

@@ -17,6 +17,7 @@ TOPICS: Final = st.one_of(
     st.builds(topics.Reject, IDS, DOMAINS, IDS),
     st.builds(topics.CityMeta, IDS),
     st.builds(topics.Kpi, IDS, st.just("") | IDS, IDS),
+    st.builds(topics.Alert, IDS, st.just("") | IDS, IDS),
 )
 
 

@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Choice } from "../choice.tsx";
 import { Chart } from "../chart/chart.tsx";
 import { pointsOf } from "../chart/series.ts";
 import { Figure } from "../card.tsx";
@@ -15,7 +16,6 @@ import { rankOf } from "../severity.ts";
 import { allIndicators, city, indicatorOf, keys, onIndicator, placeName, rules, time } from "../state.ts";
 import { apiUrl } from "../stream.ts";
 import { Warrant } from "../warrant.tsx";
-import { Choice } from "./indicators.tsx";
 
 const DAY_MS = 864e5;
 const RANGES: Record<string, number> = {

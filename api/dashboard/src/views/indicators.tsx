@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Card } from "../card.tsx";
+import { Choice } from "../choice.tsx";
 import { domainsOf } from "../headline.ts";
 import { texts } from "../messages.ts";
 import { keyOf, type Indicator } from "../model.ts";
@@ -45,19 +46,6 @@ function Filters({ all }: { all: Indicator[] }): JSX.Element {
       <Choice label={texts.stateName} value={query.get("state") ?? ""} onPick={pick("state")}
         options={Object.entries(texts.state)} />
     </form>
-  );
-}
-
-export function Choice({ label, value, options, onPick, none = texts.all }: {
-  label: string; value: string; options: [string, string][]; onPick: (event: Event) => void; none?: string | null;
-}): JSX.Element {
-  return (
-    <label>{label}
-      <select value={value} onChange={onPick}>
-        {none !== null && <option value="">{none}</option>}
-        {options.map(([id, name]) => <option key={id} value={id}>{name}</option>)}
-      </select>
-    </label>
   );
 }
 

@@ -1,6 +1,7 @@
 // The city's zones by any indicator, its sensors as shapes; without tiles, from its own GeoJSON.
 
 import type { JSX } from "preact";
+import { Choice } from "../choice.tsx";
 import { amountText, numberText } from "../format.ts";
 import { classesOf, classOf, type Class } from "../classes.ts";
 import { coverageTitle } from "../card.tsx";
@@ -12,7 +13,6 @@ import { Message } from "../parts.tsx";
 import { choose, indicatorHash, route } from "../route.ts";
 import { allIndicators, beat, indicatorOf, keys, rules, zones } from "../state.ts";
 import { useSensors, type Sensor } from "../sensors.ts";
-import { Choice } from "./indicators.tsx";
 
 const WIDTH = 1000;
 

@@ -1,6 +1,8 @@
 // The overview: what is bad now and where, the headline indicators, every zone in one table.
 
 import type { JSX } from "preact";
+import { AlertLine } from "../alert-line.tsx";
+import { openAlerts } from "../alerts.ts";
 import { amountText, percentText } from "../format.ts";
 import { Card, coverageTitle } from "../card.tsx";
 import { headlines } from "../headline.ts";
@@ -62,12 +64,15 @@ function Attention(): JSX.Element {
   const silent = [...new Set(all.flatMap((one) => one.silent))].sort();
   const ledger = useJson<Ledger>(apiUrl(["cities", city.value?.id ?? "", "ledger"]), 10_000);
   const open = ledger.state === "there" && !ledger.found.closes;
-  const isCalm = !bad.length && !without.length && !silent.length && !open;
+  const alerts = openAlerts.value;
+  const isCalm = !alerts.length && !bad.length && !without.length && !silent.length && !open;
   return (
     <section class="attention" aria-labelledby="attention-title" data-part="attention" data-calm={isCalm}>
       <h2 id="attention-title">{texts.attention}</h2>
       {isCalm && <p class="calm">{texts.allWell}</p>}
       <ul>
+        {alerts.slice(0, MOST).map((alert) => <li key={alert.id} data-alert={alert.alert}><AlertLine alert={alert} /></li>)}
+        {alerts.length > MOST && <li><a href={hashOf("alerts")}>{texts.moreAlerts(alerts.length - MOST)}</a></li>}
         {bad.slice(0, MOST).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
         {open && <li class="is-bad"><a href={hashOf("data")}>{texts.doesNotClose}</a></li>}
         {silent.length > 0 && (

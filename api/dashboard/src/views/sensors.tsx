@@ -1,13 +1,13 @@
 // Which sensors say so, and which are silent: by gateway, the silent ones first.
 
 import type { JSX } from "preact";
+import { Choice } from "../choice.tsx";
 import { ageText, numberText, wordsOf } from "../format.ts";
 import { texts } from "../messages.ts";
 import { Coverage, Message, Skeleton, Trouble } from "../parts.tsx";
 import { choose, route } from "../route.ts";
 import { readSensor, useSensorList, type Sensor } from "../sensors.ts";
 import { now, placeName, slowly, time } from "../state.ts";
-import { Choice } from "./indicators.tsx";
 
 const MOST = 400;
 

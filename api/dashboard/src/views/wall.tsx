@@ -2,11 +2,13 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { alertRank, peakText } from "../alert-line.tsx";
+import { onRaised, openAlerts } from "../alerts.ts";
 import { amountText } from "../format.ts";
 import { Card } from "../card.tsx";
 import { headlines } from "../headline.ts";
 import { texts } from "../messages.ts";
-import { keyOf, type Indicator } from "../model.ts";
+import { keyOf, type Alert, type Indicator } from "../model.ts";
 import { Chip, Message } from "../parts.tsx";
 import { hashOf, route } from "../route.ts";
 import { rankOf } from "../severity.ts";
@@ -15,15 +17,22 @@ import { worst } from "./overview.tsx";
 
 const SCENES = ["city", "zones", "attention"] as const;
 const SCENE_MS = 15_000;
+const MOST = 6;
 
 export function Wall(): JSX.Element {
   void keys.value;
   const [turn, setTurn] = useState(0);
   const everyMs = Number(route.value.query.get("every")) * 1000 || SCENE_MS;
+  const [news, setNews] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => setTurn((was) => was + 1), everyMs);
     return () => clearInterval(timer);
-  }, [everyMs]);
+  }, [everyMs, news]);
+  useEffect(() => onRaised(() => {
+    // What is new stands there for a whole turn.
+    setTurn(SCENES.indexOf("attention"));
+    setNews((was) => was + 1);
+  }), []);
   const scene = SCENES[turn % SCENES.length] ?? "city";
   return (
     <div class="wall" data-scene={scene}>
@@ -63,8 +72,25 @@ function worstPlace(rule: string): Indicator | null {
 function AttentionScene(): JSX.Element {
   void beat.value;
   const bad = worst(allIndicators());
-  if (!bad.length) return <Message part="calm">{texts.allWell}</Message>;
-  return <ul class="wall-list">{bad.slice(0, 6).map(({ indicator }) => <Line key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} />)}</ul>;
+  const alerts = openAlerts.value;
+  if (!bad.length && !alerts.length) return <Message part="calm">{texts.allWell}</Message>;
+  return (
+    <ul class="wall-list">
+      {alerts.slice(0, MOST).map((alert) => <AlertWallLine key={alert.id} alert={alert} />)}
+      {bad.slice(0, Math.max(0, MOST - alerts.length)).map(({ indicator }) => <Line key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} />)}
+    </ul>
+  );
+}
+
+function AlertWallLine({ alert }: { alert: Alert }): JSX.Element {
+  return (
+    <li data-alert={alert.alert}>
+      <span class="wall-place">{placeName(alert.zone)}</span>
+      <span class="wall-title">{alert.title}</span>
+      <b class="wall-value">{peakText(alert)}</b>
+      <Chip rank={alertRank(alert)} />
+    </li>
+  );
 }
 
 function Line({ indicator }: { indicator: Indicator }): JSX.Element {

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Final
 
 from kpi_rules.scorecard.given import Aim, Given, Stated, Told
 from kpi_rules.scorecard.load import load_scorecard
 from kpi_rules.scorecard.model import Kpi, Point
+from kpi_rules.scorecard.results import Result
 from kpi_rules.scorecard.tree import PointScore, Scores
 
 CARD: Final = load_scorecard()
@@ -101,3 +103,14 @@ def given(
 
 def of(scores: Scores, name: str) -> PointScore:
     return next(one for one in scores.scores if one.point.id == f"u4ssc.{name}")
+
+
+def value(one: PointScore) -> Fraction:
+    """Of the result that counts."""
+    return chosen(one).value
+
+
+def chosen(one: PointScore) -> Result:
+    """The result that counts; there is one."""
+    assert one.results.chosen is not None
+    return one.results.chosen

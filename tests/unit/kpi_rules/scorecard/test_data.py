@@ -85,8 +85,8 @@ def test_names_of_facts_can_be_stated() -> None:
 def test_what_the_reference_calls_derivable_is_live() -> None:
     """The 29 of its section 3, some of them partly; the other 62 are reported."""
     assert Counter(each.feed for each in CARD.kpis) == {
-        Feed.SENSORS: 6,
-        Feed.REGISTRY: 23,
+        Feed.SENSORS: 9,
+        Feed.REGISTRY: 20,
         Feed.REPORTED: 62,
     }
 
@@ -125,6 +125,27 @@ def test_trap_1_outage_time_is_caidi_in_minutes() -> None:
     frequency = point("ec.i.es.1c")
     assert frequency.denominator is not None
     assert frequency.denominator.name == "customers_served"
+
+
+def test_trap_1_the_rules_give_caidi_too_and_saidi_stands_beside() -> None:
+    rules = {each.id: each for each in load_rules()}
+    frequency, time, saidi = (
+        rules[name].expression
+        for name in ("u4ssc.outage_frequency.year", "u4ssc.outage_time.year", "energy.saidi.year")
+    )
+    assert frequency == rules["energy.saifi.year"].expression
+    assert time == rules["energy.caidi.year"].expression
+    assert time.endswith("/ sum(interrupted_customers)") and saidi.endswith("/ customers_served")
+    assert rules["u4ssc.outage_time.year"].unit == "min"
+
+
+def test_estimates_by_rules_are_named() -> None:
+    named = {each.id for each in CARD.points if each.live is not None and each.live.estimate}
+    assert named == {"u4ssc.ec.ict.t.2c", "u4ssc.en.en.eq.2a"}
+    rules = {each.id: each for each in load_rules()}
+    for each in CARD.points:
+        if each.id in named and each.live is not None:
+            assert rules[each.live.year].source.startswith("An estimate:")
 
 
 def test_trap_2_air_pollution_is_five_annual_means() -> None:

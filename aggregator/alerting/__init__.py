@@ -1,0 +1,1 @@
+"""Alerts: which of the indicators that are final call for one. A function of what is committed."""
