@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 export UV_SYSTEM_CERTS := 1
+# Processes that cannot keep what they compiled compile all of it at every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 READY := .venv/ready

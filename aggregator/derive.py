@@ -229,8 +229,7 @@ def _by_group(
 
 def _is_mean(plan: RulePlan, one: Input | None) -> NDArray[np.bool_]:
     """Per group, whether its value is the plain mean of its stations."""
-    how = combines(plan.rule, one, len(plan.groups))
-    return np.array([each is Combine.MEAN for each in how], np.bool_)
+    return combines(plan.rule, one).are(Combine.MEAN, len(plan.groups))
 
 
 def _by_station(
@@ -252,7 +251,7 @@ def _by_station(
     value = _evaluated(plan, names)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
-    how = combines(plan.rule, None, len(plan.groups))
+    how = combines(plan.rule, None)
     join_as = Joining(how, plan.rule.space.min_stations, plan.stations.offsets)
     total = combined(join_as, value, placed, weights)
     used = out[..., 1]
@@ -311,7 +310,7 @@ def _valid(
             took[:, at[there]] = result.took[:, there]
             mine = mine & took
         of = plan.rule.inputs[index] if result.took is None else None
-        if combines(plan.rule, of, 1)[0] is Combine.POPULATION_WEIGHTED:
+        if combines(plan.rule, of).city is Combine.POPULATION_WEIGHTED:
             mine = _through_zones(plan.members[index], mine)
         valid.append(mine)
     return tuple(valid)

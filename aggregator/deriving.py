@@ -8,10 +8,10 @@ import numpy as np
 
 from aggregator import sources
 from aggregator.buckets import SLOTS
-from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
 from aggregator.loading import Extents
+from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
@@ -97,12 +97,12 @@ class Deriving:
         held = [one for one, _ in self._divided() if len(one.begins)]
         ring = sources.ring(self._shard)
         for hourly, seconds in ((True, time.hours), (False, time.days)):
-            begun, rows = self._seconds(), len(out.changes)
+            begun, rows = self._seconds(), out.count
             for one in held:
                 if (one.plan.reach.length <= HOUR_US) is not hourly:
                     continue
                 await self._derive(connection, one, ring, out)
-                writing = (len(out.changes) - rows) * time.row
+                writing = (out.count - rows) * time.row
                 if self._seconds() - begun + writing >= seconds:
                     break
 

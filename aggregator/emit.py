@@ -1,10 +1,8 @@
 """What changed against what was said before: revisions, states, numbered changes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import compress, count, repeat
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +10,17 @@ from numpy.typing import NDArray
 from aggregator.derive import Derived
 from aggregator.facts import Facts
 from aggregator.kernels.partial import NONE
+from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
+from aggregator.saying import Heads, Saying, change_lines, heads_of, indicator_lines, stations_of
 from aggregator.series_table import Ints
-from aggregator.sheet import Circumstances, Columns, content_of, same_content, took_part
-from aggregator.shown import present_all
+from aggregator.sheet import Circumstances, content_of, same_content, took_part
+from aggregator.shown import bodies_of
 from aggregator.told import Bools, Objects, Told
-from cityvitals.domain.names import State
-from cityvitals.domain.times import US, from_us
-from cityvitals.store.derived import ChangeRow, IndicatorRow
-
-_STATES: Final = (State.PROVISIONAL, State.FINAL, State.CORRECTED, State.INSUFFICIENT)
+from cityvitals.domain.times import US
 
 Key = tuple[str, str, str, int]
 """City, rule, zone, window begin (microseconds)."""
-
-
-@dataclass(slots=True)
-class Outputs:
-    """What one transaction writes beside rollups."""
-
-    kept: list[IndicatorRow] = field(default_factory=list)
-    latest: dict[tuple[str, str, str], IndicatorRow] = field(default_factory=dict)
-    changes: list[ChangeRow] = field(default_factory=list)
-    numbers: dict[str, int] = field(default_factory=dict)
 
 
 class _Now(NamedTuple):
@@ -47,6 +33,8 @@ class _Now(NamedTuple):
         took: which contributing series took part [w, u].
     """
 
+    plan: RulePlan
+    around: Circumstances
     rows: Ints
     cells: tuple[Ints, Ints]
     content: NDArray[Any]
@@ -66,6 +54,7 @@ class Emitter:
         self._ids = series_ids
         self._every_us = round(provisional_every_s * US)
         self._told: dict[tuple[str, str], Told] = defaultdict(Told)
+        self._heads: dict[tuple[str, str], tuple[RulePlan, Heads]] = {}
         self.numbers: dict[str, int] = {}
         self.facts = Facts()
 
@@ -108,6 +97,8 @@ class Emitter:
         rows = told.take(found.begins)
         took = took_part(plan, found)
         now = _Now(
+            plan=plan,
+            around=around,
             rows=rows,
             cells=(rows[:, None], told.at[None, :]),
             content=content_of(plan, found, took),
@@ -119,86 +110,61 @@ class Emitter:
         w, g = np.nonzero(differs)
         passed: list[int] = np.unique(told.newest).tolist()
         if len(w):
-            self._say(told, now, Columns(plan, found, around, w, g), (w, g), out)
+            self._say(told, now, found, (w, g), out)
         told.let_go([*passed, *found.begins.tolist()])
 
     def _say(
-        self, told: Told, now: _Now, columns: Columns, at: tuple[Ints, Ints], out: Outputs
+        self, told: Told, now: _Now, found: Derived, at: tuple[Ints, Ints], out: Outputs
     ) -> None:
         """Make rows of some windows and groups, remember them, and put them out."""
-        city, now_us = columns.plan.city.id, columns.around.now_us
+        city, now_us = now.plan.city.id, now.around.now_us
         cells = now.rows[at[0]], told.at[at[1]]
         before = _Before.of(told, cells)
-        closed = columns.around.closing[at]
-        begins, newest = columns.found.begins[at[0]], told.newest[cells[1]]
+        closed = now.around.closing[at]
+        begins, newest = found.begins[at[0]], told.newest[cells[1]]
         settled = closed | (begins < newest) | (before.saved_us <= now_us - self._every_us)
-        number = self.numbers.get(city, 0)
-        rows = self._rows(now, columns, at, before, number)
-        self.numbers[city] = out.numbers[city] = number + len(rows)
-        told.content[cells], told.reason[cells] = now.content[at], now.reason[at]
-        told.facts[cells] = None if now.facts is None else now.facts[at]
+        said = self._saying(now, found, at, before)
+        lines = indicator_lines(said)
+        self.numbers[city] = out.numbers[city] = said.number - 1 + len(said)
+        told.content[cells], told.reason[cells] = said.content, said.reason
+        told.facts[cells] = said.facts
         told.remember_takers(now.rows, at, now.took)
         told.revision[cells], told.closed[cells], told.known[cells] = before.next, closed, True
         told.saved_us[cells] = np.where(settled, now_us, before.saved_us)
         told.unsaved[cells] = None
         for place in np.flatnonzero(~settled).tolist():
-            told.unsaved[cells[0][place], cells[1][place]] = rows[place]
+            told.unsaved[cells[0][place], cells[1][place]] = lines.one(place)
         np.maximum.at(told.newest, cells[1], begins)
-        out.kept += compress(rows, settled.tolist())
-        out.kept += told.pass_on()
-        latest = compress(rows, (begins >= newest).tolist())
-        out.latest.update(((row.city, row.rule, row.zone), row) for row in latest)
-        out.changes += self._changes(columns.plan, rows, before)
+        out.keep(lines, np.flatnonzero(settled), begins)
+        out.pass_on(told.pass_on())
+        out.say(said, change_lines(said, bodies_of(said, self.facts)))
+        out.show(said.plan, lines, np.flatnonzero(begins >= newest), cells[1])
 
-    def _rows(
-        self,
-        now: _Now,
-        columns: Columns,
-        at: tuple[Ints, Ints],
-        before: "_Before",
-        number: int,
-    ) -> list[IndicatorRow]:
-        plan, content = columns.plan, now.content
-        closed = columns.around.closing[at]
-        reasons = now.reason[at]
-        return list(
-            map(
-                IndicatorRow,
-                repeat(plan.city.id),
-                repeat(plan.rule.id),
-                columns.zones(),
-                columns.begins(),
-                before.next.tolist(),
-                columns.ends(),
-                columns.counts(content, "rule_revision"),
-                _states(reasons, closed, before.closed),
-                closed.tolist(),
-                columns.numbers(content, "value"),
-                columns.numbers(content, "numerator"),
-                columns.numbers(content, "denominator"),
-                columns.counts(content, "coverage"),
-                columns.counts(content, "observed"),
-                columns.counts(content, "flagged"),
-                reasons.tolist(),
-                columns.stations(now.took, self._ids),
-                columns.silent(),
-                columns.watermarks(),
-                repeat(from_us(columns.around.now_us)),
-                count(number + 1),
-                columns.counts(content, "station_count"),
-                repeat(None) if now.facts is None else now.facts[at].tolist(),
-            )
+    def _saying(
+        self, now: _Now, found: Derived, at: tuple[Ints, Ints], before: "_Before"
+    ) -> Saying:
+        return Saying(
+            plan=now.plan,
+            found=found,
+            around=now.around,
+            w=at[0],
+            g=at[1],
+            content=now.content[at],
+            reason=now.reason[at],
+            closed=now.around.closing[at],
+            was_closed=before.closed,
+            revision=before.next,
+            number=self.numbers.get(now.plan.city.id, 0) + 1,
+            facts=None if now.facts is None else now.facts[at],
+            stations=stations_of(now.plan, now.took, self._ids, *at),
+            heads=self._heads_of(now.plan),
         )
 
-    def _changes(
-        self, plan: RulePlan, rows: list[IndicatorRow], before: "_Before"
-    ) -> Iterator[ChangeRow]:
-        facts = None
-        if plan.uses:
-            facts = [self.facts.shown(row.facts) for row in rows]
-        kinds = np.where(before.closed, "correction", "value").tolist()
-        for row, kind, body in zip(rows, kinds, present_all(plan.body, rows, facts), strict=True):
-            yield ChangeRow(row.city, row.change_number, row.computed_at, kind, body)
+    def _heads_of(self, plan: RulePlan) -> Heads:
+        key = (plan.city.id, plan.rule.id)
+        if key not in self._heads or self._heads[key][0] is not plan:
+            self._heads[key] = plan, heads_of(plan)
+        return self._heads[key][1]
 
 
 class _Before(NamedTuple):
@@ -229,7 +195,7 @@ def _is_said(plan: RulePlan, told: Told, now: _Now, found: Derived, around: Circ
     # A window may have said something by a fact or station that is not there any more.
     present = found.present | known
     # So it does where a gateway that came anew took the watermark back behind its begin.
-    begun = around.watermarks[None, :] - plan.reach.lead > found.begins[:, None]
+    begun = around.watched.marks[None, :] - plan.reach.lead > found.begins[:, None]
     said: Bools = present & (known | ((begun | around.closing) & found.spoken[:, None]))
     return said
 
@@ -250,12 +216,6 @@ def _differs(plan: RulePlan, told: Told, now: _Now, around: Circumstances) -> Bo
     same &= ~told.lost(now.rows)[:, told.at]
     differs: Bools = ~same
     return differs
-
-
-def _states(reasons: Objects, closed: Bools, was_closed: Bools) -> list[State]:
-    found = np.where(closed, np.where(was_closed, 2, 1), 0)
-    found[reasons != ""] = 3
-    return [_STATES[one] for one in found.tolist()]
 
 
 def _equal(one: Objects, other: Objects) -> Bools:

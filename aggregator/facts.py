@@ -3,8 +3,9 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,9 @@ from kpi_rules.present import present_fact
 
 FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
+_TEXTS: Final = 50_000
+"""So many lists of facts are kept as JSON; then all are forgotten."""
+
 Figures = dict[FactKey, tuple[list[int], list[float]]]
 """When each value of a fact begins to hold, ascending, and the values, in a rule's units."""
 
@@ -27,7 +31,7 @@ class Facts:
     """The figures that are stated now; made anew whenever the model is.
 
     Bounded by the facts of the shard's cities, times the rules that use each; for each rule, those
-    of the windows that were asked for last.
+    of the windows that were asked for last; and by `_TEXTS`.
 
     Args:
         rows: oldest first within each key.
@@ -39,6 +43,7 @@ class Facts:
         self._seen: dict[tuple[str, str], Figures] = {}
         self._used: dict[tuple[str, str], tuple[tuple[str, ...], bytes, NDArray[np.object_]]] = {}
         self._as_shown: dict[int, dict[str, Any]] = {}
+        self._texts: dict[tuple[int, ...], bytes] = {}
         for row in rows:
             self._rows[row.city, row.zone, row.name].append(row)
             self._by_id[row.id] = row
@@ -95,9 +100,13 @@ class Facts:
         place = "" if use.of_city else zone
         return self._rows.get((plan.city.id, place, use.name), ())
 
-    def shown(self, ids: Iterable[int] | None) -> list[dict[str, Any]]:
+    def as_json(self, ids: tuple[int, ...]) -> bytes:
         """Facts by their ids, as answers show them."""
-        return [self._shown(one) for one in ids or ()]
+        if ids not in self._texts:
+            if len(self._texts) >= _TEXTS:
+                self._texts.clear()
+            self._texts[ids] = msgspec.json.encode([self._shown(one) for one in ids])
+        return self._texts[ids]
 
     def _shown(self, number: int) -> dict[str, Any]:
         if number not in self._as_shown:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.kernels.levels import join_values
-from aggregator.plan import RulePlan, combines
+from aggregator.plan import How, RulePlan, combines
 from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
 from aggregator.stations import Said
@@ -22,12 +22,12 @@ class Joining(NamedTuple):
     """How stations are put together.
 
     Attributes:
-        how: for each group; zones all alike.
+        how: as for the city, and as for zones.
         min_stations: so many that have a value.
         offsets: where each group's members, or stations, begin [g + 1].
     """
 
-    how: tuple[Combine, ...]
+    how: How
     min_stations: int
     offsets: Ints
 
@@ -66,26 +66,33 @@ def join(plan: RulePlan, index: int, found: Said, weights: Floats) -> Joined:
         found: what its members say.
         weights: of each group for means weighted by zones [w, g], nan where there is none.
     """
-    members, valid = plan.members[index], found.valid
-    join_as = Joining(
-        combines(plan.rule, plan.rule.inputs[index], len(plan.groups)),
-        plan.rule.space.min_stations,
-        members.offsets,
-    )
+    own = plan.rule.inputs[index]
+    how, least_of = combines(plan.rule, own), plan.rule.space.min_stations
+    by = weights.tobytes() if Combine.POPULATION_WEIGHTED in how else b""
+    key = (how, least_of, by)
+    if key not in found.joints:
+        join_as = Joining(how, least_of, plan.members[index].offsets)
+        found.joints[key] = _join(join_as, found, weights)
+    joint: Joined = found.joints[key]
+    return joint
+
+
+def _join(join_as: Joining, found: Said, weights: Floats) -> Joined:
+    offsets, valid = join_as.offsets, found.valid
     if isinstance(found.values, SeriesOf):
         numbers = np.where(valid, 1.0, np.nan)
         value: Floats | SeriesOf = _series(join_as, found.values, found, weights)
     else:
         numbers = found.values
         value = combined(join_as, numbers, found.placed, weights)
-    out = joined(numbers, found.share, found.placed, members.offsets)
+    out = joined(numbers, found.share, found.placed, offsets)
     return Joined(
         value=value,
         numerator=out[..., _SUM],
         used=out[..., _USED],
         coverage=out[..., _SHARE],
-        observed=_sums(found.observed, found.placed, members.offsets),
-        flagged=_sums(found.flagged, found.placed, members.offsets),
+        observed=_sums(found.observed, found.placed, offsets),
+        flagged=_sums(found.flagged, found.placed, offsets),
         stations=out[..., _HERE],
         spoken=found.spoken,
         valid=valid & found.placed,
@@ -103,11 +110,11 @@ def combined(
     join_as: Joining, values: Floats, placed: NDArray[np.bool_], weights: Floats
 ) -> Floats:
     """Each group's value of its members' values [w, m]: [w, g]."""
-    offsets, (city, *zones) = join_as.offsets, join_as.how
+    offsets, (city, zones) = join_as.offsets, join_as.how
     out = joined(values, np.zeros_like(values), placed, offsets)
     found = np.empty(out.shape[:2])
-    if zones:
-        found[:, 1:] = _combined(zones[0], out[:, 1:], values, placed, offsets[1:])
+    if len(offsets) > 2:  # noqa: PLR2004 (there is more than the city)
+        found[:, 1:] = _combined(zones, out[:, 1:], values, placed, offsets[1:])
     if city is Combine.POPULATION_WEIGHTED:
         found[:, 0] = _weighted(found[:, 1:], weights[:, 1:])
     else:

@@ -1,18 +1,18 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import all_layers, derive, elapsed
-from aggregator.emit import Outputs
+from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.sheet import Circumstances
+from aggregator.sheet import Circumstances, Watched
 from aggregator.stations import Source
 from aggregator.touched import Touch, Windows, batches, windows_beginning, windows_of
 from cityvitals.domain.names import Clock
@@ -23,14 +23,6 @@ from cityvitals.settings import AggregatorSettings
 _CELLS: Final = 1_000_000
 """Stations times shortest windows that are evaluated at once."""
 _DAYS_US: Final = 2 * DAY_US
-
-
-class _Watched(NamedTuple):
-    """The gateways of some groups: their watermarks, also in ascending order, and who is silent."""
-
-    marks: Ints
-    ascending: list[int]
-    silent: list[list[str]]
 
 
 class Judge:
@@ -51,22 +43,20 @@ class Judge:
         self._now_us = now_us
         self._marks: dict[tuple[str, str, str], int] = {}
         self._dirty: dict[int, set[int]] = {}
-        self._by_groups: dict[tuple[str, str, tuple[str, ...]], _Watched] = {}
+        self._by_groups: dict[tuple[str, str, tuple[str, ...]], Watched] = {}
 
     def watermarks(self, plan: RulePlan) -> Ints:
         """The watermark of each group of a rule's plan."""
         return self._watched(plan).marks
 
-    def _watched(self, plan: RulePlan) -> "_Watched":
+    def _watched(self, plan: RulePlan) -> Watched:
         """The same for all rules that watch the same gateways, so it is worked out once."""
         key = (plan.city.id, plan.watched, plan.groups)
         found = self._by_groups.get(key)
         if found is None:
             marks = [self._watermark(plan, zone) for zone in plan.groups]
             silent = [self._left_out(plan, zone) for zone in plan.groups]
-            found = self._by_groups[key] = _Watched(
-                np.array(marks, np.int64), sorted(marks), silent
-            )
+            found = self._by_groups[key] = Watched.of(marks, silent)
         return found
 
     def _watermark(self, plan: RulePlan, zone: str) -> int:
@@ -163,7 +153,7 @@ class Judge:
         watched = self._watched(plan)
         closing, judged = self.judged(part)
         derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
-        around = Circumstances(closing, watched.marks, watched.silent, self._now_us)
+        around = Circumstances(closing, watched, self._now_us)
         self._shard.emitter.emit(plan, derived, around, out)
         self._settle(part, closing)
 

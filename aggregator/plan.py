@@ -85,10 +85,23 @@ class RulePlan:
     feeds: NDArray[np.bool_]
 
 
-def combines(rule: Rule, one: Input | None, groups: int) -> tuple[Combine, ...]:
+class How(NamedTuple):
+    """How stations are put together: those of the city, and those of each zone."""
+
+    city: Combine
+    zones: Combine
+
+    def are(self, how: Combine, groups: int) -> NDArray[np.bool_]:
+        """Which of a plan's groups, of which the city is the first, are put together so [g]."""
+        found = np.full(groups, self.zones is how)
+        found[:1] = self.city is how
+        return found
+
+
+def combines(rule: Rule, one: Input | None) -> How:
     """How the stations of each group are put together, for an input or the rule's own values."""
     own = None if one is None else one.combine
-    return (own or rule.space.city, *[own or rule.space.zone] * (groups - 1))
+    return How(own or rule.space.city, own or rule.space.zone)
 
 
 @dataclass(frozen=True, slots=True)

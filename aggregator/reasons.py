@@ -1,6 +1,7 @@
 """Why an indicator has no value, in words. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from aggregator.program import Floats
 from cityvitals.domain.coverage import least
 from cityvitals.domain.facts import POPULATION
 from kpi_rules.facts import weights_by_population
-from kpi_rules.model import Input
+from kpi_rules.model import FactUse, Input
 
 
 def reasons_of(
@@ -34,18 +35,14 @@ def reasons_of(
         )
         left = _give(reasons, left, empty, "no station stands there any more")
     few = coverage < least(space.min_coverage)
-    texts = _coverages(coverage, left & few, space.min_coverage)
-    left = _give(reasons, left, few, texts)
+    left = _give(reasons, left, few, lambda: _coverages(coverage, left & few, space.min_coverage))
     for one in plan.rule.inputs:
         if not one.optional:
             few = found[one.name].used < space.min_stations
             left = _give(reasons, left, few, _no_station(one, space.min_stations))
-    places = np.array([f"zone {zone}" if zone else "the city" for zone in plan.groups], object)
     for fact in plan.rule.facts:
         if not fact.optional:
-            what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
-            where = np.array(["the city"], object) if fact.of_city else places
-            texts = np.array([f"no {what} is declared for {one}" for one in where], object)
+            texts = partial(_undeclared, fact, plan.groups)
             left = _give(reasons, left, np.isnan(given[fact.name]), texts)
     if weights_by_population(plan.rule):
         weightless = f"no {POPULATION} is declared for a zone that has a value"
@@ -59,12 +56,16 @@ def _give(
     reasons: NDArray[np.object_],
     left: NDArray[np.bool_],
     which: NDArray[np.bool_],
-    texts: NDArray[np.object_] | str,
+    texts: Callable[[], NDArray[np.object_]] | str,
 ) -> NDArray[np.bool_]:
-    """Give a reason to those that still have none; returns which are left."""
+    """Give a reason to those that still have none; returns which are left.
+
+    Texts are made where somebody needs them: hardly anybody does.
+    """
     now: NDArray[np.bool_] = left & which
     if now.any():
-        told = np.broadcast_to(np.array(texts, object), reasons.shape)
+        found = texts if isinstance(texts, str) else texts()
+        told = np.broadcast_to(np.array(found, object), reasons.shape)
         reasons[now] = told[now]
     return left & ~now
 
@@ -76,6 +77,14 @@ def _coverages(coverage: Floats, which: NDArray[np.bool_], needed: float) -> NDA
     said = [f"coverage {share:.3f}, {needed:g} needed" for share in shares.tolist()]
     texts[which] = np.array(said, object)[at]
     return texts
+
+
+def _undeclared(fact: FactUse, groups: Sequence[str]) -> NDArray[np.object_]:
+    """What is said of each group that lacks a fact [g]."""
+    what = fact.name if fact.unit == "1" else f"{fact.name} in {fact.unit}"
+    zones = [""] * len(groups) if fact.of_city else groups
+    where = (f"zone {zone}" if zone else "the city" for zone in zones)
+    return np.array([f"no {what} is declared for {one}" for one in where], object)
 
 
 def _no_station(one: Input, stations: int) -> str:

@@ -1,7 +1,8 @@
-"""What came out for one rule's windows, column by column: a hundred thousand of them in a cycle."""
+"""What came out for one rule's windows, as arrays, and what holds beside it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from aggregator.members import Contributing
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
-from aggregator.told import CONTENT, Bools, Objects
-from cityvitals.domain.times import from_us
+from aggregator.told import CONTENT, Bools
+
+_SAYS_NOTHING: Final = frozenset({NONE, EVERYTHING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,41 @@ class Circumstances:
 
     Attributes:
         closing: whether the value is final as of now [w, g].
-        watermarks: per group [g].
-        silent: per group, names of gateways left out.
+        watched: the gateways of each group.
         now_us: when this is computed.
     """
 
     closing: Bools
-    watermarks: Ints
-    silent: list[list[str]]
+    watched: "Watched"
     now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The gateways of some groups: most groups have theirs come equally far, and none is silent.
+
+    Attributes:
+        marks: the groups' watermarks [g].
+        ascending: the same in ascending order.
+        kinds: what there is of watermarks, as they are said (None where there is none, or it says
+            nothing), with the names of the gateways left out.
+        kind: which of them each group's is [g].
+    """
+
+    marks: Ints
+    ascending: list[int]
+    kinds: tuple[tuple[int | None, tuple[str, ...]], ...]
+    kind: Ints
+
+    @classmethod
+    def of(cls, marks: Sequence[int], silent: Sequence[Sequence[str]]) -> "Watched":
+        """Of each group its watermark, and the names of its gateways left out as silent."""
+        kinds: dict[tuple[int | None, tuple[str, ...]], int] = {}
+        kind = [
+            kinds.setdefault((None if mark in _SAYS_NOTHING else mark, tuple(names)), len(kinds))
+            for mark, names in zip(marks, silent, strict=True)
+        ]
+        return cls(np.array(marks, np.int64), sorted(marks), tuple(kinds), np.array(kind, np.int64))
 
 
 def content_of(plan: RulePlan, found: Derived, took: Bools) -> NDArray[Any]:
@@ -91,87 +119,4 @@ def station_counts(plan: RulePlan, took: Bools) -> Ints:
 def _by_sensor(who: Contributing, took: Bools) -> Bools:
     """Which sensors took part with any of their series [w, k]."""
     found: Bools = np.logical_or.reduceat(took[:, who.by_sensor], who.sensors, axis=1)
-    return found
-
-
-class Columns:
-    """Some of a rule's windows and groups, column by column, as the rows of a table want them.
-
-    Args:
-        plan: the rule in its city.
-        found: what was derived.
-        around: what holds beside it.
-        w: which window each cell is of [c], ascending.
-        g: which group [c].
-    """
-
-    def __init__(
-        self, plan: RulePlan, found: Derived, around: Circumstances, w: Ints, g: Ints
-    ) -> None:
-        self.plan, self.found, self.around = plan, found, around
-        self._w, self._g = w, g
-
-    def begins(self) -> list[Any]:
-        """Begins as datetimes."""
-        return _spread([from_us(one) for one in self.found.begins.tolist()], self._w)
-
-    def ends(self) -> list[Any]:
-        """Ends as datetimes."""
-        return _spread([from_us(one) for one in self.found.ends.tolist()], self._w)
-
-    def zones(self) -> list[str]:
-        """Zones, '' being the city."""
-        return _spread(self.plan.groups, self._g)
-
-    def watermarks(self) -> list[Any]:
-        """Watermarks as datetimes; None where there is none, or it says nothing."""
-        marks = self.around.watermarks
-        distinct, at = np.unique(marks, return_inverse=True)
-        times = [None if one in {NONE, EVERYTHING} else from_us(one) for one in distinct.tolist()]
-        return _spread(times, at[self._g])
-
-    def silent(self) -> list[list[str]]:
-        """Names of the gateways that are left out."""
-        return _spread(self.around.silent, self._g)
-
-    def numbers(self, content: NDArray[Any], name: str) -> list[float | None]:
-        """A column of CONTENT that may be missing."""
-        values = content[name][self._w, self._g]
-        found = values.astype(object)
-        found[np.isnan(values)] = None
-        return list(found)
-
-    def counts(self, content: NDArray[Any], name: str) -> list[int]:
-        """A column of CONTENT that is always there."""
-        found: list[int] = content[name][self._w, self._g].tolist()
-        return found
-
-    def stations(self, took: Bools, ids: NDArray[np.int32]) -> list[list[int]]:
-        """Ids of the series that took part, each once, in natural-key order.
-
-        Args:
-            took: which of the contributing series did [w, u].
-            ids: series ids by row of the shard.
-        """
-        who = self.plan.contributing
-        mine = ids[who.rows]
-        found: list[list[int]] = []
-        edges = np.searchsorted(self._w, np.arange(len(took) + 1)).tolist()
-        for w, row in enumerate(took):
-            groups = self._g[edges[w] : edges[w + 1]]
-            if len(groups):
-                at = np.flatnonzero(row)
-                taken: list[int] = mine[at].tolist()
-                bounds = np.searchsorted(at, who.offsets)
-                lows, highs = bounds[groups].tolist(), bounds[groups + 1].tolist()
-                found += [taken[low:high] for low, high in zip(lows, highs, strict=True)]
-        return found
-
-
-def _spread(values: Any, at: Ints) -> list[Any]:
-    """One of some objects for each cell."""
-    held: Objects = np.empty(len(values), object)
-    for place, value in enumerate(values):  # an array of equally long lists would become a table
-        held[place] = value
-    found: list[Any] = held[at].tolist()
     return found

@@ -1,92 +1,88 @@
-"""Indicators as JSON, many at once: the same bytes that `kpi_rules.present` comes to."""
+"""Indicators as JSON, many at once: the same bytes that `kpi_rules.present` comes to. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from cityvitals.store.derived import IndicatorRow
+from aggregator.facts import Facts
+from aggregator.pieces import Pieces, of_numbers
+from aggregator.saying import STATES, Saying, facts_used, reasons
+from aggregator.series_table import Ints
+from cityvitals.domain.times import from_us
 from kpi_rules.present import find_band, shown_time
 
-
-class Shown(msgspec.Struct, gc=False):
-    """What `kpi_rules.present` puts into an object, in its order."""
-
-    rule: str
-    zone: str | None
-    window_begin: str | None
-    window_end: str | None
-    value: float | None
-    unit: str
-    band: str | None
-    state: str
-    coverage: float
-    revision: int
-    rule_revision: int
-    numerator: float | None
-    denominator: float | None
-    observed: int
-    flagged: int
-    stations: int
-    facts: Sequence[Mapping[str, Any]]
-    silent: Sequence[str]
-    watermark: str | None
-    computed_at: str | None
-    reason: str
-    title: str
-    digits: int
-    domain: str
+_encode: Final = msgspec.json.Encoder().encode
+_STATES: Final = [_encode(str(state)) + b',"coverage":' for state in STATES]
 
 
-_encoder = msgspec.json.Encoder()
-
-
-def present_all(
-    body: Mapping[str, Any],
-    rows: Sequence[IndicatorRow],
-    facts: Sequence[Sequence[Mapping[str, Any]]] | None = None,
-) -> list[str]:
-    """The JSON text of each row of one rule.
+def bodies_of(said: Saying, facts: Facts) -> Pieces:
+    """The JSON text of what is said anew, for each of it.
 
     Args:
-        body: `Rule.body()` of the rule revision that made the values.
-        rows: one or more.
-        facts: those that each row names, as `kpi_rules.present.present_fact` has them; None: none.
+        said: what is said.
+        facts: has those that are named.
     """
-    times = _Times()
-    bands, unit, title = body["bands"], body["unit"], body["title"]
-    digits, domain = body["digits"], body["domain"]
-    made = [
-        Shown(
-            row.rule, row.zone or None, times[row.window_begin], times[row.window_end], row.value,
-            unit, band, row.state, row.coverage, row.revision, row.rule_revision, row.numerator,
-            row.denominator, row.observed, row.flagged, row.station_count, held, row.silent,
-            times[row.watermark], times[row.computed_at], row.reason, title, digits, domain,
-        )
-        for row, band, held in zip(
-            rows, _bands_of(bands, rows), facts or [()] * len(rows), strict=True
-        )
-    ]  # fmt: skip
-    return _encoder.encode_lines(made).decode().split("\n")[: len(rows)]
+    plan, body, content = said.plan, said.plan.body, said.content
+    rows = Pieces(len(said))
+    rows.add(said.heads.bodies.at(said.g))
+    rows.one_of(_windows(said), said.w)
+    rows.add(of_numbers(content["value"]))
+    unit = b',"unit":' + _encode(body["unit"]) + b',"band":'
+    names = [*(str(band["name"]) for band in body["bands"]), None]
+    texts = [unit + _encode(name) + b',"state":' for name in names]
+    rows.one_of(texts, bands_at(body["bands"], content["value"]))
+    rows.one_of(_STATES, said.state)
+    rows.add(of_numbers(content["coverage"]))
+    rows.all(b',"revision":')
+    rows.add(of_numbers(said.revision))
+    rows.all(b',"rule_revision":' + _encode(plan.rule.revision) + b',"numerator":')
+    rows.add(of_numbers(content["numerator"]))
+    for name in ("denominator", "observed", "flagged"):
+        rows.all(b',"%b":' % name.encode())
+        rows.add(of_numbers(content[name]))
+    rows.all(b',"stations":')
+    rows.add(of_numbers(content["station_count"]))
+    used, at = facts_used(said)
+    rows.one_of([b',"facts":' + facts.as_json(one) for one in used], at)
+    rows.one_of(_watched(said), said.around.watched.kind[said.g])
+    rest = b"," + _encode({key: body[key] for key in ("title", "digits", "domain")})[1:]
+    found, at = reasons(said)
+    rows.one_of([_encode(one) + rest for one in found], at)
+    return rows
 
 
-def _bands_of(bands: Sequence[Mapping[str, Any]], rows: Sequence[IndicatorRow]) -> list[str | None]:
-    """Each row's band."""
+def _windows(said: Saying) -> list[bytes]:
+    """Begin and end of each window, up to the value."""
+    begins, ends = said.found.begins.tolist(), said.found.ends.tolist()
+    return [
+        b',"window_begin":' + _time(begin) + b',"window_end":' + _time(end) + b',"value":'
+        for begin, end in zip(begins, ends, strict=True)
+    ]
+
+
+def _time(moment_us: int | None) -> bytes:
+    return _encode(None if moment_us is None else shown_time(from_us(moment_us)))
+
+
+def _watched(said: Saying) -> list[bytes]:
+    """Who is silent and what follows, up to the reason, of each kind of groups."""
+    now = b',"computed_at":' + _time(said.around.now_us) + b',"reason":'
+    return [
+        b',"silent":' + _encode(silent) + b',"watermark":' + _time(mark) + now
+        for mark, silent in said.around.watched.kinds
+    ]
+
+
+def bands_at(bands: Sequence[Mapping[str, Any]], values: NDArray[np.float64]) -> Ints:
+    """Which band holds each value; the number of bands where none does."""
     edges = [np.inf if band["to"] is None else band["to"] for band in bands]
-    if not bands or edges != sorted(edges):
-        return [find_band(bands, row.value) for row in rows]
-    values = np.array([np.nan if row.value is None else row.value for row in rows], np.float64)
-    at = np.searchsorted(np.array(edges, np.float64), values)
+    if edges != sorted(edges):
+        names = [*(str(band["name"]) for band in bands), None]
+        shown = [None if np.isnan(one) else one for one in values.tolist()]
+        return np.array([names.index(find_band(bands, one)) for one in shown], np.int64)
+    at = np.searchsorted(np.array(edges, np.float64), values).astype(np.int64)
     at[np.isnan(values)] = len(bands)
-    names = [*(str(band["name"]) for band in bands), None]
-    return [names[one] for one in at.tolist()]
-
-
-class _Times(dict[datetime | None, str | None]):
-    """Moments as text; most of a cycle's indicators share theirs."""
-
-    def __missing__(self, moment: datetime | None) -> str | None:
-        found = self[moment] = shown_time(moment)
-        return found
+    return at

@@ -14,10 +14,11 @@ from aggregator.kernels.windows import put_cells
 from aggregator.layers import Layers
 from aggregator.loading import Extents
 from aggregator.members import Members
+from aggregator.memo import Memo
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Memo, Said, Who, said, together
+from aggregator.stations import Cells, Said, Who, said, together
 from aggregator.touched import Chunk, Windows
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived
@@ -30,7 +31,7 @@ _BYTES: Final = 64 * 2**20
 def ring(shard: Shard) -> Cells:
     """The ring of recent buckets, as long as nothing is put into it."""
     rows = np.arange(len(shard.table), dtype=np.int64)
-    return Cells(shard.buckets.cells, rows, memo=Memo())
+    return Cells(shard.buckets.cells, rows, memo=Memo(), heard=Memo())
 
 
 class Stored:

@@ -1,8 +1,9 @@
 """What each station says of one input over windows: a number, or a series of numbers. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from aggregator.kernels.levels import (
 from aggregator.kernels.windows import any_said, fold_windows
 from aggregator.layers import Layer, Layers
 from aggregator.members import Members
+from aggregator.memo import Memo, windows_of
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
@@ -36,7 +38,6 @@ from cityvitals.domain.times import BUCKET_US
 from kpi_rules.model import Input, Rounding
 from kpi_rules.words import Combine, Statistic
 
-_MEMO_BYTES: Final = 64 * 2**20
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 _STATISTICS: Final = {
@@ -87,30 +88,6 @@ class Source(Protocol):
         """What an input of a plan comes to at each member; see `said`."""
 
 
-class Memo:
-    """Folds of some buckets that several rules ask for: as long as the buckets stay as they are.
-
-    Bounded by `_MEMO_BYTES`; beyond that all are forgotten, and folded again where asked for.
-    """
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[object, ...], tuple[Members, Folds]] = {}
-        self._bytes = 0
-
-    def get(self, key: tuple[object, ...]) -> Folds | None:
-        """What was folded, if anything."""
-        found = self._held.get(key)
-        return None if found is None else found[1]
-
-    def put(self, key: tuple[object, ...], members: Members, folds: Folds) -> None:
-        """Keep folds, and the members, which the key names by where they are in memory."""
-        if self._bytes > _MEMO_BYTES:
-            self._held.clear()
-            self._bytes = 0
-        self._held[key] = members, folds
-        self._bytes += folds.nbytes
-
-
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Buckets in memory.
@@ -120,31 +97,36 @@ class Cells:
         at: row of `cells` by row of the shard.
         span: numbers of the buckets [first, last) that can be there, where that is known.
         memo: of what was folded, where rules share it and the buckets do not change meanwhile.
+        heard: of what inputs came to, the same.
     """
 
     cells: "NDArray[np.void]"
     at: Ints
     span: tuple[int, int] | None = None
-    memo: Memo | None = None
+    memo: Memo[Folds] | None = None
+    heard: "Memo[Said] | None" = None
 
     def said(self, plan: RulePlan, index: int, layers: Layers, judged: Ints, until: Ints) -> "Said":
         """What an input of a plan comes to at each member; see `said`."""
         members = plan.members[index]
         who = Who(plan, index, members, plan.scales[index])
-        return said(who, layers, self.folds(members, layers), judged, until)
+        folds = self.folds(members, layers)
+        if self.heard is None:
+            return said(who, layers, folds, judged, until)
+        how = combines(plan.rule, plan.rule.inputs[index])
+        summed = (how.city is Combine.SUM, how.zones is Combine.SUM)
+        key = (_asked(plan.rule.inputs[index]), summed, *windows_of(layers))
+        return self.heard.get(
+            (*key, judged.tobytes(), until.tobytes()),
+            members,
+            lambda: said(who, layers, folds, judged, until),
+        )
 
     def folds(self, members: Members, layers: Layers) -> Folds:
         """Members' partials over an input's windows."""
         if self.memo is None:
             return self._folds(members, layers)
-        windows = [layers.begins, layers.ends, *layers.lowest]
-        windows += [edge for level in layers.levels for edge in (level.first, level.last)]
-        key = (id(members), len(layers.levels), *(one.tobytes() for one in windows))
-        found = self.memo.get(key)
-        if found is None:
-            found = self._folds(members, layers)
-            self.memo.put(key, members, found)
-        return found
+        return self.memo.get(windows_of(layers), members, lambda: self._folds(members, layers))
 
     def _folds(self, members: Members, layers: Layers) -> Folds:
         whole = self.fold(members, layers.begins, layers.ends)
@@ -173,6 +155,12 @@ class Cells:
         return out
 
 
+@lru_cache(maxsize=4096)
+def _asked(one: Input) -> Input:
+    """What of an input decides what stations say: not its name, nor what the rule makes of it."""
+    return replace(one, name="", optional=False, combine=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the members of one input say over windows [w, m].
@@ -184,6 +172,8 @@ class Said:
         placed: whether it stands there at all during the window.
         observed, flagged: how many readings, and how many of them with a flag.
         spoken: whether any station of the city has said anything that the window reaches [w].
+        valid: which members take part [w, m].
+        joints: what its members come to together, by how (`aggregator.joining`).
     """
 
     values: Floats | SeriesOf
@@ -193,13 +183,22 @@ class Said:
     observed: Floats
     flagged: Floats
     spoken: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    joints: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False)
 
     @property
-    def valid(self) -> NDArray[np.bool_]:
-        """Which members take part."""
-        given = self.values.values if isinstance(self.values, SeriesOf) else self.values[..., None]
-        found: NDArray[np.bool_] = (~np.isnan(given)).max(axis=-1, initial=False)
-        return found
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        of_values = self.values.values if isinstance(self.values, SeriesOf) else self.values
+        return of_values.nbytes + 4 * self.share.nbytes
+
+
+def _valid(values: Floats | SeriesOf) -> NDArray[np.bool_]:
+    """Which members have any number."""
+    if not isinstance(values, SeriesOf):
+        return ~np.isnan(values)
+    found: NDArray[np.bool_] = (~np.isnan(values.values)).max(axis=-1, initial=False)
+    return found
 
 
 class Who(NamedTuple):
@@ -235,6 +234,7 @@ def said(who: Who, layers: Layers, folds: Folds, judged: Ints, until: Ints) -> S
         observed=folds.whole[..., 2],
         flagged=folds.whole[..., 3],
         spoken=folds.spoken,
+        valid=_valid(values),
     )
 
 
@@ -264,6 +264,7 @@ def together(parts: Sequence[tuple[Ints, Said]]) -> Said:
         observed=_joined([one.observed for one in found], order),
         flagged=_joined([one.flagged for one in found], order),
         spoken=np.logical_or.reduce([one.spoken for one in found]),
+        valid=_joined([one.valid for one in found], order),
     )
 
 
@@ -317,8 +318,7 @@ def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | Ser
     values = np.empty((len(begins), stations))
     minimum = np.full(stations, least(lowest.min_coverage))
     if not one.levels:  # a sum takes in every station, however little of it there is
-        how = combines(plan.rule, one, len(plan.groups))
-        summed = np.array([each is Combine.SUM for each in how], np.bool_)
+        summed = combines(plan.rule, one).are(Combine.SUM, len(plan.groups))
         minimum[summed[who.members.group]] = 0.0
     lowest_values(folds.lowest, due, minimum, _LOWEST[lowest.statistic], values)
     values = _seen(one, who.scales, values)

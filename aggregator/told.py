@@ -1,6 +1,6 @@
 """What was said before of one rule's windows in one city: arrays, since all of it is compared."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +43,7 @@ class Told:
         facts: ids of the facts used, None of a rule that uses none.
         took: which series took part, by their own columns.
         saved_us: when a revision was last kept.
-        unsaved: the newest revision's row, while `indicator_latest` alone has it.
+        unsaved: the newest revision's row on the wire, while `indicator_latest` alone has it.
         known: whether anything was said at all.
         at, took_at: columns of the plan's groups and of its contributing series.
     """
@@ -179,11 +179,12 @@ class Told:
         now[:, self.took_at] = took
         self.took[rows[w], place] = now[w, place]
 
-    def pass_on(self) -> Iterable[Any]:
-        """Rows that stood in `indicator_latest` alone, where newer windows stand now."""
+    def pass_on(self) -> Iterator[tuple[int, bytes]]:
+        """Rows that stood in `indicator_latest` alone, where newer windows stand now, by begin."""
         for begin, row in sorted(self._rows.items()):
             passed = np.flatnonzero((self.newest > begin) & (self.unsaved[row] != None))  # noqa: E711
-            yield from self.unsaved[row, passed]
+            for one in self.unsaved[row, passed].tolist():
+                yield begin, one
             self.unsaved[row, passed] = None
 
     def let_go(self, begins: Iterable[int]) -> None:

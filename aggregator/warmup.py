@@ -5,6 +5,7 @@ import numpy as np
 from aggregator.columns import CELL, Declared, fresh_state
 from aggregator.compiler import compile_tree
 from aggregator.kernels.fold import fold_stream, order_by_row
+from aggregator.kernels.joining import join_pieces
 from aggregator.kernels.levels import (
     MEAN,
     MEAN_OF,
@@ -48,3 +49,5 @@ def warm_up() -> None:
     round_all(v, 0, 1, 10.0, v.copy())
     join_values(values, values, here, span, np.zeros((1, 1, 6)))
     compile_tree(parse("x"), frozenset())({"x": v})
+    pieces = one.reshape(1, 1)
+    join_pieces(np.zeros(1, np.uint8), pieces, pieces, one, np.zeros(1, np.uint8))

@@ -12,15 +12,15 @@ from aggregator import checkpoint
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.watch import History, Watch
 from aggregator.deriving import Deriving, Seconds, Time
-from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
+from aggregator.outputs import Outputs
 from aggregator.sealing import Sealing, read_load
 from aggregator.shard import Changed, Shard
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
 from cityvitals.domain.logbody import decode_readings, encode_json
 from cityvitals.domain.names import Clock, LogKind
-from cityvitals.domain.times import US, to_us
+from cityvitals.domain.times import US
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.failures import translated
@@ -235,36 +235,35 @@ class ShardWorker:
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
         waiting = self.shard.queued()
         moved = self._taken != self.shard.cursors or self._told != waiting
-        if not (moved or len(closed) or len(redone) or out.changes):
+        if not (moved or len(closed) or len(redone) or out.count):
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
-        begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
-        await self._indicators.ensure(connection, begins)
+        await self._indicators.ensure(connection, np.array(sorted(out.begins), np.int64))
         begun = self._seconds()
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
-                await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+                await derived.write_indicators(connection, out.kept, out.latest())
                 await self._judge(self._clerk(connection, out, now_us), out)
                 await derived.write_changes(connection, out.changes, out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors, waiting)
-        if len(out.changes) >= _TELLING:
-            took = (self._seconds() - begun) / len(out.changes)
+        if out.count >= _TELLING:
+            took = (self._seconds() - begun) / out.count
             self._row_s += (took - self._row_s) / 4
         self._acknowledged = False
         self._taken, self._told = dict(self.shard.cursors), waiting
         done.rollups += len(closed) + len(redone)
-        done.changes += len(out.changes)
+        done.changes += out.count
 
     def _clerk(self, connection: Connection, out: Outputs, now_us: int) -> Clerk:
         return Clerk(connection, out, self.shard.emitter.numbers, now_us)
 
     async def _judge(self, clerk: Clerk, out: Outputs) -> None:
         """Alerts of what is committed, in its transaction; and who acknowledged some."""
-        await self._watch.follow(clerk, out.kept, self._time_zones())
+        await self._watch.follow(clerk, out.said, self._time_zones())
         if self._acknowledged:
             await clerk.tell_acknowledged(self.shard.number)
 
@@ -291,7 +290,7 @@ class ShardWorker:
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await self._watch.catch_up(self._clerk(connection, out, now_us), one, time_zones)
                 await derived.write_changes(connection, out.changes, out.numbers)
-        done.changes += len(out.changes)
+        done.changes += out.count
 
     def _time_zones(self) -> dict[str, str]:
         return {city.id: city.time_zone for city in self.shard.model.cities}

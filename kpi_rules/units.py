@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
-from cityvitals.catalogue.dimension import Dimension, dimension
-from cityvitals.catalogue.load import UnitToken
+from cityvitals.catalogue.load import Dimension, UnitToken
 from cityvitals.errors import BadRule
 
 
@@ -60,7 +59,7 @@ NOTHING: Final = replace(PLAIN, text="missing", is_missing=True)
 def measure_of(unit: UnitToken) -> Measure:
     """A catalogue unit as a measure."""
     zero = unit.offset or None
-    return Measure(unit.scale, dimension(unit.unit), unit.token, zero)
+    return Measure(unit.scale, unit.dimension, unit.token, zero)
 
 
 def times(left: Measure, right: Measure, power: int = 1) -> Measure:

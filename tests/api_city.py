@@ -10,16 +10,15 @@ import numpy as np
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.course import Episode
 from aggregator.alerting.review import Verdict
-from aggregator.emit import Outputs
+from aggregator.outputs import Outputs
 from cityvitals.domain.names import shard_of
 from cityvitals.domain.times import EPOCH, to_us
+from cityvitals.store import derived
 from cityvitals.store.alerts import remember_alerts
 from cityvitals.store.derived import (
     ChangeRow,
     IndicatorRow,
     remember_rules,
-    write_changes,
-    write_indicators,
 )
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection, Pool
@@ -27,6 +26,7 @@ from kpi_rules.alerts.model import AlertRule, Severity, Side, Zones
 from kpi_rules.built import unbuilt
 from kpi_rules.load import load_rules
 from kpi_rules.present import present
+from tests.written import changes, write_changes, write_indicators
 
 CITY = "ferrara"
 ZONES = {"centro": "Centro storico", "barco": "Barco", "pontelagoscuro": "Pontelagoscuro"}
@@ -191,8 +191,8 @@ async def judge(connection: Connection, zone: str, verdict: Verdict, rule: Alert
         out = Outputs()
         clerk = Clerk(connection, out, {CITY: number}, to_us(NOW))
         await clerk.write((CITY, rule.id, zone), rule, verdict)
-        await write_changes(connection, out.changes, out.numbers)
-    found: int = json.loads(out.changes[0].body)["id"]
+        await derived.write_changes(connection, out.changes, out.numbers)
+    found: int = json.loads(changes(out)[0].body)["id"]
     return found
 
 

@@ -45,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("busy", deadline=None)
     hypothesis.settings.load_profile("busy")
     config.addinivalue_line("markers", "soak: takes many minutes; `make soak` runs it")
+    # The processes that tests start keep what they compiled, or each compiles it all again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         share_ports(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))

@@ -6,11 +6,10 @@ import msgspec
 
 from aggregator.alerting.course import Episode
 from aggregator.alerting.review import Event, Verdict
-from aggregator.emit import Outputs
+from aggregator.outputs import Outputs
 from cityvitals.domain.times import from_us
 from cityvitals.store import alerts as store
 from cityvitals.store.alerts import AlertRow, Place
-from cityvitals.store.derived import ChangeRow
 from cityvitals.store.pool import Connection
 from cityvitals.store.views import Row
 from kpi_rules.alerts.model import AlertRule
@@ -37,7 +36,7 @@ class Clerk:
         self.connection = connection
         self._out = out
         self._numbers = numbers
-        self._now = from_us(now_us)
+        self._now, self._now_us = from_us(now_us), now_us
 
     async def write(self, place: Place, rule: AlertRule, verdict: Verdict) -> None:
         """Write what became of an alert.
@@ -80,8 +79,7 @@ class Clerk:
 
     def _tell(self, row: Row, event: Event, number: int) -> None:
         body = {"event": event, **present_alert(row["rule_body"], row)}
-        change = ChangeRow(row["city"], number, self._now, KIND, _encode(body).decode())
-        self._out.changes.append(change)
+        self._out.tell(row["city"], number, self._now_us, KIND, _encode(body))
 
 
 def _row(place: Place, rule: AlertRule, episode: Episode) -> AlertRow:

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.course import Episode
 from aggregator.alerting.review import EVERYTHING, Known, Review, Span, lookback
 from aggregator.alerting.windows import judged
-from cityvitals.domain.times import EARLIEST_US, to_us
+from aggregator.saying import Saying
+from cityvitals.domain.times import EARLIEST_US
 from cityvitals.domain.window import longest_us
 from cityvitals.store import alerts as store
 from cityvitals.store.alerts import FinalWindow, Place
-from cityvitals.store.derived import IndicatorRow
 from cityvitals.store.pool import Connection
 from kpi_rules.alerts.model import AlertRule
 from kpi_rules.model import Rule
@@ -69,33 +71,33 @@ class Watch:
         for one in self._alerts.values():
             self._of[one.rule].append(one)
 
-    def touched(self, rows: Iterable[IndicatorRow]) -> dict[Place, Span]:
+    def touched(self, said: Iterable[Saying]) -> dict[Place, Span]:
         """Where final windows changed that somebody watches."""
         found: dict[Place, Span] = {}
-        for row in rows:
-            if not row.closed or row.rule not in self._of:
-                continue
-            begin = to_us(row.window_begin)
-            for alert in self._of[row.rule]:
-                if alert.watches(row.city, row.zone):
-                    place = row.city, alert.id, row.zone
-                    found[place] = found.get(place, Span(begin, begin)).with_(begin)
+        for one in said:
+            city = one.plan.city.id
+            for alert in self._of.get(one.plan.rule.id, ()):
+                for at in np.flatnonzero(one.closed).tolist():
+                    zone, begin = one.plan.groups[one.g[at]], int(one.found.begins[one.w[at]])
+                    if alert.watches(city, zone):
+                        place = city, alert.id, zone
+                        found[place] = found.get(place, Span(begin, begin)).with_(begin)
         return found
 
     async def follow(
-        self, clerk: Clerk, rows: Iterable[IndicatorRow], time_zones: Mapping[str, str]
+        self, clerk: Clerk, said: Iterable[Saying], time_zones: Mapping[str, str]
     ) -> None:
         """Judge what a transaction changes.
 
         Args:
             clerk: writes in the transaction.
-            rows: revisions that the transaction has written.
+            said: what the transaction has written; final windows are revisions.
             time_zones: of the cities.
 
         Raises:
             StoreUnavailable: the server is away.
         """
-        changed = self.touched(rows)
+        changed = self.touched(said)
         if changed:
             await self._judge(changed, time_zones, clerk)
 

@@ -1,6 +1,7 @@
 """One piece of history, recomputed by the aggregator's own kernels beside it; writes nothing."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
@@ -9,13 +10,14 @@ import numpy as np
 
 from aggregator import sources
 from aggregator.backlog import Request
-from aggregator.emit import Outputs
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
 from aggregator.loading import Extents, extend_by_open, load_shard
+from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
 from aggregator.recompute.found import Asked, Change, Piece, PieceFound, RuleFound
 from aggregator.refolding import plan_loads, refold
+from aggregator.saying import Saying
 from aggregator.sealing import read_load
 from aggregator.shard import Changed, Shard
 from aggregator.touched import Windows, chunk_of, windows_of
@@ -175,20 +177,21 @@ async def _derive(
         connection, shard, judge, chunk_of([windows]), extents
     ):
         judge.derive(part, source, out)
-    for row in [*out.kept, *_only_latest(out)]:
-        if not row.closed:
-            continue
-        key = (row.zone, to_us(row.window_begin))
-        found.changed += row.revision > 1
-        found.new += row.revision == 1
-        found.take(Change(row.zone, key[1], before.get(key), row.value))
+    for said in out.said:
+        _take(found, said, before)
     found.equal = final - found.changed
     return found
 
 
-def _only_latest(out: Outputs) -> list[derived.IndicatorRow]:
-    kept = {id(one) for one in out.kept}
-    return [one for one in out.latest.values() if id(one) not in kept]
+def _take(found: RuleFound, said: Saying, before: Mapping[tuple[str, int], float | None]) -> None:
+    """Count what is said anew of final windows."""
+    for at in np.flatnonzero(said.closed).tolist():
+        zone, begin = said.plan.groups[said.g[at]], int(said.found.begins[said.w[at]])
+        value = float(said.content["value"][at])
+        found.changed += bool(said.revision[at] > 1)
+        found.new += bool(said.revision[at] == 1)
+        now = None if math.isnan(value) else value
+        found.take(Change(zone, begin, before.get((zone, begin)), now))
 
 
 def _windows(shard: Shard, plan: RulePlan, piece: Piece) -> Windows:

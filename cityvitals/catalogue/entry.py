@@ -152,6 +152,11 @@ class Entry:
             raise self.fail(key, f"expected a list of numbers, got {_shown(found)}")
         return tuple(float(each) for each in found)
 
+    def wholes(self, key: str, low: int, high: int) -> dict[str, int]:
+        """A table of whole numbers in [low, high] by names of their own."""
+        entry = self.table(key)
+        return {name: entry.whole(name, low, high) for name in self._table[key]}
+
     def number_rows(self, key: str, width: int) -> tuple[tuple[float, ...], ...]:
         """A list of lists of `width` finite numbers each, empty where the key is absent."""
         found = self._take(key, [])

@@ -1,7 +1,7 @@
 """The catalogue of quantities and units, read from its TOML files once per process.
 
-Scales and offsets stand in the files as exact numbers, so that no process imports pint to take
-readings; a test holds them equal to pint's.
+Dimensions, scales and offsets stand in the files as exact numbers, so that no process imports pint;
+a test holds them equal to pint's.
 """
 
 import re
@@ -24,6 +24,9 @@ _KINDS: Final = {kind.name.lower(): kind for kind in Kind}
 _STAMPS: Final = {stamp.name.lower(): stamp for stamp in Stamp}
 _DOMAINS: Final = {domain.value: domain for domain in Domain}
 
+_MOST_POWER: Final = 9
+"""Of a base dimension."""
+
 MOST_FAULT_CODES: Final = 4
 """Of one quantity: each reading is compared with all of them."""
 
@@ -37,6 +40,9 @@ class Average(StrEnum):
 
 
 _AVERAGES: Final = {average.value: average for average in Average}
+
+Dimension = tuple[tuple[str, Fraction], ...]
+"""Powers of base dimensions, sorted by name; empty for a plain number."""
 
 
 class Conversion(NamedTuple):
@@ -56,6 +62,7 @@ class UnitToken:
         family: only units of one family convert into each other.
         scale: base units of the family in one of this.
         offset: where this unit's zero lies, in base units.
+        dimension: its family's.
     """
 
     token: str
@@ -63,6 +70,7 @@ class UnitToken:
     family: str
     scale: Fraction
     offset: Fraction
+    dimension: Dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +168,19 @@ def _exact(entry: Entry, key: str, default: str | None = None) -> Fraction:
         raise entry.fail(key, f"expected a decimal or a fraction, got {text!r}") from None
 
 
-def _unit(entry: Entry, family: str) -> tuple[UnitToken, tuple[str, ...]]:
+def _dimension(family: Entry) -> Dimension:
+    powers = family.wholes("dimension", -_MOST_POWER, _MOST_POWER)
+    return tuple(sorted((f"[{name}]", Fraction(power)) for name, power in powers.items()))
+
+
+def _unit(entry: Entry, family: str, dimension: Dimension) -> tuple[UnitToken, tuple[str, ...]]:
     unit = UnitToken(
         token=entry.text("token"),
         unit=entry.text("pint"),
         family=family,
         scale=_exact(entry, "scale"),
         offset=_exact(entry, "offset", "0"),
+        dimension=dimension,
     )
     if unit.scale <= 0:
         raise entry.fail("scale", f"expected a positive number, got {unit.scale}")
@@ -186,8 +200,9 @@ def read_units(text: str, name: str) -> dict[str, UnitToken]:
     for family in top.tables("family"):
         title = family.text("name")
         family.text("base")
+        dimension = _dimension(family)
         for entry in family.tables("unit"):
-            unit, names = _unit(entry, title)
+            unit, names = _unit(entry, title, dimension)
             for spelling in {_plain(each) for each in (unit.token, *names)}:
                 if spelling in units:
                     raise entry.fail("names", f"{spelling!r} already names {units[spelling].token}")

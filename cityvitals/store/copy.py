@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from cityvitals.domain.arrays import Records
 from cityvitals.store.failures import translated
+from cityvitals.store.fields import PG_EPOCH_US
 from cityvitals.store.pool import Connection
 
 _PIECE: Final = 4096
 """Rows encoded at a time: the server works on one piece while the next is encoded."""
+_BYTES: Final = 2**18
+"""Of rows that are sent at a time."""
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-_PG_EPOCH_US: Final = 946_684_800_000_000
-"""2000-01-01, from which PostgreSQL counts, in microseconds since 1970."""
-
 _WIRE: Final = {
     "timestamptz": ">i8",
     "float8": ">f8",
@@ -54,7 +54,7 @@ class Column:
         if self.after:
             values = (values - records[self.after]) // _MS
         elif self.type == "timestamptz":
-            values = values - _PG_EPOCH_US
+            values = values - PG_EPOCH_US
         return values
 
     def take(self, values: NDArray[Any], records: Records) -> NDArray[Any]:
@@ -62,7 +62,7 @@ class Column:
         if self.after:
             values = values * _MS + records[self.after]
         elif self.type == "timestamptz":
-            values = values + _PG_EPOCH_US
+            values = values + PG_EPOCH_US
         return values
 
 
@@ -192,6 +192,32 @@ async def copy_out(
             query, *arguments, output=take, format="binary", timeout=timeout_s
         )
     return layout.decode(b"".join(parts))
+
+
+async def copy_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    parts: Sequence[bytes | memoryview],
+) -> None:
+    """COPY rows that lie on the wire already (`cityvitals.store.fields`), some in each part.
+
+    Raises:
+        StoreConflict: a row's unique key exists already.
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"copying rows into {table}"):
+        await connection.copy_to_table(
+            table, source=_around(parts), columns=list(columns), format="binary"
+        )
+
+
+async def _around(parts: Sequence[bytes | memoryview]) -> AsyncIterator[bytes]:
+    yield _SIGNATURE
+    for part in parts:
+        for start in range(0, len(part), _BYTES):
+            yield bytes(part[start : start + _BYTES])
+    yield _TRAILER
 
 
 async def _stream(

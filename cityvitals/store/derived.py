@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.times import from_us
 from cityvitals.errors import StoreConflict
-from cityvitals.store.copy import copy_in, copy_out
+from cityvitals.store.copy import copy_in, copy_out, copy_rows
 from cityvitals.store.engine import plan_by_values
 from cityvitals.store.failures import translated
 from cityvitals.store.layouts import CELLS, READINGS, ROLLUPS
@@ -65,7 +65,7 @@ class ChangeRow(NamedTuple):
 
 
 INDICATOR_COLUMNS: Final = list(IndicatorRow._fields)
-_CHANGE_COLUMNS: Final = list(ChangeRow._fields)
+CHANGE_COLUMNS: Final = list(ChangeRow._fields)
 
 
 def as_mapping(row: IndicatorRow) -> dict[str, Any]:
@@ -203,46 +203,44 @@ async def read_latest(connection: Connection, shard: int) -> list[Any]:
 
 
 async def write_indicators(
-    connection: Connection, kept: Sequence[IndicatorRow], latest: Sequence[IndicatorRow]
+    connection: Connection, kept: Sequence[memoryview], latest: Sequence[memoryview]
 ) -> None:
     """Append revisions, and replace latest values.
+
+    Args:
+        connection: in a transaction.
+        kept: rows of `INDICATOR_COLUMNS` on the wire (`cityvitals.store.fields`).
+        latest: the same.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    sql = queries("derived")
-    with translated(f"writing {len(kept)} revisions and {len(latest)} latest values"):
-        if kept:
-            await connection.copy_records_to_table(
-                "indicator",
-                records=kept,
-                columns=INDICATOR_COLUMNS,
-            )
-        if latest:
+    if kept:
+        await copy_rows(connection, "indicator", INDICATOR_COLUMNS, kept)
+    if latest:
+        sql = queries("derived")
+        with translated("writing latest values"):
             await connection.execute(sql["stage_latest"])
-            await connection.copy_records_to_table(
-                "indicator_latest_staging",
-                records=latest,
-                columns=INDICATOR_COLUMNS,
-            )
+            await copy_rows(connection, "indicator_latest_staging", INDICATOR_COLUMNS, latest)
             await connection.execute(sql["merge_latest"])
 
 
 async def write_changes(
-    connection: Connection, changes: Sequence[ChangeRow], numbers: dict[str, int]
+    connection: Connection, changes: Sequence[memoryview], numbers: dict[str, int]
 ) -> None:
     """Append numbered changes, and remember how far each city's numbers have come.
+
+    Args:
+        connection: in a transaction.
+        changes: rows of `CHANGE_COLUMNS` on the wire.
+        numbers: the newest of each city.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    with translated(f"writing {len(changes)} changes"):
-        if changes:
-            await connection.copy_records_to_table(
-                "change",
-                records=changes,
-                columns=_CHANGE_COLUMNS,
-            )
+    if changes:
+        await copy_rows(connection, "change", CHANGE_COLUMNS, changes)
+    with translated("numbering changes"):
         for city, number in numbers.items():
             await connection.execute(queries("derived")["number_changes"], city, number)
             await connection.execute("select pg_notify($1, $2)", CHANGE_CHANNEL, city)

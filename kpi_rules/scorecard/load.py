@@ -7,7 +7,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from cityvitals.catalogue.dimension import dimension
 from cityvitals.catalogue.entry import Entry, parse_toml
 from cityvitals.catalogue.load import UnitToken, load_catalogue
 from cityvitals.catalogue.positions import Lines, steps
@@ -213,14 +212,14 @@ def _unit(token: str) -> UnitToken:
 
 
 def unfit_units(card: Scorecard) -> Iterator[str]:
-    """Data points whose unit is not that of their quotient; by pint, so not at each start."""
+    """Data points whose unit is not that of their quotient."""
     for point in card.points:
         if point.numerator is None:
             continue
         found = measure_of(_unit(point.numerator.unit))
         below = point.denominator
         found = times(found, measure_of(_unit(below.unit)) if below else PLAIN, -1)
-        if found.dimension != dimension(_unit(point.unit).unit):
+        if found.dimension != _unit(point.unit).dimension:
             yield f"{point.id}: {found.text} is no {point.unit}"
 
 

@@ -13,11 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from aggregator.deriving import Deriving, Time
-from aggregator.emit import Outputs
 from aggregator.judge import Judge
+from aggregator.outputs import Outputs
 from aggregator.tuning import tune
 from aggregator.warmup import warm_up
-from cityvitals.domain.times import to_us
 from cityvitals.store import derived
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Connection
@@ -76,17 +75,16 @@ async def measure(stack: Stack, results: Results, repeats: int) -> None:
     # What is derived first finds nothing said before.
     results.put("rules_cycle_ms", taken[1:])
     results.ceilings["rules_cycle_write_ms"] = round(float(np.median(written[1:])), 1)
-    results.ceilings["rules_cycle_indicators"] = len(out.changes)
+    results.ceilings["rules_cycle_indicators"] = out.count
     results.ceilings["rules_cycle_series"] = len(city.shard.table)
 
 
 async def _write(connection: Connection, out: Outputs) -> float:
     """Seconds by the clock of a transaction, the server's work included."""
-    begins = np.array(sorted({to_us(row.window_begin) for row in out.kept}), np.int64)
-    await Partitions("indicator").ensure(connection, begins)
+    await Partitions("indicator").ensure(connection, np.array(sorted(out.begins), np.int64))
     begun = time.monotonic()
     async with connection.transaction():
-        await derived.write_indicators(connection, out.kept, list(out.latest.values()))
+        await derived.write_indicators(connection, out.kept, out.latest())
         await derived.write_changes(connection, out.changes, out.numbers)
     return time.monotonic() - begun
 

@@ -18,8 +18,6 @@ from cityvitals.store.derived import (
     read_cells,
     read_newest,
     read_rollup_range,
-    write_changes,
-    write_indicators,
     write_rollups,
 )
 from cityvitals.store.partitions import Partitions
@@ -27,6 +25,7 @@ from cityvitals.store.pool import Pool, open_pool
 from cityvitals.store.views import HistoryQuery, find_changes, find_latest, read_history
 from tests.api_city import CITY, NOW, ZONES, indicator, make_city
 from tests.integration.readings import BEGIN_US, opened
+from tests.written import write_changes, write_indicators
 
 RULE = "air.pm2_5.hour"
 ROW = indicator(RULE, "barco")

@@ -9,7 +9,7 @@ import pytest
 from api.schema_scores import Scores
 from cityvitals.domain.times import to_us
 from cityvitals.settings import DatabaseSettings
-from cityvitals.store.derived import IndicatorRow, remember_rules, write_indicators
+from cityvitals.store.derived import IndicatorRow, remember_rules
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Pool
 from kpi_rules.load import load_rules
@@ -17,6 +17,7 @@ from kpi_rules.scorecard.load import load_scorecard
 from tests.api_server import running_api, with_pool
 from tests.integration.scored import cityvitals, points
 from tests.unit.kpi_rules.scorecard.sample import rows, windows
+from tests.written import write_indicators
 
 
 def stated_sample() -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from cityvitals.domain.names import shard_of
 from cityvitals.domain.times import to_us
 from cityvitals.errors import NotFound
 from cityvitals.settings import DatabaseSettings
-from cityvitals.store.derived import IndicatorRow, remember_rules, write_indicators
+from cityvitals.store.derived import IndicatorRow, remember_rules
 from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Pool
 from cityvitals.store.scores import read_score_rows
@@ -20,6 +20,7 @@ from kpi_rules.scorecard.rows import given_of, names_of, rules_of
 from kpi_rules.scorecard.tree import score
 from tests.api_server import with_pool
 from tests.unit.kpi_rules.scorecard.build import of
+from tests.written import write_indicators
 
 YEAR: Final = "u4ssc.pm10.year"
 RUNNING: Final = "u4ssc.pm10.12_months"

@@ -46,6 +46,15 @@ def rows(draw: st.DrawFn) -> Row:
     return draw(st.lists(VALUES, min_size=3, max_size=3)), draw(series), draw(series)
 
 
+@st.composite
+def alike(draw: st.DrawFn) -> list[Row]:
+    """Several rows whose series are as long as those of the others: these go through together."""
+    lengths = draw(st.tuples(*[st.integers(0, PLACES)] * 2))
+    numbers = st.lists(VALUES, min_size=3, max_size=3)
+    series = (st.lists(VALUES, min_size=one, max_size=one) for one in lengths)
+    return draw(st.lists(st.tuples(numbers, *series), min_size=2, max_size=5))
+
+
 def as_arrays(found: list[Row]) -> Names:
     names: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]] | SeriesOf] = {
         name: np.array([row[0][at] for row in found]).reshape(-1, 1)
@@ -67,7 +76,7 @@ def as_values(row: Row) -> dict[str, float | list[float]]:
 @example(parse("deviation(s)"), [([0.0] * 3, [math.inf, 1.0, 2.0], [1.0] * 3)])
 @example(parse("x ** y"), [([-10.0, 309.0, 0.0], [], []), ([0.0, -1.0, 0.0], [], [])])
 @example(parse("sum(x + s * t)"), [([1.0, 0.0, 0.0], [1.0, 2.0], [3.0, math.nan])])
-@given(trees(), st.lists(rows(), min_size=1, max_size=4))
+@given(trees(), st.lists(rows(), min_size=1, max_size=4) | alike())
 def test_arrays_come_to_what_the_interpreter_says(tree: Node, found: list[Row]) -> None:
     program = compile_tree(tree, frozenset(SERIES), TABLES)
     (values,) = program(as_arrays(found))
@@ -99,6 +108,19 @@ def test_many_cells_are_what_each_is(cells: int) -> None:
     x = np.random.default_rng(cells).normal(size=cells)
     (found,) = compile_tree(parse("2 + max(x, 0) * -x"), frozenset())({"x": x})
     assert found.tolist() == [2.0 + max(one, 0.0) * -one for one in x.tolist()]
+
+
+@pytest.mark.parametrize("cells", [291, 292, 293, 1000])
+def test_many_series_are_what_each_is(cells: int) -> None:
+    drawn = np.random.default_rng(cells).normal(size=(cells, 3 + 2 * PLACES)).round(1).tolist()
+    found = [(row[:3], row[3 : 3 + PLACES - at % 900 // 600], row[-PLACES:])
+             for at, row in enumerate(drawn)]  # fmt: skip
+    tree = parse("z + (sum(running_mean(t, 2) * s - y) if count(s > x) > 2 else percentile(t, 40))")
+    (values,) = compile_tree(tree, frozenset(SERIES), TABLES)(as_arrays(found))
+    expected = [compute(tree, as_values(row), TABLES) for row in found]
+    assert [bits(one) for one in values[:, 0].tolist()] == [
+        bits(one) for one in expected if isinstance(one, float)
+    ]
 
 
 def test_what_is_given_in_the_wrong_form_is_refused() -> None:

@@ -6,13 +6,15 @@ import msgspec
 import numpy as np
 
 from aggregator.derive import Derived
-from aggregator.emit import Emitter, Outputs
+from aggregator.emit import Emitter
 from aggregator.kernels.partial import NONE
+from aggregator.outputs import Outputs
 from aggregator.progress import EVERYTHING
-from aggregator.sheet import Circumstances
+from aggregator.sheet import Circumstances, Watched
 from cityvitals.domain.names import State
 from cityvitals.domain.times import US, from_us
 from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
+from tests import written
 from tests.unit.aggregator.small_city import HOUR, NOON, instants, plan, series
 
 PLAN = plan("air.pm2_5.hour", series(1), series(2))
@@ -48,24 +50,24 @@ class Told:
 
     def say(self, found: Derived, *, closing: bool = False, mark: int = NOON + 9 * HOUR) -> Outputs:
         out = Outputs()
-        marks = instants(mark)
-        around = Circumstances(np.full((1, 1), closing), marks, [["gw-2"]], self.now_us)
+        watched = Watched.of([mark], [["gw-2"]])
+        around = Circumstances(np.full((1, 1), closing), watched, self.now_us)
         self.emitter.emit(PLAN, found, around, out)
         return out
 
     def change(self, found: Derived, *, closing: bool = False) -> tuple[IndicatorRow, ChangeRow]:
         """The one thing that was said of the newest window."""
         out = self.say(found, closing=closing)
-        (change,) = out.changes
+        (change,) = written.changes(out)
         assert out.numbers == {"c": change.number}
-        return out.latest[KEY], change
+        return written.latest(out)[KEY], change
 
 
 def test_the_first_value_is_saved_at_once() -> None:
     told = Told()
     out = told.say(of(5.0))
-    (row,), (change,) = out.kept, out.changes
-    assert out.latest == {KEY: row}
+    (row,), (change,) = written.kept(out), written.changes(out)
+    assert written.latest(out) == {KEY: row}
     assert (row.revision, row.state, row.closed) == (1, State.PROVISIONAL, False)
     assert (row.value, row.numerator, row.denominator) == (5.0, 10.0, 2.0)
     assert (row.stations, row.station_count, row.silent) == ([101, 102], 2, ["gw-2"])
@@ -90,8 +92,8 @@ def test_an_open_window_is_saved_once_a_minute() -> None:
     for second, value in ((0, 1.0), (10, 2.0), (59, 3.0), (60, 4.0), (119, 5.0), (120, 6.0)):
         told.now_us = NOON + second * US
         out = told.say(of(value))
-        kept += [row.revision for row in out.kept]
-        assert out.latest[KEY].value == value
+        kept += [row.revision for row in written.kept(out)]
+        assert written.latest(out)[KEY].value == value
     assert kept == [1, 4, 6]
     assert told.emitter.numbers == {"c": 46}
 
@@ -100,9 +102,9 @@ def test_the_final_value_is_saved_at_once() -> None:
     told = Told()
     told.say(of(5.0))
     out = told.say(of(5.0), closing=True)
-    (row,) = out.kept
+    (row,) = written.kept(out)
     assert (row.revision, row.state, row.closed) == (2, State.FINAL, True)
-    assert out.changes[0].kind == "value"
+    assert written.changes(out)[0].kind == "value"
     assert told.say(of(5.0), closing=True) == Outputs()
 
 
@@ -142,36 +144,38 @@ def test_only_the_newest_window_is_the_latest() -> None:
         reasons=np.full((3, 1), "", object),
     )
     out = Outputs()
-    around = Circumstances(np.zeros((3, 1), np.bool_), instants(EVERYTHING), [[]], NOON)
+    around = Circumstances(np.zeros((3, 1), np.bool_), Watched.of([EVERYTHING], [[]]), NOON)
     told.emitter.emit(PLAN, found, around, out)
-    assert [row.window_begin for row in out.kept] == [from_us(one) for one in begins.tolist()]
-    assert out.latest[KEY].window_begin == from_us(NOON + 2 * HOUR)
-    assert out.latest[KEY].watermark is None
-    assert [one.number for one in out.changes] == [41, 42, 43]
+    assert [row.window_begin for row in written.kept(out)] == [
+        from_us(one) for one in begins.tolist()
+    ]
+    assert written.latest(out)[KEY].window_begin == from_us(NOON + 2 * HOUR)
+    assert written.latest(out)[KEY].watermark is None
+    assert [one.number for one in written.changes(out)] == [41, 42, 43]
     late = told.say(of(7.0))
-    assert late.latest == {}
-    (row,) = late.kept
+    assert written.latest(late) == {}
+    (row,) = written.kept(late)
     assert (row.revision, row.value) == (2, 7.0)
 
 
 def test_an_unsaved_value_is_saved_when_a_newer_window_takes_its_place() -> None:
     told = Told()
     told.say(of(1.0))
-    assert told.say(of(2.0)).kept == []
+    assert written.kept(told.say(of(2.0))) == []
     out = told.say(of(3.0, NOON + HOUR))
-    assert [(row.window_begin, row.revision) for row in out.kept] == [
+    assert [(row.window_begin, row.revision) for row in written.kept(out)] == [
         (from_us(NOON + HOUR), 1),
         (from_us(NOON), 2),
     ]
-    assert len(out.changes) == 1
-    assert len(told.say(of(4.0, NOON + 2 * HOUR)).kept) == 1
+    assert len(written.changes(out)) == 1
+    assert len(written.kept(told.say(of(4.0, NOON + 2 * HOUR)))) == 1
 
 
 def test_nothing_is_said_of_windows_that_have_not_begun() -> None:
     told = Told()
     assert told.say(of(5.0), mark=NOON) == Outputs()
     assert told.say(of(5.0), mark=NONE) == Outputs()
-    assert len(told.say(of(5.0), mark=NOON + 1).kept) == 1
+    assert len(written.kept(told.say(of(5.0), mark=NOON + 1))) == 1
 
 
 def test_nothing_is_said_where_nothing_stands() -> None:
@@ -189,7 +193,7 @@ def test_nothing_is_said_of_a_window_that_nobody_spoke_in_unless_something_was()
 
 def test_what_the_store_knows_is_not_said_again() -> None:
     before, after = Told(), Told()
-    (row,) = before.say(of(5.0), closing=True).kept
+    (row,) = written.kept(before.say(of(5.0), closing=True))
     after.emitter.learn([as_mapping(row)], newest=True)
     assert after.emitter.unknown(PLAN, instants(NOON)) == []
     assert after.emitter.closed_before(PLAN, instants(NOON)).tolist() == [[True]]
@@ -200,23 +204,23 @@ def test_what_the_store_knows_is_not_said_again() -> None:
 
 def test_a_rule_of_another_revision_says_it_anew() -> None:
     before, after = Told(), Told()
-    (row,) = before.say(of(5.0), closing=True).kept
+    (row,) = written.kept(before.say(of(5.0), closing=True))
     after.emitter.learn([as_mapping(row) | {"rule_revision": 0}], newest=True)
-    assert len(after.say(of(5.0), closing=True).kept) == 1
+    assert len(written.kept(after.say(of(5.0), closing=True))) == 1
 
 
 def test_stations_that_were_counted_wrongly_are_counted_anew() -> None:
     before, after = Told(), Told()
-    (row,) = before.say(of(5.0), closing=True).kept
+    (row,) = written.kept(before.say(of(5.0), closing=True))
     after.emitter.learn([as_mapping(row) | {"station_count": 40}], newest=True)
-    (again,) = after.say(of(5.0), closing=True).kept
+    (again,) = written.kept(after.say(of(5.0), closing=True))
     assert (again.revision, again.station_count) == (2, 2)
 
 
 def test_older_final_windows_are_not_remembered() -> None:
     """Promise 6: however much history is derived again."""
     told = Told()
-    (old,) = told.say(of(5.0), closing=True).kept
+    (old,) = written.kept(told.say(of(5.0), closing=True))
     told.say(of(6.0, NOON + HOUR))
     older = instants(NOON)
     assert told.emitter.unknown(PLAN, older) == [(*KEY, NOON)]
@@ -233,7 +237,7 @@ def test_what_was_learned_is_kept_until_it_is_derived() -> None:
     kept = [
         row
         for number in range(3)
-        for row in before.say(of(5.0, NOON + number * HOUR), closing=True).kept
+        for row in written.kept(before.say(of(5.0, NOON + number * HOUR), closing=True))
     ]
     after.emitter.learn([as_mapping(row) for row in kept[:2]])
     after.emitter.learn([as_mapping(kept[2])], newest=True)

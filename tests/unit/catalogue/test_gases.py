@@ -1,6 +1,5 @@
 import pytest
 
-from cityvitals.catalogue.dimension import registry
 from cityvitals.catalogue.gases import (
     MOLAR_MASS,
     ReferenceState,
@@ -9,6 +8,7 @@ from cityvitals.catalogue.gases import (
     parse_reference,
 )
 from cityvitals.catalogue.load import load_catalogue
+from tests.unit.catalogue.by_pint import registry
 
 CATALOGUE = load_catalogue()
 EUROPE = "293.15 K, 101.3 kPa"

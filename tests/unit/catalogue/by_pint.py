@@ -1,12 +1,12 @@
-"""Dimensions of the catalogue's units, by pint: for checks when rules load, and for tests.
-
-Importing pint and building its registry takes about a second, so both happen on first use; taking
-readings never gets here.
-"""
+"""What pint says about the catalogue's units."""
 
 from fractions import Fraction
 from functools import cache
 from typing import Any, Final
+
+import pint
+
+from cityvitals.catalogue.load import Dimension
 
 DEFINITIONS: Final = (
     # Counted things get dimensions of their own, so that kW.h and kW.h per inhabitant differ.
@@ -28,15 +28,10 @@ DEFINITIONS: Final = (
     "dollar = [dollar]",
 )
 
-Dimension = tuple[tuple[str, Fraction], ...]
-"""Powers of base dimensions, sorted by name; empty for a plain number."""
-
 
 @cache
 def registry() -> Any:
     """The registry of pint, with what the catalogue adds to it."""
-    import pint  # noqa: PLC0415 - half a second that ingest must not pay
-
     units: Any = pint.UnitRegistry()
     for definition in DEFINITIONS:
         units.define(definition)
