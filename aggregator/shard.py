@@ -318,11 +318,14 @@ class Shard:
         may stand behind it in the log.
         """
         for row in sorted(self._redeclared):
-            if row >= 0 and self.buckets.state[row]["last_seen"] != NONE:
+            if row < 0:
+                continue
+            if self.buckets.state[row]["last_seen"] != NONE:
                 self.mark_all(row)
-                # By its kind it may feed other rules than before.
-                key = self.table.series[row].key
-                self._requeue(key.city, self._fed_by.get(key.quantity, ()))
+            # By its kind it may feed other rules than before; and one that never spoke counts among
+            # those that should have.
+            key = self.table.series[row].key
+            self._requeue(key.city, self._fed_by.get(key.quantity, ()))
         self._redeclared.clear()
 
     def _widened(self, request: Request) -> Request:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from cityvitals.domain.names import Clock, Flag, Kind, Stamp
+from cityvitals.domain.names import Clock, Domain, Flag, Kind, Stamp
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import DatabaseSettings
@@ -14,13 +14,16 @@ from cityvitals.store.declarations import DeclaredCity
 from cityvitals.store.registry_file import apply_registry
 from tests.integration.aggregator_town import (
     CITY,
+    GAUGE,
     HOUR,
     HOURLY,
     MINUTE,
     NOON,
     Row,
+    Station,
     Town,
     device,
+    device_of,
     rules,
     samples,
     town,
@@ -138,6 +141,31 @@ def test_a_station_has_stood_elsewhere(database: DatabaseSettings) -> None:
             await assert_clean(where)
             await where.say(device("a", zone="south", since_us=NOON + 2 * HOUR))
             await assert_clean(where)
+
+    asyncio.run(main())
+
+
+def test_a_station_that_never_spoke_counts_from_when_it_is_declared(
+    database: DatabaseSettings,
+) -> None:
+    """Without a zone: nothing but its declaration tells of it."""
+    silent = Station("gw-2", Domain.AIR, "pm2_5", GAUGE, None)
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write(samples("a", 0, 6 * HOUR) + samples("c", 0, 6 * HOUR))
+            await assert_clean(where)
+            coverages = []
+            for _ in range(2):
+                coverages.append(
+                    await where.pool.fetchval(
+                        "select coverage from indicator where rule = 'air.pm2_5.hour' and zone = ''"
+                        " and window_begin = '2026-11-23 12:00Z' order by revision desc limit 1"
+                    )
+                )
+                await where.say(device_of(CITY, "d", silent))
+                await assert_clean(where)
+            assert coverages[1] == pytest.approx(coverages[0] * 3 / 4)
 
     asyncio.run(main())
 

@@ -6,7 +6,6 @@ alone with `python -m tests.integration.exact.run --from SEED --runs 1`.
 
 import json
 import os
-import secrets
 import sys
 from collections import Counter
 from pathlib import Path
@@ -22,13 +21,14 @@ _SOAK_RUNS: Final = int(os.environ.get("CITYVITALS_EXACT_RUNS", "2000"))
 _SOAK_FROM: Final = int(os.environ.get("CITYVITALS_EXACT_FROM", "1000"))
 _OFTEN: Final = 100
 _RUNS: Final = 8
-"""Few, since this is run often: each time with other seeds, so that they add up."""
+"""Few, since this is run often, and always the same, so that a change is what turns it red;
+CITYVITALS_EXACT_SEED has others played."""
 _NOTE: Final = Path("build/exact.json")
 
 
 def test_verify_agrees_whatever_happens(database: DatabaseSettings) -> None:
     counts: Counter[str] = Counter()
-    first = int(os.environ.get("CITYVITALS_EXACT_SEED", secrets.randbelow(2**32)))
+    first = int(os.environ.get("CITYVITALS_EXACT_SEED", "30000"))
     with stage(database, counts) as machine:
         for number in range(first, first + _RUNS):
             play(machine, number)
