@@ -3,16 +3,14 @@
 import { computed, signal } from "@preact/signals";
 import type { Alert, AlertHistory, AlertSeverity } from "./model.ts";
 import { apiUrl, postJson } from "./stream.ts";
+import { keepToken } from "./token.ts";
 
-const KEPT = "cityvitals.token";
 const MOST_ENDED = 200;
 const ORDER: AlertSeverity[] = ["critical", "warning", "notice"];
 
 const known = signal<ReadonlyMap<number, Alert>>(new Map());
 /** Goes on with each event: for lists of what is past. */
 export const alertsTold = signal(0);
-/** The token that acknowledges; this tab keeps it, and forgets it when it closes. */
-export const token = signal(sessionStorage.getItem(KEPT) ?? "");
 
 /** Alerts that last: the worst first, then those that nobody has taken note of, then the newest. */
 export const openAlerts = computed(() => [...known.value.values()].filter((one) => one.state === "active").sort(inOrder));
@@ -54,7 +52,6 @@ export function takeAlert(told: Alert & { event: string }): void {
 export async function acknowledge(city: string, alert: Alert, secret: string, comment: string): Promise<void> {
   const url = apiUrl(["cities", city, "alerts", String(alert.id), "acknowledge"]);
   const { alert: now } = await postJson<AlertHistory>(url, secret, { comment });
-  sessionStorage.setItem(KEPT, secret);
-  token.value = secret;
+  keepToken(secret);
   takeAlert({ ...now, event: "acknowledged" });
 }

@@ -10,7 +10,9 @@ import { Header } from "./header.tsx";
 import { texts } from "./messages.ts";
 import { Message, Skeleton } from "./parts.tsx";
 import { route, type View } from "./route.ts";
+import { SignIn } from "./sign-in.tsx";
 import { message, start } from "./state.ts";
+import { refused } from "./token.ts";
 import { AlertsPage } from "./views/alerts.tsx";
 import { DataPage } from "./views/data.tsx";
 import { IndicatorPage } from "./views/indicator.tsx";
@@ -36,7 +38,7 @@ function App(): JSX.Element {
       <a class="skip" href="#main">{texts.skip}</a>
       <Header />
       <main id="main" tabIndex={-1}>
-        {message.value === null ? <Shown /> : message.value === texts.loading ? <Skeleton count={8} /> : <Message>{message.value}</Message>}
+        {refused.value ? <SignIn /> : message.value === null ? <Shown /> : message.value === texts.loading ? <Skeleton count={8} /> : <Message>{message.value}</Message>}
       </main>
     </div>
   );

@@ -6,6 +6,7 @@ import { keyOf, type Alert, type City, type Connection, type Indicator, type Pag
 import { askedCity, rememberCity } from "./route.ts";
 import { apiUrl, Failure, getJson, watch } from "./stream.ts";
 import { texts } from "./messages.ts";
+import { onToken, refused } from "./token.ts";
 import { ZoneTime } from "./time.ts";
 
 const RETRY_MS = 3000;
@@ -143,14 +144,22 @@ async function untilThere<Found>(url: string): Promise<Found> {
     try {
       return await getJson<Found>(url);
     } catch (error) {
-      showConnection("lost", texts.noData(error instanceof Failure ? error.problem : String(error)));
+      if (!refused.peek()) showConnection("lost", texts.noData(error instanceof Failure ? error.problem : String(error)));
       if (!known.size) message.value = texts.unreachable;
       await pause(RETRY_MS);
     }
   }
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** A while, or until there is another token. */
+const pause = (ms: number): Promise<void> => new Promise((resolve) => {
+  const over = (): void => {
+    forget();
+    resolve();
+  };
+  const forget = onToken(over);
+  setTimeout(over, ms);
+});
 
 /** Show another city. */
 export async function showCity(chosen: City): Promise<void> {

@@ -1,7 +1,10 @@
 // The live stream. Read with fetch, not EventSource: that hides comments, so a dead connection looks
 // alive, and it gives up for good at the first 503.
 
+import { authorization, onToken, refused } from "./token.ts";
+
 const SILENT_MS = 45_000; // three heartbeats
+const UNAUTHORIZED = 401;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 export interface Told {
@@ -60,9 +63,11 @@ export function watch(city: string, on: Watcher): () => void {
   const progress: Progress = { lastId: null, failures: 0, wake: () => {} };
   const again = (): void => progress.wake();
   window.addEventListener("online", again);
+  const forget = onToken(again);
   void keep(city, on, progress, stop.signal);
   return () => {
     window.removeEventListener("online", again);
+    forget();
     stop.abort();
   };
 }
@@ -93,11 +98,11 @@ async function connect(city: string, on: Watcher, progress: Progress, stopped: A
   };
   try {
     const response = await fetch(`/v1/stream?city=${encodeURIComponent(city)}`, {
-      headers: progress.lastId === null ? {} : { "Last-Event-ID": progress.lastId },
+      headers: { ...authorization(), ...(progress.lastId === null ? {} : { "Last-Event-ID": progress.lastId }) },
       cache: "no-store",
       signal: AbortSignal.any([silence.signal, stopped]),
     });
-    if (!response.ok || !response.body) throw await failureOf(response);
+    if (!response.ok || !response.body) throw await refusedOr(response);
     await read(response.body, on, progress, heard);
   } finally {
     clearTimeout(timer);
@@ -143,12 +148,19 @@ async function failureOf(response: Response): Promise<Failure> {
 export async function getJson<Found>(url: string): Promise<Found> {
   let response: Response;
   try {
-    response = await fetch(url, { cache: "no-store" });
+    response = await fetch(url, { cache: "no-store", headers: authorization() });
   } catch {
     throw new Failure("the server does not answer", 0);
   }
-  if (!response.ok) throw await failureOf(response);
+  if (!response.ok) throw await refusedOr(response);
   return (await response.json()) as Found;
+}
+
+/** What went wrong with reading; where a token is wanted, the page asks for one. */
+async function refusedOr(response: Response): Promise<Failure> {
+  const failure = await failureOf(response);
+  if (failure.status === UNAUTHORIZED) refused.value = failure.problem;
+  return failure;
 }
 
 /** What comes of sending JSON to a URL with a token; throws a `Failure`. */
@@ -157,7 +169,7 @@ export async function postJson<Found>(url: string, token: string, body: unknown)
   try {
     response = await fetch(url, {
       method: "POST", cache: "no-store", body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      headers: { "Content-Type": "application/json", ...authorization(token) },
     });
   } catch {
     throw new Failure("the server does not answer", 0);

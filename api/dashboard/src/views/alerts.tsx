@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { alertRank, peakText, spanText, thresholdText } from "../alert-line.tsx";
-import { acknowledge, alertsTold, openAlerts, token } from "../alerts.ts";
+import { acknowledge, alertsTold, openAlerts } from "../alerts.ts";
 import { Choice } from "../choice.tsx";
 import { useJson } from "../load.ts";
 import { texts } from "../messages.ts";
@@ -12,6 +12,7 @@ import { Chip, Message, Skeleton, Trouble } from "../parts.tsx";
 import { choose, indicatorHash, route } from "../route.ts";
 import { city, now, placeName, time, zones } from "../state.ts";
 import { apiUrl, Failure } from "../stream.ts";
+import { token } from "../token.ts";
 
 const MOST = "100";
 
