@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         share_ports(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Compile kernels once, before there are workers whose tests would wait for it."""
+    subprocess.run(
+        [sys.executable, "-c", "from aggregator.warmup import warm_up; warm_up()"], check=True
+    )
 
 
 @pytest.fixture(autouse=True)
