@@ -77,6 +77,7 @@ class Deriving:
             lengths = {key: plan.reach.length for key, plan in self._plans.items()}
             again = self._shard.rederive.take(self._extents, lengths)
         touch, left = Touch(rows, buckets), _RIPE
+        self._shard.pending.count_anew()
         for key, plan in self._plans.items():
             asked = np.arange(*again[key], BUCKET) if key in again else np.empty(0, np.int64)
             begins, ends = self._judge.changed(plan, touch, asked)

@@ -37,9 +37,19 @@ class Pending:
 
     def __init__(self) -> None:
         self._waiting: dict[RuleKey, dict[int, Waiting]] = defaultdict(dict)
+        self._ended: dict[RuleKey, int] = {}
+
+    @property
+    def ended(self) -> int:
+        """Windows that had ended when ripe ones were last asked for, and were not quiet yet."""
+        return sum(self._ended.values())
 
     def __len__(self) -> int:
         return sum(len(found) for found in self._waiting.values())
+
+    def count_anew(self) -> None:
+        """Ripe ones are asked for again, rule by rule."""
+        self._ended.clear()
 
     def touch(self, key: RuleKey, begins: Iterable[int], ends: Iterable[int], now_us: int) -> None:
         """Input came for these windows."""
@@ -58,14 +68,20 @@ class Pending:
         """
         found: list[int] = []
         waiting = self._waiting.get(key)
-        if most <= 0 or not waiting:
+        if most <= 0:
             return found
-        for begin, one in waiting.items():
+        ended = 0
+        for begin, one in (waiting or {}).items():
             passed = len(marks) - bisect_left(marks, one.end)
-            if passed > one.closed and one.touched_us <= quiet_since_us:
-                found.append(begin)
-                if len(found) == most:
-                    break
+            if passed <= one.closed:
+                continue
+            if one.touched_us > quiet_since_us:
+                ended += 1
+                continue
+            found.append(begin)
+            if len(found) == most:
+                break
+        self._ended[key] = ended
         return sorted(found)
 
     def ends(self, key: RuleKey, begins: list[int]) -> Ints:

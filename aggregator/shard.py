@@ -361,6 +361,10 @@ class Shard:
         """How much waits to be recomputed, or derived (again)."""
         return len(self.backlog) + len(self.rederive) + len(self.waiting)
 
+    def undone(self) -> int:
+        """The same, with windows that have ended and will be final once they are quiet."""
+        return self.queued() + self.pending.ended
+
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""
         return self._rows_by_city.get(city, np.empty(0, np.int64))

@@ -233,7 +233,7 @@ class ShardWorker:
         """Write buckets and what was derived, and how far the log is taken."""
         closed = np.concatenate([empty(ROLLUP), *changed.closed])
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
-        waiting = self.shard.queued()
+        waiting = self.shard.undone()
         moved = self._taken != self.shard.cursors or self._told != waiting
         if not (moved or len(closed) or len(redone) or out.count):
             return
@@ -338,7 +338,7 @@ class ShardWorker:
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
                 await shards.advance(
-                    connection, self.shard.number, self._furthest(), self.shard.queued()
+                    connection, self.shard.number, self._furthest(), self.shard.undone()
                 )
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)

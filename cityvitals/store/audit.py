@@ -167,6 +167,7 @@ class LogRow:
 
     Attributes:
         waiting: how much the shard's owner still has to do that the log no longer tells of.
+        held: whether the shard has an owner.
     """
 
     shard: int
@@ -174,6 +175,7 @@ class LogRow:
     next_seq: int
     cursor: int
     waiting: int
+    held: bool
     first: int
     last: int
     rows: int

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from cityvitals.domain.arrays import ROLLUP, Records, empty
-from cityvitals.domain.times import EARLIEST_US
+from cityvitals.domain.times import EARLIEST_US, US
 from cityvitals.domain.window import DAY_US, longest_us
 from cityvitals.store.audit import (
     Audit,
@@ -35,6 +35,9 @@ from kpi_rules.model import Input, Rule
 _AT_ONCE: Final = 1_000_000
 """Readings in memory at once, unless one series has more; each time the table is scanned once.
 Rollups, of which an interval gives several, come in smaller steps: they have an index."""
+QUIET_US: Final = 900 * US
+"""A long window that ended may have no row for so long: it becomes final once it is quiet, and so
+far it was derived now and then only."""
 WINDOWS_AT_ONCE: Final = 4_000_000
 """Windows of stations in memory at once: some 50 bytes each, more where levels lie in them."""
 
@@ -234,7 +237,8 @@ async def _verify_rule(
         expected["placed"] |= np.isin(expected["begin"], revised)
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
-        work = _Zone(place, rule, windows, stations, model.facts, time_zone)
+        due = mark if settled else mark - QUIET_US
+        work = _Zone(place, rule, windows, stations, model.facts, time_zone, due)
         work.verify(mine, newest, expected, city_has, mark, out)
         if settled:
             heard = mine[np.isin(mine["begin"], city_has["begin"][city_has["spoken"]])]
@@ -285,6 +289,8 @@ class _Zone:
     stations: Stations
     facts: tuple[FigureRow, ...]
     time_zone: str
+    due_us: int
+    """Windows that ended by then have a row."""
 
     def verify(
         self,
@@ -301,7 +307,7 @@ class _Zone:
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
         if self._lags:
-            behind = ~np.isin(needed["begin"], have) & (needed["end"] > watermark_us)
+            behind = ~np.isin(needed["begin"], have) & (needed["end"] > self.due_us)
             out.tally(indicators.NEWEST).open += int(behind.sum())
             needed = needed[~behind]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,9 @@ from kpi_rules.rulebook import StoredRule, settle
 CLEAN: Final = 0
 DIFFERENT: Final = 1
 CANNOT: Final = 2
+PATIENCE_S: Final = 20.0
+"""So long it waits for a moment in which no window waits to be derived."""
+_LOOK_S: Final = 0.1
 
 
 def run(
@@ -72,10 +76,23 @@ async def verify(
     """
     async with open_pool(database, application("verify"), ENDLESS) as pool:
         drift = await _drift(pool)
-        async with open_audit(pool) as audit:
-            found = await verify_snapshot(audit, rules, city, settled=settled)
+        end_s = time.monotonic() + (0.0 if settled else PATIENCE_S)
+        found = None
+        while found is None:
+            async with open_audit(pool) as audit:
+                if time.monotonic() >= end_s or not await _is_busy(audit, city):
+                    found = await verify_snapshot(audit, rules, city, settled=settled)
+            if found is None:
+                await asyncio.sleep(_LOOK_S)
     found.notes += [f"schema: {one}" for one in drift]
     return found
+
+
+async def _is_busy(audit: Audit, city: str | None) -> bool:
+    """Whether an aggregator is about to derive what the snapshot lacks."""
+    log = await audit.log()
+    shards = {one.shard for one in chosen(await audit.cities(), city)}
+    return any(row.held and row.waiting and row.shard in shards for row in log)
 
 
 async def _drift(pool: Pool) -> tuple[Drift, ...]:

@@ -146,6 +146,6 @@ async def _main(dsn: str) -> None:
 
 
 if __name__ == "__main__":
-    aggregator_town.MORE.update(STATIONS)
+    aggregator_town.STATIONS.update(STATIONS)
     make_plain()
     asyncio.run(_main(sys.argv[1]))
