@@ -41,8 +41,6 @@ MODEL_KINDS = frozenset(
 )
 """Entries after which the model is read again. Limits are none of it, but readings of a series that
 nobody has heard of may be flagged anew before they come in their own lane."""
-
-
 READINGS: Final = 500_000
 """About so many are fetched at once to be folded again."""
 _MARGIN_US: Final = 3600 * US
@@ -322,8 +320,7 @@ class Shard:
                 continue
             if self.buckets.state[row]["last_seen"] != NONE:
                 self.mark_all(row)
-            # By its kind it may feed other rules than before; and one that never spoke counts among
-            # those that should have.
+            # It may feed other rules than before, and counts there even if it never spoke.
             key = self.table.series[row].key
             self._requeue(key.city, self._fed_by.get(key.quantity, ()))
         self._redeclared.clear()
@@ -360,10 +357,6 @@ class Shard:
     def queued(self) -> int:
         """How much waits to be recomputed, or derived (again)."""
         return len(self.backlog) + len(self.rederive) + len(self.waiting)
-
-    def undone(self) -> int:
-        """The same, with windows that have ended and will be final once they are quiet."""
-        return self.queued() + self.pending.ended
 
     def rows_of(self, city: str) -> Ints:
         """Rows of a city's series."""

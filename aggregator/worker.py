@@ -82,7 +82,7 @@ class ShardWorker:
         self._saved: tail.Cursors | None = None
         self._seen: tail.Cursors = {}
         self._taken: tail.Cursors = dict(claim.cursors)
-        self._told = claim.waiting
+        self._told = claim.undone
         self._saved_us = 0
         self._swept_us = 0
         self._row_s = 0.0
@@ -233,8 +233,8 @@ class ShardWorker:
         """Write buckets and what was derived, and how far the log is taken."""
         closed = np.concatenate([empty(ROLLUP), *changed.closed])
         redone = np.concatenate([empty(ROLLUP), *changed.redone])
-        waiting = self.shard.undone()
-        moved = self._taken != self.shard.cursors or self._told != waiting
+        undone = self._undone()
+        moved = self._taken != self.shard.cursors or self._told != undone
         if not (moved or len(closed) or len(redone) or out.count):
             return
         await self._rollups.ensure(connection, closed["bucket"])
@@ -249,12 +249,12 @@ class ShardWorker:
                 await derived.write_indicators(connection, out.kept, out.latest())
                 await self._judge(self._clerk(connection, out, now_us), out)
                 await derived.write_changes(connection, out.changes, out.numbers)
-                await shards.advance(connection, self.shard.number, self.shard.cursors, waiting)
+                await shards.advance(connection, self.shard.number, self.shard.cursors, undone)
         if out.count >= _TELLING:
             took = (self._seconds() - begun) / out.count
             self._row_s += (took - self._row_s) / 4
         self._acknowledged = False
-        self._taken, self._told = dict(self.shard.cursors), waiting
+        self._taken, self._told = dict(self.shard.cursors), undone
         done.rollups += len(closed) + len(redone)
         done.changes += out.count
 
@@ -294,6 +294,9 @@ class ShardWorker:
 
     def _time_zones(self) -> dict[str, str]:
         return {city.id: city.time_zone for city in self.shard.model.cities}
+
+    def _undone(self) -> shards.Undone:
+        return shards.Undone(self.shard.queued(), self.shard.pending.ended)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""
@@ -338,7 +341,7 @@ class ShardWorker:
                     connection, self.shard.number, self._claim.epoch, cursors, body
                 )
                 await shards.advance(
-                    connection, self.shard.number, self._furthest(), self.shard.undone()
+                    connection, self.shard.number, self._furthest(), self._undone()
                 )
                 if self._claim.rebuild:
                     await shards.forget_rebuild(connection, self.shard.number)

@@ -7,7 +7,7 @@ import asyncpg
 
 _TAKEN: Final = """
 select coalesce(bool_and(
-    coalesce((s.cursors ->> l.lane)::bigint, 0) >= l.next_seq - 1 and s.waiting = 0
+    coalesce((s.cursors ->> l.lane)::bigint, 0) >= l.next_seq - 1 and s.waiting = 0 and s.ended = 0
 ), false)
 from lane l join shard s using (shard) where l.next_seq > 1
 """

@@ -83,7 +83,7 @@ async def _as_its_owner(
     """A shard's memory as its owner had it when it last committed."""
     number = shard_of(city)
     cursors = await shards.read_cursors(connection, number)
-    claim = shards.Claim(number, 0, cursors, waiting=0, rebuild=False)
+    claim = shards.Claim(number, 0, cursors, shards.Undone(), rebuild=False)
     shard = Shard(number, tuple(rules), 0.0)
     extents = await load_shard(connection, shard, claim, now_us)
     while after := {

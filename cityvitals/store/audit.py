@@ -167,6 +167,7 @@ class LogRow:
 
     Attributes:
         waiting: how much the shard's owner still has to do that the log no longer tells of.
+        ended: windows that ended, and become final once they are quiet.
         held: whether the shard has an owner.
     """
 
@@ -175,6 +176,7 @@ class LogRow:
     next_seq: int
     cursor: int
     waiting: int
+    ended: int
     held: bool
     first: int
     last: int

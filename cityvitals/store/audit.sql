@@ -217,7 +217,7 @@ order by a.zone, a.since, a.id
 
 -- name: log
 -- How each lane's entries lie, and how far the shard's owner has come in it.
-select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor, s.waiting,
+select l.shard, l.lane, l.next_seq, coalesce((s.cursors ->> l.lane)::bigint, 0) as cursor, s.waiting, s.ended,
        s.expires_at > clock_timestamp() as held,
        coalesce(c.first, 0) as first, coalesce(c.last, 0) as last, coalesce(c.rows, 0) as rows
 from lane l join shard s on s.shard = l.shard

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from cityvitals.errors import Fenced
 from cityvitals.store.failures import translated
@@ -10,20 +11,32 @@ from cityvitals.store.sql import queries
 from cityvitals.store.tail import Cursors
 
 
+class Undone(NamedTuple):
+    """What is still to be done of the log that is taken.
+
+    Attributes:
+        waiting: stretches to recompute, and windows to derive.
+        ended: windows that ended, and become final once they are quiet.
+    """
+
+    waiting: int = 0
+    ended: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A shard that is ours until somebody raises its epoch.
 
     Attributes:
         cursors: up to where its log is taken.
-        waiting: how much of that is still to be done.
+        undone: what of that is still to be done.
         rebuild: whether everything is to be folded again from stored readings.
     """
 
     shard: int
     epoch: int
     cursors: Cursors
-    waiting: int
+    undone: Undone
     rebuild: bool
 
 
@@ -35,7 +48,16 @@ async def claim(connection: Connection, owner: str, lease_s: float) -> list[Clai
     """
     with translated("claiming shards"):
         rows = await connection.fetch(queries("shards")["claim"], owner, timedelta(seconds=lease_s))
-    return [Claim(**dict(row)) for row in rows]
+    return [
+        Claim(
+            row["shard"],
+            row["epoch"],
+            row["cursors"],
+            Undone(row["waiting"], row["ended"]),
+            row["rebuild"],
+        )
+        for row in rows
+    ]
 
 
 async def renew(
@@ -93,14 +115,14 @@ async def read_cursors(connection: Connection, shard: int) -> Cursors:
     return found
 
 
-async def advance(connection: Connection, shard: int, cursors: Cursors, waiting: int) -> None:
+async def advance(connection: Connection, shard: int, cursors: Cursors, undone: Undone) -> None:
     """Move a held shard's cursors, and say how much that they have passed is still to be done.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     with translated(f"moving the cursors of shard {shard}"):
-        await connection.execute(queries("shards")["advance"], shard, cursors, waiting)
+        await connection.execute(queries("shards")["advance"], shard, cursors, *undone)
 
 
 async def forget_rebuild(connection: Connection, shard: int) -> None:

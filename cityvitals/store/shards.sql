@@ -7,7 +7,7 @@ where shard in (
     select shard from shard where expires_at < clock_timestamp()
     order by shard for update skip locked
 )
-returning shard, epoch, cursors, waiting, rebuild
+returning shard, epoch, cursors, waiting, ended, rebuild
 
 -- name: renew
 -- Keep what is still mine; an epoch that moved on is not.
@@ -32,7 +32,7 @@ select cursors from shard where shard = $1
 
 -- name: advance
 -- Move a shard's cursors, and say what is left to do, in the transaction that holds it.
-update shard set cursors = $2, waiting = $3 where shard = $1
+update shard set cursors = $2, waiting = $3, ended = $4 where shard = $1
 
 -- name: forget_rebuild
 -- What is to be rebuilt is in a held shard's checkpoint now.

@@ -58,8 +58,8 @@ def waiting(rows: Iterable[LogRow], shard: int) -> int:
 
 
 def left(rows: Iterable[LogRow], shard: int) -> int:
-    """How much a shard's owner still has to do of what it has taken."""
-    return max((row.waiting for row in rows if row.shard == shard), default=0)
+    """How much a shard's owner still has to do of what it has taken, sooner or later."""
+    return max((row.waiting + row.ended for row in rows if row.shard == shard), default=0)
 
 
 def check_changes(

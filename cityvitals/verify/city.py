@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from cityvitals.domain.arrays import ROLLUP, Records, empty
-from cityvitals.domain.times import EARLIEST_US, US
+from cityvitals.domain.times import EARLIEST_US
 from cityvitals.domain.window import DAY_US, longest_us
 from cityvitals.store.audit import (
     Audit,
@@ -35,9 +35,6 @@ from kpi_rules.model import Input, Rule
 _AT_ONCE: Final = 1_000_000
 """Readings in memory at once, unless one series has more; each time the table is scanned once.
 Rollups, of which an interval gives several, come in smaller steps: they have an index."""
-QUIET_US: Final = 900 * US
-"""A long window that ended may have no row for so long: it becomes final once it is quiet, and so
-far it was derived now and then only."""
 WINDOWS_AT_ONCE: Final = 4_000_000
 """Windows of stations in memory at once: some 50 bytes each, more where levels lie in them."""
 
@@ -85,13 +82,15 @@ async def verify_city(
     await _verify_books(audit, model, out)
     await _verify_rollups(audit, model, out)
     zones = sorted({"", *await audit.zones(city.id), *placed_zones(model)})
+    # A long window that ended becomes final once it is quiet; before, it is derived now and then.
+    busy = not settled and books.left(log, city.shard) > 0
     for rule in rules:
         if reason := unable(rule):
             out.notes.append(f"{city.id}: {rule.id} cannot be recomputed, not checked: {reason}")
             continue
         _progress(f"{city.id}: {rule.id}")
         seen = replace(model, facts=figures_of(rule, model.facts, zones))
-        await _verify_rule(audit, seen, rule, zones, out, settled=settled)
+        await _verify_rule(audit, seen, rule, zones, out, settled=settled, busy=busy)
         await verify_warrants(audit, city, rule, model.facts, out)
     await verify_alerts(audit, city, rules, out)
     gone = sorted(set(await audit.rules(city.id)) - {rule.id for rule in rules})
@@ -211,6 +210,7 @@ async def _verify_rule(
     out: Findings,
     *,
     settled: bool,
+    busy: bool,
 ) -> None:
     stored = await audit.indicators(model.city.id, rule.id, zones)
     latest = await audit.latest(model.city.id, rule.id, zones)
@@ -237,7 +237,7 @@ async def _verify_rule(
         expected["placed"] |= np.isin(expected["begin"], revised)
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
-        due = mark if settled else mark - QUIET_US
+        due = EARLIEST_US if busy else mark
         work = _Zone(place, rule, windows, stations, model.facts, time_zone, due)
         work.verify(mine, newest, expected, city_has, mark, out)
         if settled:
@@ -290,7 +290,7 @@ class _Zone:
     facts: tuple[FigureRow, ...]
     time_zone: str
     due_us: int
-    """Windows that ended by then have a row."""
+    """Long windows that ended by then have a row."""
 
     def verify(
         self,

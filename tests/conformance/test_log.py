@@ -51,7 +51,7 @@ def test_a_shard_has_one_owner_and_keeps_its_state(database: DatabaseSettings) -
             epoch = mine[SHARD].epoch
             async with connection.transaction():
                 await shards.hold(connection, SHARD, epoch)
-                await shards.advance(connection, SHARD, {"ingest-0": 3}, 0)
+                await shards.advance(connection, SHARD, {"ingest-0": 3}, shards.Undone())
                 await shards.save_checkpoint(
                     connection, SHARD, epoch, {"ingest-0": 3}, b"\0\xffstate"
                 )

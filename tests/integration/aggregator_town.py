@@ -100,7 +100,7 @@ truncate city, zone, gateway, sensor, placement, series, series_declaration, rea
     reading_revision, lane, commit_log, checkpoint, rollup, indicator, indicator_latest, change,
     fact, "limit", rule, dead_letter, ledger, seal_neighbour restart identity cascade;
 update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false,
-    waiting = 0;
+    waiting = 0, ended = 0;
 """
 
 

@@ -57,7 +57,7 @@ _TABLES: Final = (
 _EMPTY: Final = ";".join(f"delete from {table}" for table in _TABLES)  # noqa: S608 (own names)
 _FREE: Final = """
 update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false,
-    waiting = 0
+    waiting = 0, ended = 0
 where owner is not null or cursors <> '{}' or rebuild
 """
 _MOST: Final = 400
