@@ -1,7 +1,7 @@
 """The books: ledger, commit log, change numbers. Each must be right in itself. Pure."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from cityvitals.store.audit import AuditCity, LedgerRow, LogRow, Stretch
 from cityvitals.verify.report import Findings
@@ -57,9 +57,21 @@ def waiting(rows: Iterable[LogRow], shard: int) -> int:
     return sum(max(row.next_seq - 1 - row.cursor, 0) for row in rows if row.shard == shard)
 
 
-def left(rows: Iterable[LogRow], shard: int) -> int:
-    """How much a shard's owner still has to do of what it has taken, sooner or later."""
-    return max((row.waiting + row.ended for row in rows if row.shard == shard), default=0)
+class Busy(NamedTuple):
+    """What a shard's owner has still to do of what it has taken.
+
+    Attributes:
+        waiting: windows to derive: meanwhile rows of open ones are behind, and others are missing.
+        ended: windows that become final once they are quiet: long ones may have no row until then.
+    """
+
+    waiting: int = 0
+    ended: int = 0
+
+
+def busy(rows: Iterable[LogRow], shard: int) -> Busy:
+    """What the owner of a shard has still to do."""
+    return next((Busy(row.waiting, row.ended) for row in rows if row.shard == shard), Busy())
 
 
 def check_changes(

@@ -22,6 +22,7 @@ from cityvitals.store.audit import (
 from cityvitals.verify import books, indicators, rollups
 from cityvitals.verify.able import unable
 from cityvitals.verify.alerts import verify_alerts
+from cityvitals.verify.books import Busy
 from cityvitals.verify.edges import Windows
 from cityvitals.verify.figures import figures_of, verify_warrants
 from cityvitals.verify.fold import fold, open_from, span
@@ -82,8 +83,7 @@ async def verify_city(
     await _verify_books(audit, model, out)
     await _verify_rollups(audit, model, out)
     zones = sorted({"", *await audit.zones(city.id), *placed_zones(model)})
-    # A long window that ended becomes final once it is quiet; before, it is derived now and then.
-    busy = not settled and books.left(log, city.shard) > 0
+    busy = Busy() if settled else books.busy(log, city.shard)
     for rule in rules:
         if reason := unable(rule):
             out.notes.append(f"{city.id}: {rule.id} cannot be recomputed, not checked: {reason}")
@@ -100,7 +100,7 @@ async def verify_city(
         out.notes.append(
             f"{city.id}: {entries} log entries are not taken yet: differences may be work to come"
         )
-    if windows := books.left(log, city.shard):
+    if windows := sum(books.busy(log, city.shard)):
         out.notes.append(
             f"{city.id}: {windows} windows are not derived yet: differences may be work to come"
         )
@@ -210,7 +210,7 @@ async def _verify_rule(
     out: Findings,
     *,
     settled: bool,
-    busy: bool,
+    busy: Busy,
 ) -> None:
     stored = await audit.indicators(model.city.id, rule.id, zones)
     latest = await audit.latest(model.city.id, rule.id, zones)
@@ -237,8 +237,7 @@ async def _verify_rule(
         expected["placed"] |= np.isin(expected["begin"], revised)
         # The city waits for all gateways, so no zone is behind it.
         mark = max(city_mark, _watermark(np.concatenate([mine, newest]), city_mark))
-        due = EARLIEST_US if busy else mark
-        work = _Zone(place, rule, windows, stations, model.facts, time_zone, due)
+        work = _Zone(place, rule, windows, stations, model.facts, time_zone, mark, busy)
         work.verify(mine, newest, expected, city_has, mark, out)
         if settled:
             heard = mine[np.isin(mine["begin"], city_has["begin"][city_has["spoken"]])]
@@ -290,7 +289,7 @@ class _Zone:
     facts: tuple[FigureRow, ...]
     time_zone: str
     due_us: int
-    """Long windows that ended by then have a row."""
+    busy: Busy
 
     def verify(
         self,
@@ -306,15 +305,16 @@ class _Zone:
         indicators.compare_newest(self.place, newest, expected, city_has["spoken"], out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
-        if self._lags:
-            behind = ~np.isin(needed["begin"], have) & (needed["end"] > self.due_us)
+        if self._lags or self.busy.waiting:
+            due = (needed["end"] <= self.due_us) & (not any(self.busy))
+            behind = ~np.isin(needed["begin"], have) & ~due
             out.tally(indicators.NEWEST).open += int(behind.sum())
             needed = needed[~behind]
         indicators.compare_windows(self.place, have, needed, watermark_us, out)
         indicators.check_history(self.place, stored, out)
         indicators.check_latest(self.place, newest, latest, out)
         if len(latest) and latest["begin"][0] >= self.place.sealed_us:
-            if self._lags and not latest["closed"][0]:
+            if (self._lags or self.busy.waiting) and not latest["closed"][0]:
                 out.tally(indicators.LATEST).open += 1
                 return
             right = expected if latest["closed"][0] else self._so_far(latest)

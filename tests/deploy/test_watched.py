@@ -20,7 +20,7 @@ from tests import state
 from tests.acceptance.gateway import Gateway
 from tests.deploy.prometheus import prometheus
 from tests.roles import AGGREGATOR, OWNER, READER, WRITER, as_role, set_up
-from tests.servers import BrokerServer, PostgresServer
+from tests.servers import Background, BrokerServer, PostgresServer
 from tests.service import Service, wait_for
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -104,17 +104,27 @@ def work(broker: BrokerServer, service: Service) -> None:
 
 
 @pytest.fixture(scope="module")
+def broker(background: Background, mosquitto: BrokerServer) -> Iterator[BrokerServer]:
+    """One of its own: what is said here would reach every ingest of the session's."""
+    del mosquitto  # where there is none, this is skipped, too
+    server = BrokerServer(background)
+    server.start()
+    yield server
+    server.discard()
+
+
+@pytest.fixture(scope="module")
 def watched(
-    postgres: PostgresServer, mosquitto: BrokerServer, tmp_path_factory: pytest.TempPathFactory
+    postgres: PostgresServer, broker: BrokerServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     set_up(postgres, "watched")
     folder = tmp_path_factory.mktemp("watched")
     (folder / "rules").mkdir()
     (folder / "rules/wrong.toml").write_text("not a rule file")
-    broker = BrokerSettings(port=mosquitto.port)
+    where = BrokerSettings(port=broker.port)
     rules = {"RULES": str(folder / "rules"), "ONLY": json.dumps([RULE])}
     settings = {f"AGGREGATOR__{name}": value for name, value in rules.items()}
-    service = Service(folder, as_role(postgres, "watched", READER), broker, **settings)
+    service = Service(folder, as_role(postgres, "watched", READER), where, **settings)
     owner = as_role(postgres, "watched", OWNER).dsn.get_secret_value()
     assert service.run_as(owner, "migrate").returncode == 0
     for process, role in (("ingest", WRITER), ("aggregate", AGGREGATOR)):
@@ -127,7 +137,7 @@ def watched(
             found.until("up == 1", 3)
             service.get("/v1/cities")
             found.until("cityvitals_api_request_seconds_count", 1)
-            work(mosquitto, service)
+            work(broker, service)
             service.get("/v1/cities")
             yield found
     finally:
