@@ -23,6 +23,7 @@ from cityvitals.telemetry import Health
 from tests.integration.aggregator_town import DAY, HOUR, NOON, SHARD, Town, samples, town
 from tests.integration.test_rules_change import until
 from tests.integration.test_rules_in_force import OWN, own_rule
+from tests.service import wait_for
 
 _ONLY: Final = ("air.own_index.hour", "air.pm2_5.hour", "air.pm2_5.day")
 _SPOIL: Final = """
@@ -223,11 +224,12 @@ async def ended(settings: Settings, after: int, how: signal.Signals) -> tuple[st
     """What a run says that is ended once so many pieces are done, and how it ends."""
     process = start(settings, "--buckets", "--processes", "1", "--json")
 
-    async def has_come_so_far() -> bool:
-        return pieces_done(settings) >= after
+    # In a thread: while this one derives, the run might come to its end.
+    def end() -> None:
+        wait_for("a piece is done", lambda: pieces_done(settings) >= after, every=0.005)
+        process.send_signal(how)
 
-    await until(has_come_so_far, "no piece is done")
-    process.send_signal(how)
+    await asyncio.to_thread(end)
     out, err = await asyncio.to_thread(process.communicate, None, 400)
     return out, err, process.returncode
 
