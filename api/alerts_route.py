@@ -14,7 +14,15 @@ from api.answers import answer
 from api.asking import require_zone, take_city, take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import CURSOR, Listing, answer_list, format_parameter, head_of, take_page
+from api.listing import (
+    CURSOR,
+    Listing,
+    answer_list,
+    format_parameter,
+    head_of,
+    limit_parameter,
+    take_page,
+)
 from api.parameters import (
     Parameter,
     make_key_cursor,
@@ -22,7 +30,6 @@ from api.parameters import (
     parse_zone,
     read_key_cursor,
     several,
-    whole_number,
 )
 from api.schema_alerts import (
     ALERTS_EXAMPLE,
@@ -93,12 +100,7 @@ PARAMETERS: Final = (
     ),
     Parameter("zone", parse_zone, "Only of this zone; empty: only of the city itself."),
     Parameter("alert", parse_identifier, "Only of this alert rule.", example="eu2030.no2.alert"),
-    Parameter(
-        "limit",
-        whole_number(1, MOST),
-        "At most so many at once.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-    ),
+    limit_parameter(MOST),
     CURSOR,
     format_parameter("csv"),
 )

@@ -11,8 +11,16 @@ from api.access import ADMIN
 from api.asking import take_city, take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import CURSOR, Listing, answer_list, format_parameter, head_of, take_page
-from api.parameters import Parameter, make_key_cursor, read_key_cursor, whole_number
+from api.listing import (
+    CURSOR,
+    Listing,
+    answer_list,
+    format_parameter,
+    head_of,
+    limit_parameter,
+    take_page,
+)
+from api.parameters import make_key_cursor, read_key_cursor
 from api.schemas import LIST_EXAMPLE
 from cityvitals.domain.times import iso, to_us
 from cityvitals.store.tokens import list_audit
@@ -21,12 +29,7 @@ from cityvitals.store.views import Row
 MOST: Final = 1_000
 _FIRST: Final = 2**62
 PARAMETERS: Final = (
-    Parameter(
-        "limit",
-        whole_number(1, MOST),
-        "At most so many at once.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-    ),
+    limit_parameter(MOST),
     CURSOR,
     format_parameter("csv"),
 )

@@ -10,14 +10,21 @@ from starlette.responses import Response
 from api.asking import take_city, take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import CURSOR, Listing, answer_list, format_parameter, head_of, take_page
+from api.listing import (
+    CURSOR,
+    Listing,
+    answer_list,
+    format_parameter,
+    head_of,
+    limit_parameter,
+    take_page,
+)
 from api.parameters import (
     BadParameters,
     Parameter,
     make_key_cursor,
     parse_identifier,
     read_key_cursor,
-    whole_number,
 )
 from api.schemas import LIST_EXAMPLE
 from cityvitals.domain.times import from_us, iso, to_us
@@ -29,12 +36,7 @@ MOST: Final = 1_000
 PARAMETERS: Final = (
     Parameter("gateway", parse_identifier, "Only of this gateway."),
     Parameter("reason", parse_identifier, "Only with this reason.", example="not_allowed"),
-    Parameter(
-        "limit",
-        whole_number(1, MOST),
-        "At most so many at once.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-    ),
+    limit_parameter(MOST),
     CURSOR,
     format_parameter("csv"),
 )

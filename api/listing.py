@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer
-from api.parameters import BadParameters, Parameter
+from api.parameters import BadParameters, Parameter, whole_number
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -52,6 +52,12 @@ def format_parameter(*more: str) -> Parameter:
         "How the answer is written; left out: as the header Accept has it, else JSON.",
         {"type": "string", "enum": names},
     )
+
+
+def limit_parameter(most: int, said: str = "At most so many at once.") -> Parameter:
+    """The parameter that says how many items a page has, at most `most`."""
+    count = {"type": "integer", "minimum": 1, "maximum": most, "default": most}
+    return Parameter("limit", whole_number(1, most), said, count)
 
 
 def head_of(city: Mapping[str, Any]) -> dict[str, Any]:

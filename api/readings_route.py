@@ -16,6 +16,7 @@ from api.listing import (
     answer_list,
     format_parameter,
     head_of,
+    limit_parameter,
     refuse_empty,
     take_page,
 )
@@ -26,7 +27,6 @@ from api.parameters import (
     parse_moment,
     parse_text,
     read_cursor,
-    whole_number,
 )
 from api.schema_readings import READINGS_EXAMPLE, ROLLUPS_EXAMPLE, Readings, Rollups
 from api.series_route import series_key, unknown_series
@@ -51,12 +51,7 @@ PARAMETERS: Final = (
     Parameter("channel", parse_text, "Of this channel; left out: of the one without a name."),
     Parameter("from", parse_moment, "From this time on; left out: a day before `to`.", MOMENT),
     Parameter("to", parse_moment, "Before this time; left out: up to the newest.", MOMENT),
-    Parameter(
-        "limit",
-        whole_number(1, MOST),
-        "At most so many at once.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-    ),
+    limit_parameter(MOST),
     CURSOR,
     format_parameter("csv"),
 )

@@ -8,14 +8,13 @@ from starlette.responses import Response
 from api.asking import take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import CURSOR, Listing, answer_list, format_parameter, take_page
+from api.listing import CURSOR, Listing, answer_list, format_parameter, limit_parameter, take_page
 from api.parameters import (
     Parameter,
     make_key_cursor,
     parse_domain,
     parse_text,
     read_key_cursor,
-    whole_number,
 )
 from api.schema_rules import RULE_REVISIONS_EXAMPLE, RULES_EXAMPLE, RuleRevisions, Rules
 from cityvitals.domain.names import Domain, is_identifier
@@ -31,12 +30,7 @@ PARAMETERS: Final = (
         "domain", parse_domain, "Only of this domain.", {"type": "string", "enum": list(Domain)}
     ),
     Parameter("standard", parse_text, "Only by this body of standards.", example="WHO"),
-    Parameter(
-        "limit",
-        whole_number(1, MOST),
-        "At most so many at once.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-    ),
+    limit_parameter(MOST),
     CURSOR,
     format_parameter("csv"),
 )

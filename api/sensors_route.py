@@ -10,7 +10,15 @@ from starlette.responses import Response
 from api.asking import require_zone, take_city, take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import CURSOR, Listing, answer_list, format_parameter, head_of, take_page
+from api.listing import (
+    CURSOR,
+    Listing,
+    answer_list,
+    format_parameter,
+    head_of,
+    limit_parameter,
+    take_page,
+)
 from api.parameters import (
     Parameter,
     make_key_cursor,
@@ -19,7 +27,6 @@ from api.parameters import (
     parse_text,
     parse_zone,
     read_key_cursor,
-    whole_number,
 )
 from api.schema_sensors import SENSORS_EXAMPLE, SERIES_LIST_EXAMPLE, Sensors, SeriesList
 from cityvitals.catalogue.load import Catalogue
@@ -31,12 +38,7 @@ from cityvitals.store.views import Row
 MOST: Final = 500
 _DAY_US: Final = 86_400 * US
 _SILENT_US: Final = 900 * US
-_LIMIT: Final = Parameter(
-    "limit",
-    whole_number(1, MOST),
-    "At most so many at once.",
-    {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
-)
+_LIMIT: Final = limit_parameter(MOST)
 SENSOR_PARAMETERS: Final = (
     Parameter("zone", parse_zone, "Only in this zone; empty: only those in none."),
     Parameter(

@@ -15,13 +15,12 @@ from api.answers import answer
 from api.asking import take_city, take_query
 from api.database import Database
 from api.endpoint import Endpoint
-from api.listing import encode_list, head_of
+from api.listing import CURSOR, encode_list, head_of, limit_parameter
 from api.parameters import (
     BadParameters,
     Parameter,
     parse_identifier,
     parse_moment,
-    whole_number,
 )
 from api.stored_schemas import (
     READINGS_EXAMPLE,
@@ -56,15 +55,14 @@ def _text(text: str) -> str:
 
 def stored_parameters(most: int) -> tuple[Parameter, ...]:
     """The parameters of both routes, which give at most `most` rows at once."""
-    count = {"type": "integer", "minimum": 1, "maximum": most, "default": most}
     return (
         Parameter("sensor", parse_identifier, "Only of this sensor."),
         Parameter("quantity", parse_identifier, "Only of this quantity.", example="pm2_5"),
         Parameter("channel", _text, "Only of this channel; empty: the one without a name."),
         Parameter("from", parse_moment, "From this time on.", _MOMENT),
         Parameter("to", parse_moment, "Before this time.", _MOMENT),
-        Parameter("limit", whole_number(1, most), "At most so many at once.", count),
-        Parameter("cursor", str, "The `next` of the answer before."),
+        limit_parameter(most),
+        CURSOR,
     )
 
 

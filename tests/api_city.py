@@ -203,6 +203,14 @@ def smog(hour: int, peak: float = 71.0, until: int | None = None) -> Episode:
     return Episode(begin, begin, end, end, peak, begin)
 
 
+async def make_cities(pool: Pool) -> None:
+    """One with latest indicators, and `bare`, which has nothing."""
+    async with pool.acquire() as connection:
+        await make_city(connection)
+        await make_city(connection, "bare", "Bare", ())
+        await write(connection, latest_rows())
+
+
 async def write_history(pool: Pool, rows: Sequence[IndicatorRow]) -> None:
     """Keep revisions in `indicator`, its partitions made first."""
     begins = np.array([to_us(row.window_begin) for row in rows], np.int64)

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -13,6 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+_AXE: Final = Path(__file__).parents[1] / "api/dashboard/node_modules/axe-core/axe.min.js"
 _INSTALL: Final = "apt-get install chromium chromium-driver"
 _OPTIONS: Final = (
     "--headless=new",
@@ -123,6 +125,16 @@ class Browser:
     def run(self, script: str) -> Any:
         """What a script in the page returns."""
         return self.driver.execute_script(script)
+
+    def assert_axe_is_content(self) -> None:
+        """axe finds nothing serious or critical on the page."""
+        self.run(_AXE.read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script(
+            "const done = arguments[0]; axe.run(document).then(({violations}) => done(violations"
+            ".filter((one) => ['serious', 'critical'].includes(one.impact))"
+            ".map((one) => [one.id, one.nodes.map((node) => node.html)])));"
+        )
+        assert found == []
 
     def complaints(self) -> list[str]:
         """What the console holds against the page; answers of 503 are part of the game."""

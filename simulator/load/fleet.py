@@ -116,9 +116,6 @@ class Fleet:
             self._ends[ours] = context.Process(target=_send, args=given, daemon=True)
         self._told_s = 0.0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._done, name)
-
     def run(
         self, stop: Callable[[], bool], tell: Callable[[Progress], None] | None = None
     ) -> Share:
@@ -133,12 +130,12 @@ class Fleet:
         try:
             self._await_all()
             self._go.set()
-            begin_s = self._told_s = time.monotonic()
+            self._told_s = time.monotonic()
             while self._ends:
                 if stop():
                     self._stop.set()
                 self._hear(_LOOK_S)
-                self._tell(tell, begin_s)
+                self._tell(tell)
         finally:
             self._stop.set()
             for process in self._ends.values():
@@ -158,8 +155,7 @@ class Fleet:
 
     def _hear(self, wait_s: float) -> None:
         for one in wait(list(self._ends), wait_s):
-            said = self._receive(one)
-            self._take(one, said)
+            self._take(one, self._receive(one))
 
     def _receive(self, one: Any) -> Any:
         try:
@@ -181,9 +177,9 @@ class Fleet:
             case _:
                 pass
 
-    def _tell(self, tell: Callable[[Progress], None] | None, begin_s: float) -> None:
+    def _tell(self, tell: Callable[[Progress], None] | None) -> None:
         now_s = time.monotonic()
-        if tell is None or now_s - self._told_s < 1.0 or not self._last or now_s < begin_s:
+        if tell is None or now_s - self._told_s < 1.0 or not self._last:
             return
         self._told_s = now_s
         tell(together(list(self._last.values())))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -29,7 +28,6 @@ from tests.browser import Browser, browser, card
 pytestmark = pytest.mark.browser
 
 RULE = "air.pm2_5.hour"
-AXE = Path(__file__).parents[2] / "api/dashboard/node_modules/axe-core/axe.min.js"
 
 CONTRAST = """
 const light = (c) => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
@@ -321,13 +319,7 @@ def test_page_fits_every_width_in_both_themes(page: Browser, base: str, hashed: 
 def test_axe_finds_nothing_serious(page: Browser, base: str, hashed: str) -> None:
     page.open(view(base, hashed))
     page.wait_until("return document.querySelector('main > :not([data-part=skeleton])') !== null")
-    page.run(AXE.read_text(encoding="utf-8"))
-    found = page.driver.execute_async_script(
-        "const done = arguments[0]; axe.run(document).then(({violations}) => done(violations"
-        ".filter((one) => ['serious', 'critical'].includes(one.impact))"
-        ".map((one) => [one.id, one.nodes.map((node) => node.html)])));"
-    )
-    assert found == []
+    page.assert_axe_is_content()
 
 
 def test_city_is_chosen_by_the_picker(page: Browser, base: str) -> None:

@@ -7,7 +7,6 @@ import pytest
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token, revoke_token
-from tests.acceptance.test_page_alerts import assert_axe_is_content
 from tests.api_city import CITY, latest_rows, make_city, write
 from tests.api_server import running_api, with_pool
 from tests.browser import browser
@@ -31,7 +30,7 @@ def test_a_token_opens_a_closed_dashboard_and_a_revoked_one_closes_it(
     with running_api(database, access="closed") as base, browser() as page:
         page.open(f"{base}/?city={CITY}")
         page.wait_for_text(".sign-in", "read with a token")
-        assert_axe_is_content(page)
+        page.assert_axe_is_content()
         page.driver.find_element("css selector", FIELD).send_keys("cv_wrong", ENTER)
         page.wait_for_text(".sign-in [role=alert]", "not known")
         page.driver.find_element("css selector", FIELD).clear()

@@ -21,8 +21,7 @@ from tests.api_city import (
     SMOG,
     indicator,
     judge,
-    latest_rows,
-    make_city,
+    make_cities,
     own_alert,
     smog,
     write,
@@ -37,13 +36,7 @@ Judge = Callable[..., int]
 
 @pytest.fixture
 def filled(database: DatabaseSettings) -> DatabaseSettings:
-    async def fill(pool: Pool) -> None:
-        async with pool.acquire() as connection:
-            await make_city(connection)
-            await make_city(connection, "bare", "Bare", ())
-            await write(connection, latest_rows())
-
-    with_pool(database, fill)
+    with_pool(database, make_cities)
     return database
 
 

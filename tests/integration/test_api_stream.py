@@ -14,7 +14,7 @@ import pytest
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow, prune_changes
 from cityvitals.store.pool import Pool
-from tests.api_city import BODIES, CITY, indicator, latest_rows, make_city, write
+from tests.api_city import BODIES, CITY, indicator, make_cities, write
 from tests.api_server import (
     QUICK,
     Told,
@@ -31,13 +31,7 @@ FIRST = len(BODIES) * 4  # changes that `filled` has written
 
 @pytest.fixture
 def filled(database: DatabaseSettings) -> DatabaseSettings:
-    async def fill(pool: Pool) -> None:
-        async with pool.acquire() as connection:
-            await make_city(connection)
-            await make_city(connection, "bare", "Bare", ())
-            await write(connection, latest_rows())
-
-    with_pool(database, fill)
+    with_pool(database, make_cities)
     return database
 
 
