@@ -107,12 +107,12 @@ def test_who_lost_its_shards_takes_them_again_when_they_are_free(
 def test_one_takes_over_from_another(database: DatabaseSettings) -> None:
     async def main() -> None:
         async with town(database) as where:
-            async with running(where, "one", lease_s=3.0):
+            async with running(where, "one"):
                 await where.write(samples("a", 0, HOUR))
-                async with running(where, "two", lease_s=3.0):
+                async with running(where, "two"):
                     await until(lambda: is_taken(where), "the log is not taken")
                     assert await owner(where) == "one"
-            async with running(where, "two", lease_s=3.0):
+            async with running(where, "two"):
                 await where.write(samples("a", HOUR, 2 * HOUR))
                 await until(lambda: is_taken(where), "the log is not taken")
             await where.settle()
