@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from aggregator.derive import Derived
 from aggregator.facts import Facts
+from aggregator.forms import Forms, forms_of
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
-from aggregator.saying import Heads, Saying, change_lines, heads_of, indicator_lines, stations_of
+from aggregator.saying import Saying, stations_of
 from aggregator.series_table import Ints
 from aggregator.sheet import Circumstances, content_of, same_content, took_part
-from aggregator.shown import bodies_of
-from aggregator.told import Bools, Objects, Told
+from aggregator.told import Bools, Objects, Told, Unsaved
 from cityvitals.domain.times import US
 
 Key = tuple[str, str, str, int]
@@ -54,7 +54,7 @@ class Emitter:
         self._ids = series_ids
         self._every_us = round(provisional_every_s * US)
         self._told: dict[tuple[str, str], Told] = defaultdict(Told)
-        self._heads: dict[tuple[str, str], tuple[RulePlan, Heads]] = {}
+        self._forms: dict[tuple[str, str], tuple[RulePlan, Forms]] = {}
         self.numbers: dict[str, int] = {}
         self.facts = Facts()
 
@@ -124,7 +124,6 @@ class Emitter:
         begins, newest = found.begins[at[0]], told.newest[cells[1]]
         settled = closed | (begins < newest) | (before.saved_us <= now_us - self._every_us)
         said = self._saying(now, found, at, before)
-        lines = indicator_lines(said)
         self.numbers[city] = out.numbers[city] = said.number - 1 + len(said)
         told.content[cells], told.reason[cells] = said.content, said.reason
         told.facts[cells] = said.facts
@@ -132,13 +131,13 @@ class Emitter:
         told.revision[cells], told.closed[cells], told.known[cells] = before.next, closed, True
         told.saved_us[cells] = np.where(settled, now_us, before.saved_us)
         told.unsaved[cells] = None
-        for place in np.flatnonzero(~settled).tolist():
-            told.unsaved[cells[0][place], cells[1][place]] = lines.one(place)
+        unsaved = [(place, Unsaved()) for place in np.flatnonzero(~settled).tolist()]
+        for place, keeper in unsaved:
+            told.unsaved[cells[0][place], cells[1][place]] = keeper
         np.maximum.at(told.newest, cells[1], begins)
-        out.keep(lines, np.flatnonzero(settled), begins)
         out.pass_on(told.pass_on())
-        out.say(said, change_lines(said, bodies_of(said, self.facts)))
-        out.show(said.plan, lines, np.flatnonzero(begins >= newest), cells[1])
+        kept, shown = np.flatnonzero(settled), np.flatnonzero(begins >= newest)
+        out.say(said, self.facts, kept, shown, unsaved)
 
     def _saying(
         self, now: _Now, found: Derived, at: tuple[Ints, Ints], before: "_Before"
@@ -157,14 +156,14 @@ class Emitter:
             number=self.numbers.get(now.plan.city.id, 0) + 1,
             facts=None if now.facts is None else now.facts[at],
             stations=stations_of(now.plan, now.took, self._ids, *at),
-            heads=self._heads_of(now.plan),
+            forms=self._forms_of(now.plan),
         )
 
-    def _heads_of(self, plan: RulePlan) -> Heads:
+    def _forms_of(self, plan: RulePlan) -> Forms:
         key = (plan.city.id, plan.rule.id)
-        if key not in self._heads or self._heads[key][0] is not plan:
-            self._heads[key] = plan, heads_of(plan)
-        return self._heads[key][1]
+        if key not in self._forms or self._forms[key][0] is not plan:
+            self._forms[key] = plan, forms_of(plan)
+        return self._forms[key][1]
 
 
 class _Before(NamedTuple):

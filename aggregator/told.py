@@ -1,6 +1,7 @@
 """What was said before of one rule's windows in one city: arrays, since all of it is compared."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,16 @@ CONTENT: Final = np.dtype(
 how much it was computed."""
 
 
+@dataclass(slots=True, eq=False)
+class Unsaved:
+    """A row that stands in `indicator_latest` alone, on the wire; empty until it is put together.
+
+    That is before the transaction in which it is written, for many rows at once.
+    """
+
+    text: bytes = b""
+
+
 class Told:
     """The newest revision of windows [row] in groups [column].
 
@@ -43,7 +54,7 @@ class Told:
         facts: ids of the facts used, None of a rule that uses none.
         took: which series took part, by their own columns.
         saved_us: when a revision was last kept.
-        unsaved: the newest revision's row on the wire, while `indicator_latest` alone has it.
+        unsaved: the newest revision's row (`Unsaved`), while `indicator_latest` alone has it.
         known: whether anything was said at all.
         at, took_at: columns of the plan's groups and of its contributing series.
     """
@@ -179,7 +190,7 @@ class Told:
         now[:, self.took_at] = took
         self.took[rows[w], place] = now[w, place]
 
-    def pass_on(self) -> Iterator[tuple[int, bytes]]:
+    def pass_on(self) -> Iterator[tuple[int, Unsaved]]:
         """Rows that stood in `indicator_latest` alone, where newer windows stand now, by begin."""
         for begin, row in sorted(self._rows.items()):
             passed = np.flatnonzero((self.newest > begin) & (self.unsaved[row] != None))  # noqa: E711

@@ -239,16 +239,17 @@ class ShardWorker:
             return
         await self._rollups.ensure(connection, closed["bucket"])
         await self._rollups.ensure(connection, redone["bucket"])
-        await self._indicators.ensure(connection, np.array(sorted(out.begins), np.int64))
         begun = self._seconds()
+        made = await asyncio.to_thread(out.written)
+        await self._indicators.ensure(connection, made.begins)
         with translated(f"committing a cycle of shard {self.shard.number}"):
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await derived.append_rollups(connection, closed)
                 await derived.write_rollups(connection, redone)
-                await derived.write_indicators(connection, out.kept, out.latest())
+                await derived.write_indicators(connection, made.kept, made.latest)
                 await self._judge(self._clerk(connection, out, now_us), out)
-                await derived.write_changes(connection, out.changes, out.numbers)
+                await derived.write_changes(connection, [*made.changes, *out.told], out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors, undone)
         if out.count >= _TELLING:
             took = (self._seconds() - begun) / out.count
@@ -289,7 +290,7 @@ class ShardWorker:
             async with connection.transaction():
                 await shards.hold(connection, self.shard.number, self._claim.epoch)
                 await self._watch.catch_up(self._clerk(connection, out, now_us), one, time_zones)
-                await derived.write_changes(connection, out.changes, out.numbers)
+                await derived.write_changes(connection, out.told, out.numbers)
         done.changes += out.count
 
     def _time_zones(self) -> dict[str, str]:

@@ -191,7 +191,7 @@ async def judge(connection: Connection, zone: str, verdict: Verdict, rule: Alert
         out = Outputs()
         clerk = Clerk(connection, out, {CITY: number}, to_us(NOW))
         await clerk.write((CITY, rule.id, zone), rule, verdict)
-        await derived.write_changes(connection, out.changes, out.numbers)
+        await derived.write_changes(connection, out.told, out.numbers)
     found: int = json.loads(changes(out)[0].body)["id"]
     return found
 

@@ -20,12 +20,18 @@ _CHANGE: Final = ["text", "int8", "time", "text", "text"]
 
 def kept(out: Outputs) -> list[IndicatorRow]:
     """Revisions to append."""
-    return [IndicatorRow(*row) for part in out.kept for row in _rows(bytes(part), _INDICATOR)]
+    return [
+        IndicatorRow(*row) for part in out.written().kept for row in _rows(bytes(part), _INDICATOR)
+    ]
 
 
 def latest(out: Outputs) -> dict[tuple[str, str, str], IndicatorRow]:
     """Latest values by city, rule and zone; each once."""
-    rows = [IndicatorRow(*row) for part in out.latest() for row in _rows(bytes(part), _INDICATOR)]
+    rows = [
+        IndicatorRow(*row)
+        for part in out.written().latest
+        for row in _rows(bytes(part), _INDICATOR)
+    ]
     found = {(row.city, row.rule, row.zone): row for row in rows}
     assert len(found) == len(rows)
     return found
@@ -33,7 +39,8 @@ def latest(out: Outputs) -> dict[tuple[str, str, str], IndicatorRow]:
 
 def changes(out: Outputs) -> list[ChangeRow]:
     """Changes to append."""
-    return [ChangeRow(*row) for part in out.changes for row in _rows(bytes(part), _CHANGE)]
+    parts = [*out.written().changes, *out.told]
+    return [ChangeRow(*row) for part in parts for row in _rows(bytes(part), _CHANGE)]
 
 
 def _rows(data: bytes, types: Sequence[str]) -> Iterable[list[Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from aggregator.deriving import Deriving, Time
 from aggregator.judge import Judge
-from aggregator.outputs import Outputs
+from aggregator.outputs import Outputs, Written
 from aggregator.tuning import tune
 from aggregator.warmup import warm_up
 from cityvitals.store import derived
@@ -36,7 +36,7 @@ warm_up()
 """
 
 
-def cycle(city: Metropolis) -> tuple[float, Outputs]:
+def cycle(city: Metropolis) -> tuple[float, Outputs, Written]:
     """CPU seconds of one cycle in which every series has said something, and what came of it.
 
     Counted: which windows changed and are to be derived, their buckets folded from memory, rules
@@ -49,7 +49,8 @@ def cycle(city: Metropolis) -> tuple[float, Outputs]:
     deriving = Deriving(city.shard, judge, city.extents, time.monotonic)
     deriving.note(*changed.keys())
     asyncio.run(deriving.live(nobody, Time(math.inf, math.inf, 0.0), out))
-    return time.process_time() - begun, out
+    made = out.written()
+    return time.process_time() - begun, out, made
 
 
 def _nobody() -> Any:
@@ -69,9 +70,9 @@ async def measure(stack: Stack, results: Results, repeats: int) -> None:
             CITY,
         )
         for _ in range(repeats + 1):
-            seconds, out = await asyncio.to_thread(cycle, city)
+            seconds, out, made = await asyncio.to_thread(cycle, city)
             taken.append(seconds * 1000)
-            written.append(await _write(connection, out) * 1000)
+            written.append(await _write(connection, out, made) * 1000)
     # What is derived first finds nothing said before.
     results.put("rules_cycle_ms", taken[1:])
     results.ceilings["rules_cycle_write_ms"] = round(float(np.median(written[1:])), 1)
@@ -79,13 +80,13 @@ async def measure(stack: Stack, results: Results, repeats: int) -> None:
     results.ceilings["rules_cycle_series"] = len(city.shard.table)
 
 
-async def _write(connection: Connection, out: Outputs) -> float:
+async def _write(connection: Connection, out: Outputs, made: Written) -> float:
     """Seconds by the clock of a transaction, the server's work included."""
-    await Partitions("indicator").ensure(connection, np.array(sorted(out.begins), np.int64))
+    await Partitions("indicator").ensure(connection, made.begins)
     begun = time.monotonic()
     async with connection.transaction():
-        await derived.write_indicators(connection, out.kept, out.latest())
-        await derived.write_changes(connection, out.changes, out.numbers)
+        await derived.write_indicators(connection, made.kept, made.latest)
+        await derived.write_changes(connection, made.changes, out.numbers)
     return time.monotonic() - begun
 
 

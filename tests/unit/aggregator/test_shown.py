@@ -8,15 +8,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aggregator.batch import STATES
 from aggregator.facts import Facts
+from aggregator.forms import forms_of
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
-from aggregator.saying import STATES, Saying, change_lines, heads_of, indicator_lines, stations_of
+from aggregator.saying import Saying, stations_of
 from aggregator.sheet import Circumstances, Watched
-from aggregator.shown import bodies_of
-from aggregator.told import CONTENT
+from aggregator.told import CONTENT, Unsaved
 from cityvitals.domain.times import from_us
-from cityvitals.store.derived import as_mapping
+from cityvitals.store.derived import ChangeRow, IndicatorRow, as_mapping
 from cityvitals.store.model import FactRow
 from kpi_rules.load import load_rules
 from kpi_rules.model import Rule
@@ -95,23 +96,36 @@ def sayings(draw: st.DrawFn, rule: Rule) -> Saying:
         number=draw(st.integers(1, 2**40)),
         facts=draw(st.sampled_from([None, facts])),
         stations=stations_of(mine, took, IDS, w, g),
-        heads=heads_of(mine),
+        forms=forms_of(mine),
     )
+
+
+NOTHING = np.empty(0, np.int64)
+
+
+def put_out(out: Outputs, said: Saying) -> None:
+    """All of it is appended, and nothing the latest."""
+    out.say(said, FACTS, np.arange(len(said)), NOTHING, [])
 
 
 @given(st.data())
 def test_rows_and_texts_say_what_the_columns_do(data: st.DataObject) -> None:
-    rule = data.draw(st.sampled_from(RULES))
-    said = data.draw(sayings(rule))
-    out, lines = Outputs(), indicator_lines(said)
-    every = np.arange(len(said))
-    out.keep(lines, every, said.found.begins[said.w])
-    out.say(said, change_lines(said, bodies_of(said, FACTS)))
+    several = [data.draw(sayings(data.draw(st.sampled_from(RULES)))) for _ in range(3)]
+    out = Outputs()
+    for one in several:
+        put_out(out, one)
     rows, changes = written.kept(out), written.changes(out)
-    assert [row.zone for row in rows] == [ZONES[one] for one in said.g]
-    assert [row.state for row in rows] == [STATES[one] for one in said.state]
     assert [row.change_number for row in rows] == [change.number for change in changes]
     assert {change.kind for change in changes} <= {"value", "correction"}
+    assert out.count == len(rows) == sum(map(len, several))
+    for said in several:
+        check(said, [rows.pop(0) for _ in said.w], [changes.pop(0) for _ in said.w])
+
+
+def check(said: Saying, rows: list[IndicatorRow], changes: list[ChangeRow]) -> None:
+    """They say what it does."""
+    assert [row.zone for row in rows] == [ZONES[one] for one in said.g]
+    assert [row.change_number for row in rows] == [said.number + at for at in range(len(said))]
     for at, row in enumerate(rows):
         for name in ("value", "numerator", "denominator"):
             told, meant = getattr(row, name), float(said.content[name][at])
@@ -120,26 +134,43 @@ def test_rows_and_texts_say_what_the_columns_do(data: st.DataObject) -> None:
             said.content[name][at].item() for name in ("coverage", "observed", "flagged")
         )
         assert row.station_count == said.content["station_count"][at]
-        assert (row.revision, row.reason, row.closed) == (
-            said.revision[at], said.reason[at], said.closed[at],
+        closed, was_closed = said.closed[at], said.was_closed[at]
+        state = STATES[3 if said.reason[at] else (2 if was_closed else 1) if closed else 0]
+        assert (row.revision, row.reason, row.closed, row.state) == (
+            said.revision[at], said.reason[at], closed, state,
         )  # fmt: skip
+        assert changes[at].kind == ("correction" if was_closed else "value")
         assert from_us(int(said.found.begins[said.w[at]])) == row.window_begin
         facts = [SHOWN] if row.facts else []
-        alone = msgspec.json.encode(present(rule.body(), as_mapping(row), facts)).decode()
-        assert changes[at].body == alone
+        body = said.plan.rule.body()
+        assert (
+            changes[at].body == msgspec.json.encode(present(body, as_mapping(row), facts)).decode()
+        )
 
 
 @given(st.data())
 def test_of_several_windows_of_a_group_the_last_is_the_latest(data: st.DataObject) -> None:
     said = data.draw(sayings(PLAN.rule))
-    out, lines = Outputs(), indicator_lines(said)
-    rows, groups = np.arange(len(said)), 7 + said.g
+    out, rows = Outputs(), np.arange(len(said))
     begin = said.found.begins[said.w]
     first = rows[begin == begin[0]]
-    out.show(said.plan, lines, first, groups)  # what was shown before in the same transaction
-    out.show(said.plan, lines, rows, groups)
+    out.say(said, FACTS, NOTHING, first, [])  # what was shown before in the same transaction
+    out.say(said, FACTS, NOTHING, rows, [])
     newest = {ZONES[group]: from_us(int(at)) for group, at in zip(said.g, begin, strict=True)}
     assert {key[2]: row.window_begin for key, row in written.latest(out).items()} == newest
+
+
+@given(st.data())
+def test_a_row_that_stands_as_latest_alone_is_passed_on_later(data: st.DataObject) -> None:
+    said, other = data.draw(sayings(PLAN.rule)), data.draw(sayings(PLAN.rule))
+    out, keepers = Outputs(), [Unsaved() for _ in said.w]
+    put_out(out, other)
+    out.say(said, FACTS, NOTHING, NOTHING, list(enumerate(keepers)))
+    out.pass_on((int(said.found.begins[w]), one) for w, one in zip(said.w, keepers, strict=True))
+    rows = written.kept(out)[len(other) :]
+    check(said, rows, written.changes(out)[len(other) :])
+    begins = {*said.found.begins[said.w].tolist(), *other.found.begins[other.w].tolist()}
+    assert set(out.written().begins.tolist()) == begins
 
 
 @given(st.data())
@@ -149,6 +180,6 @@ def test_a_band_holds_its_upper_edge(data: st.DataObject) -> None:
     said = data.draw(sayings(rule))
     said.content["value"] = data.draw(st.sampled_from(edges))
     out = Outputs()
-    out.say(said, change_lines(said, bodies_of(said, FACTS)))
+    put_out(out, said)
     expected = find_band(rule.body()["bands"], float(said.content["value"][0]))
     assert {msgspec.json.decode(one.body)["band"] for one in written.changes(out)} == {expected}
