@@ -17,6 +17,7 @@ from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
 from aggregator.emit import Emitter
 from aggregator.facts import Facts
+from aggregator.frame import Frames
 from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
@@ -108,6 +109,7 @@ class Shard:
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())
         self.facts = Facts()
+        self.frames = Frames()
         self.rederive = Rederive()
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
