@@ -12,12 +12,13 @@ TOO_SLOW: Final = "too slow"
 
 
 class Outbox:
-    """Events that wait for one client and are of interest to it, at most `limit` of them.
+    """Events that wait for one client and are of interest to it.
 
-    When it is full, provisional steps that a later event of the same window follows are dropped,
-    and from then on an event takes the place of the step before it, until the client has caught up.
-    When it is full of what may not be dropped, it closes and the client is disconnected: it
-    comes back with the last number it saw. Nobody ever waits for a slow client.
+    When there are `limit`, provisional steps that a later event of the same window follows are
+    dropped, and from then on an event takes the place of the step before it, until the client has
+    caught up: one step for each open window of the city at most. When `limit` may not be
+    dropped, it closes and the client is disconnected: it comes back with the last number it saw.
+    Nobody ever waits for a slow client.
 
     Attributes:
         closed: why no more will come, None while more may.
@@ -93,7 +94,7 @@ class Outbox:
             self._drop_step(event.window)
         if len(self._events) >= self._limit:
             self._merge(event)
-        if len(self._events) >= self._limit:
+        if len(self._events) - len(self._steps) >= self._limit:
             self._refill([])
             self.close(TOO_SLOW)
             return

@@ -14,6 +14,9 @@ from tests.benchmarks.stack import Invalid, Stack
 FIGURES: Final = ("api_latest_rps", "api_latest_p99_ms", "sse_clients")
 WATCHERS: Final = 1_000
 _LATE_S: Final = 1.0
+_WATCHED: Final = f"city={PROBED_CITY}&rule=traffic.*,noise.*"
+"""What each client watches: as much of a city as comes to the values a second that count."""
+_VALUES_PER_S: Final = 60.0
 
 
 async def measure(stack: Stack, results: Results, seconds: float, wanted: set[str]) -> None:
@@ -31,13 +34,16 @@ async def measure(stack: Stack, results: Results, seconds: float, wanted: set[st
         results.figures["api_latest_p99_ms"] = float(np.percentile(found.seconds, 99)) * 1000
     if "sse_clients" in wanted:
         say(f"  {WATCHERS} live streams, {seconds:.0f} s")
-        found = await _clients(stack, Asking(stack.api_port, PROBED_CITY, seconds, WATCHERS, ""))
+        asking = Asking(stack.api_port, PROBED_CITY, seconds, WATCHERS, "", _WATCHED)
+        found = await _clients(stack, asking)
         told = [late for late in found.late if late >= 0]
+        each = found.values / found.took / WATCHERS
         results.figures["sse_clients"] = sum(late <= _LATE_S for late in told)
-        results.ceilings["sse_values_per_s_of_each"] = round(
-            found.values / found.took / WATCHERS, 1
-        )
+        results.ceilings["sse_values_per_s_of_each"] = round(each, 1)
         results.ceilings["sse_latest_s"] = round(max(told, default=-1.0), 3)
+        if each < _VALUES_PER_S:
+            results.figures["sse_clients"] = None
+            raise Invalid(f"each client got {each:.0f} values/s, not {_VALUES_PER_S:.0f}")
 
 
 async def _clients(stack: Stack, asking: Asking) -> Asked:
