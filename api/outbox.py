@@ -21,13 +21,14 @@ class Outbox:
     Nobody ever waits for a slow client.
 
     Attributes:
+        interest: what the client wants to be told.
         closed: why no more will come, None while more may.
         after: numbered events up to this one are not taken.
     """
 
     def __init__(self, limit: int, interest: Interest = EVERYTHING) -> None:
         self._limit = limit
-        self._interest = interest
+        self.interest = interest
         self._events: dict[int, Event] = {}
         self._steps: dict[Window, int] = {}
         self._place = 0
@@ -45,11 +46,15 @@ class Outbox:
         return list(self._events.values())
 
     def offer(self, events: Sequence[Event]) -> None:
-        """Add events in their order; never blocks."""
+        """Add those of some events that are of interest, in their order; never blocks."""
+        self.put([event for event in events if self.interest.wants(event)])
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Add events that are of interest, in their order; never blocks."""
         for event in events:
             if self.closed is not None:
                 return
-            if (event.number is None or event.number > self.after) and self._interest.wants(event):
+            if event.number is None or event.number > self.after:
                 self._add(event)
         if self._events:
             self._ready.set()
@@ -68,7 +73,7 @@ class Outbox:
         """Replace everything that waits by what is wanted of a snapshot."""
         self._refill([])
         self.after = -1
-        self.offer([self._interest.snapshot(snapshot)])
+        self.offer([self.interest.snapshot(snapshot)])
 
     def close(self, reason: str) -> None:
         """Take no more; what waits may still be taken."""
