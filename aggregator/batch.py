@@ -44,9 +44,13 @@ class Batch:
         self.revision = np.concatenate([one.revision for one in said])
         first = np.array([one.number for one in said], np.int64) - self.edges[:-1]
         self.numbers: Ints = np.repeat(first, counts) + np.arange(len(self), dtype=np.int64)
-        self.lacking = (self.reason != "").astype(np.bool_)
+        lacking = np.flatnonzero(self.reason != "")
+        found, at = distinct(self.reason[lacking].tolist())
+        self._reasons = ["", *found]
+        self._reason_at = np.zeros(len(self), np.int64)
+        self._reason_at[lacking] = at + 1
         state = np.where(self.closed, np.where(self.was_closed, 2, 1), 0)
-        self.state: Ints = np.where(self.lacking, 3, state)
+        self.state: Ints = np.where(self._reason_at > 0, 3, state)
 
     def __len__(self) -> int:
         return int(self.edges[-1])
@@ -99,10 +103,7 @@ class Batch:
 
     def reasons(self, text_of: Callable[[str], bytes]) -> Spans:
         """A text of why each row has no value."""
-        if not self.lacking.any():
-            return of_texts([text_of("")]).at(np.zeros(len(self), np.int64))
-        found, at = distinct(self.reason.tolist())
-        return of_texts([text_of(one) for one in found]).at(at)
+        return of_texts([text_of(one) for one in self._reasons]).at(self._reason_at)
 
     def facts_used(self, spans_of: Callable[[Used], Spans], nothing: bytes) -> Spans:
         """A text of the facts that each row uses; `nothing` of a rule that uses none."""
