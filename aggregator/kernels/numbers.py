@@ -53,7 +53,7 @@ def _raised(base: float, exponent: float) -> float:
         return math.nan
 
 
-@overload(_raised)  # type: ignore[misc]  # numba has no types
+@overload(_raised)
 def _raised_compiled(base: Any, exponent: Any) -> Any:
     # Compiled, `math.pow` raises nothing.
     del base, exponent
