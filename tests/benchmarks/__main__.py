@@ -1,6 +1,6 @@
 """`make bench`: measure, print a table, write build/bench.json, name what became slower.
 
-make bench                            every figure, about eight minutes
+make bench                            every figure, about nine minutes
 make bench ONLY="ingest write_ratio"  figures whose names begin so
 make bench ARGS=--quick               short runs: does it work, and about how fast
 make bench ARGS=--full                a minute sustained, 5,000 probes
@@ -91,7 +91,7 @@ async def _measure(options: Any, wanted: set[str], results: Results) -> None:
         with results.counting(_GENERATED):
             generate.measure(results, 3 if quick else 7)
     await asyncio.to_thread(_in_memory, results, wanted, 3 if quick else 7)
-    await _alone(results, wanted, 1 if quick else 3)
+    await _alone(results, wanted, 1 if quick else 2)
     if wanted - _FOLDED - _ALONE - {_GENERATED, "state_bytes_per_series", "aggregator_start_s"}:
         say("starting mosquitto and PostgreSQL")
         async with running(profiled=options.profile) as stack:
