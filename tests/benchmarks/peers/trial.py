@@ -132,6 +132,8 @@ class Trial:
         struck = time.monotonic()
         for number in range(1, times + 1):
             await self._settled(readings * number // (times + 1))
+            if number == 1 and not await self.contender.count():
+                raise Invalid(f"stored nothing of {readings} within {_QUIET_S:.0f} s, undisturbed")
             struck = time.monotonic()
             await strike(self)
         last = await self._settled(readings, distinct=True)
