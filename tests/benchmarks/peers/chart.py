@@ -28,8 +28,9 @@ def drawn(found: Found) -> str:
         for name, repeats in damage.items():
             sent = sum(one.sent for one in repeats)
             lost, doubled = sum(one.lost for one in repeats), sum(one.doubled for one in repeats)
-            told = f"{lost:,} lost, {doubled:,} doubled" if lost or doubled else "0"
-            shares[name] = (lost + doubled) / sent, told
+            parts = {"lost": lost, "doubled": doubled}
+            told = ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
+            shares[name] = (lost + doubled) / sent, told or "0"
         panels[f"lost or doubled: {fault}"] = shares
     rows = max(len(bars) for bars in panels.values())
     height = _TOP + rows * _ROW + 10
