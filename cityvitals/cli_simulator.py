@@ -198,11 +198,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
     options = Options(
-        city=city,
-        sensors=sensors,
-        pack=pack,
-        rate=rate,
-        duration_s=duration,
+        *(city, sensors, pack, rate, duration),
         count=count,
         seed=seed,
         connections=connections,
