@@ -85,6 +85,7 @@ _LoadQos = Annotated[int, typer.Option(min=0, max=2, help="MQTT's quality of ser
 _LoadMqtt = Annotated[str, typer.Option("--mqtt", help="Version of MQTT: 5 or 3.1.1.")]
 _LoadReport = Annotated[Path | None, typer.Option(help="Write summary and samples here, as JSON.")]
 _LoadPage = Annotated[Path | None, typer.Option(help="Write a page of plots here.")]
+_LoadFigure = Annotated[Path | None, typer.Option(help="Write the plots here, as SVG.")]
 _LoadApi = Annotated[
     str | None, typer.Option(help="Ask this API how far the service's books are behind.")
 ]
@@ -184,6 +185,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     mqtt: _LoadMqtt = "5",
     report: _LoadReport = None,
     page: _LoadPage = None,
+    figure: _LoadFigure = None,
     api: _LoadApi = None,
     watch: _LoadWatch = None,
     soak: _LoadSoak = False,  # noqa: FBT002 (a flag)
@@ -196,11 +198,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
     options = Options(
-        city=city,
-        sensors=sensors,
-        pack=pack,
-        rate=rate,
-        duration_s=duration,
+        *(city, sensors, pack, rate, duration),
         count=count,
         seed=seed,
         connections=connections,
@@ -214,6 +212,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         mqtt=mqtt,
         report=report,
         page=page,
+        figure=figure,
         api=api,
         watch=tuple(watch or ()),
         soak=soak,

@@ -165,6 +165,7 @@ def _fields(quarter: Quarter) -> dict[str, Any]:
         "last": quarter.last[1] if quarter.last else None,
         "integral": quarter.integral,
         "covered_seconds": quarter.covered / US,
+        "increase": math.fsum(quarter.rises),
     }
 
 

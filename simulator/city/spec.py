@@ -3,15 +3,17 @@
 The structs are the file's shape, key by key; `docs/simulator.md` explains the keys.
 """
 
+from datetime import UTC, date, datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from cityvitals.catalogue.gases import EXPECTED, parse_reference
 from cityvitals.catalogue.load import load_catalogue
 from cityvitals.domain.names import Domain, Kind, is_identifier
+from cityvitals.domain.times import to_us
 from cityvitals.errors import SettingsError
 from cityvitals.wire.meta import is_time_zone
 from simulator.city.signal import Signal
@@ -25,6 +27,8 @@ _Line = Annotated[tuple[Point, ...], msgspec.Meta(min_length=2)]
 _Ring = Annotated[tuple[Point, ...], msgspec.Meta(min_length=4)]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
 _Many = Annotated[int, msgspec.Meta(ge=1)]
+_Above = Annotated[float, msgspec.Meta(gt=0)]
+KindName = Literal["gauge", "interval_mean", "interval_total", "counter", "event", "state"]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +72,9 @@ class StationSection(_Section, frozen=True):
         units: units that they send, where not the canonical ones.
         reference_state: temperature and pressure that their gases refer to.
         on_road: whether they stand on the roads.
+        kind: of their series, where not the quantities' own.
+        since: the day (UTC) on which its counters stood at 0; before it they say nothing.
+        modulus: where its counters begin anew at 0, in the unit that is sent.
     """
 
     id: str
@@ -78,6 +85,21 @@ class StationSection(_Section, frozen=True):
     units: dict[str, str] = {}
     reference_state: str = ""
     on_road: bool = False
+    kind: KindName | None = None
+    since: date | None = None
+    modulus: _Above | None = None
+
+    def kind_of(self, quantity: str) -> Kind:
+        """What readings of one of its quantities mean over time."""
+        if self.kind is not None:
+            return Kind[self.kind.upper()]
+        return load_catalogue().quantities[quantity].kind
+
+    @property
+    def since_us(self) -> int:
+        """When its counters stood at 0, microseconds since 1970 UTC."""
+        day = self.since or date.min
+        return to_us(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 class CitySpec(_Section, frozen=True, kw_only=True):
@@ -140,7 +162,7 @@ def _wrong_city(spec: CitySpec) -> str:
 
 def _wrong_stations(spec: CitySpec) -> str:
     for one in spec.station:
-        wrong = _wrong_quantities(spec, one) or _wrong_units(one)
+        wrong = _wrong_quantities(spec, one) or _wrong_units(one) or _wrong_kind(spec, one)
         if one.reference_state and parse_reference(one.reference_state) is None:
             wrong = f"reference_state: expected {EXPECTED}, got {one.reference_state!r}"
         if one.on_road and not spec.road:
@@ -157,8 +179,24 @@ def _wrong_quantities(spec: CitySpec, one: StationSection) -> str:
             return f"quantities: quantity {quantity!r} is not known"
         if quantity not in spec.signal:
             return f"quantities: no [signal.{quantity}] says what it sees"
-    gauges = {known[quantity].kind is Kind.GAUGE for quantity in one.quantities}
+    gauges = {one.kind_of(quantity) is Kind.GAUGE for quantity in one.quantities}
     return "quantities: expected gauges alone, or none" if len(gauges) > 1 else ""
+
+
+def _wrong_kind(spec: CitySpec, one: StationSection) -> str:
+    if (one.kind == "counter") != (one.since is not None):
+        return "since: expected the day on which its counters stood at 0, and of counters alone"
+    if one.modulus is not None and one.kind != "counter":
+        return "modulus: only counters begin anew"
+    for quantity in one.quantities:
+        signal, own = spec.signal[quantity], load_catalogue().quantities[quantity]
+        if one.kind in {"counter", "event", "state"} and own.is_level:
+            return f"kind: {quantity} is a level in dB, which is a gauge or an interval mean"
+        if one.kind in {"counter", "event"} and not (signal.low is not None and signal.low >= 0):
+            return f"kind: signal.{quantity}: expected low to be 0 or more, of a {one.kind}"
+        if one.kind == "state" and (signal.low, signal.high, signal.digits) != (0, 1, 0):
+            return f"kind: signal.{quantity}: expected low 0, high 1, digits 0, of a state"
+    return ""
 
 
 def _wrong_units(one: StationSection) -> str:

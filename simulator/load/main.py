@@ -27,7 +27,7 @@ from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
 from simulator.load.packet import MQTT_3, MQTT_5, Delivery, publish_packet
-from simulator.load.page import page, ramp_page
+from simulator.load.page import figure, page, ramp_page
 from simulator.load.plan import Plan
 from simulator.load.publisher import Publisher
 from simulator.load.ramp import Ramp, climb, verdict
@@ -60,6 +60,7 @@ class Options:
         payload: payload format.
         qos, mqtt: how messages are delivered, and by which version of MQTT.
         report, page: files for the summary with its samples, as JSON and as a page of plots.
+        figure: file for the plots alone, as SVG.
         api: address of the service's API, to see how far its books are behind.
         watch: processes whose CPU and memory are recorded.
         soak: judge whether latency, lag and memory held flat.
@@ -85,6 +86,7 @@ class Options:
     mqtt: str = "5"
     report: Path | None = None
     page: Path | None = None
+    figure: Path | None = None
     api: str | None = None
     watch: tuple[int, ...] = ()
     soak: bool = False
@@ -118,7 +120,9 @@ def run(settings: Settings, options: Options) -> int:
         "trends": [asdict(one) for one in found],
         "samples": [one.words() for one in samples],
     }
-    _write(options, words, page(f"Load on {summary.city}", told, samples, found))
+    title = f"Load on {summary.city}"
+    _write(options, words, page(title, told, samples, found))
+    _put("--figure", options.figure, figure(title, samples))
     good = (summary.complete or stopping()) and (not options.soak or (bool(found) and flat))
     return EXIT_OK if good else EXIT_FAILED
 
@@ -265,8 +269,10 @@ def _duration_s(options: Options) -> float | None:
 def _check(options: Options) -> None:
     if not is_identifier(options.city):
         raise SettingsError(f"load: --city: expected letters, digits, . _ -: {options.city!a}")
-    if options.ramp is not None and (options.rate or options.count is not None or options.soak):
-        raise SettingsError("load: --ramp: expected without --rate, --count and --soak")
+    if options.ramp is not None and (
+        options.rate or options.count is not None or options.soak or options.figure
+    ):
+        raise SettingsError("load: --ramp: expected without --rate, --count, --soak and --figure")
     if options.mqtt not in VERSIONS:
         raise SettingsError(
             f"load: --mqtt: expected one of {', '.join(VERSIONS)}, got {options.mqtt!a}"
@@ -291,8 +297,12 @@ def _write(options: Options, words: dict[str, Any], shown: str) -> None:
         ("--report", options.report, json.dumps(words, indent=2) + "\n"),
         ("--page", options.page, shown),
     ):
-        try:
-            if path is not None:
-                path.write_text(text, "utf-8")
-        except OSError as error:
-            raise SettingsError(f"load: {name}: {error}") from None
+        _put(name, path, text)
+
+
+def _put(name: str, path: Path | None, text: str) -> None:
+    try:
+        if path is not None:
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise SettingsError(f"load: {name}: {error}") from None

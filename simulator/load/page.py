@@ -45,6 +45,33 @@ def page(title: str, told: str, samples: Sequence[Sample], trends: Sequence[Tren
     return _document(title, parts)
 
 
+def figure(title: str, samples: Sequence[Sample]) -> str:
+    """The plots of one load below each other, as an SVG file.
+
+    Args:
+        title: its heading.
+        samples: second by second.
+    """
+    plots = [
+        (f"{heading}, {unit}" if unit else heading, plot(drawn, unit))
+        for heading, unit, lines in _plots(samples)
+        if (drawn := [line for line in lines if line.points])
+    ]
+    row, head = _HEIGHT + 24, 30
+    parts = [f'<text x="10" y="20" style="font-weight:bold">{escape(title)}</text>']
+    for number, (heading, drawn_plot) in enumerate(plots):
+        y = head + number * row
+        size = f'<svg y="{y + 20}" width="{_WIDTH}" height="{_HEIGHT}"'
+        parts.append(f'<text x="10" y="{y + 14}">{escape(heading)}</text>')
+        parts.append(drawn_plot.replace("<svg", size, 1))
+    whole = f"{_WIDTH} {head + len(plots) * row}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole}" font-family="sans-serif"'
+        f' font-size="12" fill="#52606d"><rect width="100%" height="100%" fill="#fff"/>'
+        f"{''.join(parts)}</svg>\n"
+    )
+
+
 def ramp_page(title: str, told: str, steps: Sequence[Step]) -> str:
     """The page of a ramp: what was reached at each rate, and after how long."""
     rates = [(step.asked, step) for step in steps]

@@ -93,6 +93,8 @@ def test_what_a_broken_service_lost_doubled_or_altered_is_named(shared: Service)
     lost = broken.series("air-01", "pm2_5")
     doubled = broken.series("inflow-01", "water_flow")
     altered = broken.series("meter-02", "electricity_energy")
+    meter, bay = broken.series("volume-02", "water_volume"), broken.series("bay-01", "occupancy")
+    rain = broken.series("rain-01", "precipitation")
     told = broken.told_after(
         # A batch that was acknowledged and is gone.
         f"delete from reading where series_id = {lost} and observed_at < '2026-02-09T23:05Z'",  # noqa: S608
@@ -105,10 +107,21 @@ def test_what_a_broken_service_lost_doubled_or_altered_is_named(shared: Service)
         # One value of thousands.
         f"""update reading set value = value + 0.001
         where series_id = {altered} and observed_at = '2026-02-09T23:20Z'""",  # noqa: S608
+        f"update reading set value = value + 1 where series_id = {meter}"  # noqa: S608
+        " and observed_at = '2026-02-09T23:30Z'",
+        f"delete from reading where series_id = {rain} and observed_at = '2026-02-09T23:00Z'",  # noqa: S608
+        f"update reading set value = 1 - value where series_id = {bay}"  # noqa: S608
+        " and observed_at = '2026-02-09T23:40Z'",
     )
     assert "ledger waterworks: received: " in told and "ledger waterworks: stored: " in told
     assert "ledger air-west" not in told
     named = [line for line in told.splitlines() if line.startswith("  reading ")]
+    for gone in (
+        "volume-02/water_volume 2026-02-09T23:30",
+        "rain-01/precipitation 2026-02-09T23:00",
+        "bay-01/occupancy 2026-02-09T23:40",
+    ):
+        assert sum(gone in line and "value: " in line for line in named) == 1, gone
     assert sum("air-01/pm2_5" in line and "value: none" in line for line in named) == 5
     assert sum("inflow-01/water_flow" in line and "one more" in line for line in named) == 10
     (value,) = (line for line in named if "meter-02/electricity_energy 2026-02-09T23:20" in line)

@@ -1,6 +1,7 @@
 """The truth about what was sent, what follows from it, and what is not so: numbers by hand."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -100,6 +101,42 @@ class TestExpected:
         shares = {(at - BEGIN) // MINUTE_US: quarter.integral for at, quarter in own.items()}
         assert shares == pytest.approx({0: 2.0, 15: 3.0, 30: 1.0})
         assert own[BEGIN].values == [6.0] and not own[BEGIN + 15 * MINUTE_US].values
+
+    def test_a_counter_rises_evenly_rolls_over_and_counts_on_after_a_long_gap(self) -> None:
+        volume = SeriesMeta(
+            "water_volume", kind=Kind.COUNTER, reporting_s=1200, unit="L", modulus=1e6
+        )
+        minutes = {0: 999_000.0, 10: 999_900.0, 30: 900.0, 90: 1500.0, 2000: 9000.0}
+        samples = [(BEGIN + at * MINUTE_US, 0, value) for at, value in minutes.items()]
+        (own,) = (
+            quarters(one)
+            for one in truth_of((device("w", "west", volume), samples)).series.values()
+        )
+        rises = {(at - BEGIN) // MINUTE_US: one.integral for at, one in own.items()}
+        # 1 m3 in the twenty minutes in which it rolled over; 0.6 in an hour that nobody covers.
+        assert rises == pytest.approx(
+            {0: 0.9 + 0.25, 15: 0.75, 30: 0.15, 45: 0.15, 60: 0.15, 75: 0.15, 90: 0.0, 1995: 0.0}
+        )
+        assert [one.covered for _, one in sorted(own.items())] == [15 * MINUTE_US] * 2 + [0] * 6
+        assert math.fsum(own[BEGIN].rises) == own[BEGIN].integral
+
+    def test_a_counter_without_modulus_that_falls_was_reset(self) -> None:
+        volume = SeriesMeta("water_volume", kind=Kind.COUNTER, reporting_s=600, unit="m3")
+        samples = [(BEGIN, 0, 50.0), (BEGIN + 10 * MINUTE_US, 0, 3.0)]
+        truth = truth_of((device("w", "west", volume), samples))
+        (own,) = (quarters(one) for one in truth.series.values())
+        assert own[BEGIN].integral == 3.0 and own[BEGIN].shares == [50.0, 3.0]
+
+    def test_events_add_up_and_a_state_holds(self) -> None:
+        rain = SeriesMeta("precipitation", kind=Kind.EVENT, reporting_s=1200, unit="mm")
+        bay = SeriesMeta("occupancy", kind=Kind.STATE, reporting_s=600, unit="%")
+        one = device("r", "west", rain, bay)
+        samples = [(BEGIN, 0, 0.2), (BEGIN, 1, 1.0), (BEGIN + 5 * MINUTE_US, 0, 0.4),
+                   (BEGIN + 5 * MINUTE_US, 1, 0.0)]  # fmt: skip
+        events, states = (quarters(one) for one in truth_of((one, samples)).series.values())
+        assert events[BEGIN].integral == pytest.approx(0.6)
+        assert events[BEGIN].covered == 15 * MINUTE_US and not events[BEGIN + 15 * MINUTE_US].values
+        assert (states[BEGIN].integral, states[BEGIN].covered) == (300.0, 15 * MINUTE_US)
 
     def test_levels_in_decibels_are_added_up_by_their_powers(self) -> None:
         noise = SeriesMeta("noise_laeq", kind=Kind.GAUGE, reporting_s=600, unit="dB")

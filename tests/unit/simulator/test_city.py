@@ -110,8 +110,14 @@ class TestFiles:
             ("[signal.so2]", "[signal.so3]", "no [signal.so2] says what it sees"),
             ('signal = "wind_speed", about', 'signal = "breeze", about', "follows 'breeze', which"),
             ('is = "seasonal"', 'is = "yearly"', "invalid value 'yearly'"),
-            ('["traffic_count"]', '["traffic_count", "occupancy"]', "no [signal.occupancy]"),
+            ('["traffic_count"]', '["traffic_count", "pm1"]', "no [signal.pm1]"),
             ('["traffic_count"]', '["traffic_count", "traffic_speed"]', "expected gauges alone"),
+            ("since = 2026-01-01\n", "", "station volume: since: expected the day"),
+            ('kind = "event"', 'kind = "event"\nmodulus = 5', "rain: modulus: only counters"),
+            ('kind = "event"', 'kind = "odd"', "station[8].kind: invalid enum value 'odd'"),
+            ("high = 1\ndigits = 0", "high = 2\ndigits = 0", "bay: kind: signal.occupancy"),
+            ("level = 0.0\nlow = 0\n", "level = 0.0\n", "rain: kind: signal.precipitation"),
+            ('quantities = ["noise_laeq"]', 'quantities = ["noise_laeq"]\nkind = "state"', "dB"),
             ('id = "hafen"', 'id = "altstadt"', "zone.id: expected each once"),
             ('"Europe/Vienna"', '"Europe/Wien"', "city.time_zone: expected an IANA time zone"),
             ("[16.338, 48.216], [16.34, 48.2]]", "[16.34, 48.3]]", "zone altstadt: outline"),
@@ -287,9 +293,10 @@ class TestRegistry:
 
 def test_what_the_documentation_shows_is_taken() -> None:
     page = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text("utf-8")
-    one, story = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    one, station, story = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     signals = msgspec.toml.decode(one, type=dict[str, dict[str, Signal]])["signal"]
     assert signals["no2"].follows == {"traffic_intensity", "wind_speed"}
+    assert station in TEXT
     Staged(load_city(Path("vitalia")), read_scenario(story, "docs"), 1, 0)
     named = re.findall(r"`(\w+)`", page.split("go by their names:")[1].split("plays one")[0])
     assert set(scenario.names()) <= set(named)

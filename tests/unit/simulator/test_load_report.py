@@ -10,7 +10,7 @@ from cityvitals.errors import SettingsError
 from simulator.load.generator import Progress
 from simulator.load.judge import Step, holds, knee, trends
 from simulator.load.meter import Process
-from simulator.load.page import Line, page, plot, ramp_page
+from simulator.load.page import Line, figure, page, plot, ramp_page
 from simulator.load.ramp import Ramp, climb, read_ramp, verdict
 from simulator.load.recorder import Recorder, Sample
 
@@ -125,6 +125,14 @@ class TestPage:
         assert len(lines) == 10
         assert all(1 < len(line.attrib["points"].split()) <= 800 for line in lines)
         assert len(text) < 200_000
+
+    def test_a_figure_is_one_svg_with_all_plots(self) -> None:
+        whole = ET.fromstring(figure("Load <1>", [sample(second) for second in range(99)]))  # noqa: S314 (ours)
+        name = "{http://www.w3.org/2000/svg}"
+        assert whole.tag == f"{name}svg" and len(list(whole.iter(f"{name}polyline"))) == 10
+        below = [float(one.attrib["y"]) for one in whole.findall(f"{name}svg")]
+        assert len(below) == 8 and below == sorted(set(below))
+        assert float(whole.attrib["viewBox"].split()[3]) >= below[-1] + 200
 
     def test_a_peak_is_not_thinned_away(self) -> None:
         points = [(float(at), 1000.0 if at == 4321 else 1.0) for at in range(10_000)]

@@ -82,13 +82,15 @@ def test_live_gauges_speak_every_ten_seconds_and_take_turns() -> None:
 
 def test_history_is_declared_dense_and_fits_two_days_in_four_hundred_thousand() -> None:
     counts = Counter((device, quantity) for device, quantity, _ in said(list(history().packs())))
+    assert {counts.pop(key) for key in list(counts) if key[1] == "water_volume"} == {4}
+    assert all(1 <= counts.pop(key) <= 60 for key in list(counts) if key[1] == "precipitation")
     assert set(counts.values()) == {60}
     assert sum(counts.values()) * 48 < 400_000
 
 
 def test_the_city_has_four_zones_in_all_domains_and_few_gateways() -> None:
     devices, zones = history().devices, {zone.id for zone in vitalia().zone}
-    assert len(devices) == 48
+    assert len(devices) == 62
     assert {device.gateway.domain for device in devices} == set(Domain)
     assert len({device.gateway for device in devices}) == 8
     for domain in ("air", "energy", "water", "traffic", "noise"):
@@ -100,7 +102,7 @@ def test_stations_stand_in_their_zones_and_those_of_traffic_on_roads() -> None:
     for one in history().stations:
         where = (one.device.longitude or 0.0, one.device.latitude or 0.0)
         assert inside(where, outlines[one.device.zone or ""])
-        assert bool(one.road) == (one.kind in {"speed", "count"})
+        assert bool(one.road) == (one.kind in {"speed", "count", "bay", "flow"})
     places = [(one.device.longitude, one.device.latitude) for one in history().stations[:38]]
     assert len(set(places)) == len(places)
 
@@ -114,11 +116,46 @@ def test_values_are_plausible_for_a_week() -> None:
     values: dict[str, list[float]] = {}
     for (_, quantity, _), value in said(list(week())).items():
         values.setdefault(quantity, []).append(value)
-    assert len(values) == 16
+    assert len(values) == 20
     for name, own in values.items():
         assert min(own) >= (quantities[name].low or 0)
         assert max(own) < (quantities[name].high or np.inf)
         assert np.std(own) > 0.001 * np.mean(own)
+
+
+def test_a_counter_goes_on_wherever_a_run_begins_and_rolls_over() -> None:
+    begin = NOW_US // DAY_US * DAY_US
+    whole = meters(begin, begin + 2 * DAY_US)
+    assert meters(begin + DAY_US, begin + 2 * DAY_US).items() <= whole.items()
+    town = history()
+    late = list(town.between(begin + DAY_US, begin + 2 * DAY_US, MINUTE_US))
+    early = list(town.between(begin, begin + DAY_US, MINUTE_US))
+    assert {**said(late), **said(early)}.items() >= whole.items()
+    one = [value for (name, _, _), value in whole.items() if name == "volume-01"]
+    falls = [(a, b) for a, b in pairwise(one) if b < a]
+    assert falls and all(a > 950 and b < 50 for a, b in falls)
+    assert all(b - a < 30 for a, b in pairwise(one))
+
+
+def meters(begin: int, end: int) -> dict[tuple[str, str, int], float]:
+    found = said(list(history().between(begin, end, MINUTE_US)))
+    return {key: value for key, value in found.items() if key[1] == "water_volume"}
+
+
+def test_a_counter_says_nothing_before_it_was_there() -> None:
+    since = 1_767_225_600 * US
+    found = meters(since - HOUR_US, since + HOUR_US)
+    assert {us for _, _, us in found} == {since + n * HOUR_US // 4 for n in (1, 2, 3)}
+    assert all(0 < value < 20 for (_, _, us), value in found.items() if us == since + HOUR_US // 4)
+
+
+def test_events_are_told_when_they_happen_and_states_each_minute() -> None:
+    found = said(list(history(length_us=2 * DAY_US).packs()))
+    rain = {us: v for (name, _, us), v in found.items() if name == "rain-01"}
+    assert {us % HOUR_US for us, v in rain.items() if not v} == {0}
+    assert sum(v > 0 for v in rain.values()) > 60
+    bay = [v for (name, _, _), v in found.items() if name == "bay-01"]
+    assert set(bay) == {0.0, 1.0}
 
 
 def test_rush_hours_slow_the_traffic() -> None:
@@ -136,7 +173,7 @@ def test_rush_hours_slow_the_traffic() -> None:
 
 
 def test_scale_multiplies_sensors() -> None:
-    assert len(Town(vitalia(), 1, Play(NOW_US, 0, scale=10)).devices) == 480
+    assert len(Town(vitalia(), 1, Play(NOW_US, 0, scale=10)).devices) == 620
 
 
 def test_payloads_decode_to_what_was_packed() -> None:
