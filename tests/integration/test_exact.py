@@ -4,6 +4,7 @@ The machine is in `tests/integration/exact`. Each run has a seed, and a failure 
 alone with `python -m tests.integration.exact.run --from SEED --runs 1`.
 """
 
+import gc
 import json
 import os
 import sys
@@ -37,6 +38,9 @@ def test_verify_agrees_whatever_happens(database: DatabaseSettings) -> None:
     with stage(database, counts) as machine:
         for number in range(first, first + _RUNS):
             play(machine, number)
+        worlds = [one for one in gc.get_objects() if isinstance(one, World)]
+        kept = [one for one in worlds if one.pool is machine.world.pool and one.writers]
+        assert not kept, f"{len(kept)} runs hold some MB each for ever"
     assert counts["verify in the end"] >= _RUNS, counts
 
 
