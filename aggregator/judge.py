@@ -142,15 +142,17 @@ class Judge:
         """Windows apart from those that are final although the watermark lies before their end.
 
         It went back: somebody spoke whom nobody waited for. Up to when shorter windows count as
-        begun is one moment for all windows of a piece.
+        begun is one moment for all windows of a piece. The pieces ascend: what was said of a
+        group's newest window may be forgotten once a newer one is said.
         """
         closing, _ = self.judged(found)
         complete = found.ends + found.plan.reach.ahead
         ahead = closing & (complete[:, None] > self.watermarks(found.plan)[None, :])
         if not ahead.any():
             return [found]
-        kinds, kind = np.unique(ahead, axis=0, return_inverse=True)
-        return [found.where(kind.reshape(-1) == one) for one in range(len(kinds))]
+        turns = np.concatenate([[False], (ahead[1:] != ahead[:-1]).any(axis=1)])
+        run = np.cumsum(turns)
+        return [found.where(run == one) for one in range(int(run[-1]) + 1)]
 
     def derive(self, part: Windows, source: Source, out: Outputs) -> None:
         """Evaluate a piece of windows and add what is new to the outputs."""

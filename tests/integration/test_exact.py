@@ -4,6 +4,7 @@ The machine is in `tests/integration/exact`. Each run has a seed, and a failure 
 alone with `python -m tests.integration.exact.run --from SEED --runs 1`.
 """
 
+import gc
 import json
 import os
 import sys
@@ -13,9 +14,14 @@ from typing import Final
 
 import pytest
 
-from cityvitals.settings import DatabaseSettings
+from cityvitals.domain.times import EARLIEST_US
+from cityvitals.settings import AggregatorSettings, DatabaseSettings
+from tests.integration.aggregator_town import DAY, HOUR, NOON
 from tests.integration.exact.actions import ACTIONS
+from tests.integration.exact.cast import SHARD, Row
+from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.run import play, stage
+from tests.integration.exact.world import World, device
 
 _SOAK_RUNS: Final = int(os.environ.get("CITYVITALS_EXACT_RUNS", "2000"))
 _SOAK_FROM: Final = int(os.environ.get("CITYVITALS_EXACT_FROM", "1000"))
@@ -32,7 +38,53 @@ def test_verify_agrees_whatever_happens(database: DatabaseSettings) -> None:
     with stage(database, counts) as machine:
         for number in range(first, first + _RUNS):
             play(machine, number)
+        worlds = [one for one in gc.get_objects() if isinstance(one, World)]
+        kept = [one for one in worlds if one.pool is machine.world.pool and one.writers]
+        assert not kept, f"{len(kept)} runs hold some MB each for ever"
     assert counts["verify in the end"] >= _RUNS, counts
+
+
+def test_the_newest_final_window_is_not_forgotten_before_it_is_derived_again(
+    database: DatabaseSettings,
+) -> None:
+    """The story of seed 50679, in its fewest steps.
+
+    Some days are final when a station is declared whose gateway has not spoken, so that the
+    watermark goes back behind them; the newest of them is derived again together with others.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["revised"])
+        world.settings = AggregatorSettings(
+            final_after_seconds=0, checkpoint_seconds=1e9, derive_years_every_seconds=0
+        )
+        machine.runner.run(_watermark_goes_back(world))
+
+
+async def _watermark_goes_back(world: World) -> None:
+    async def place(name: str, zone: str | None, since_us: int | None) -> None:
+        said = device("town", name, zone=zone, since_us=since_us, at_us=NOON + 3 * HOUR)
+        await world.say(said, lane="ingest-0")
+
+    async def write(*rows: tuple[str, int, float]) -> None:
+        await world.write([Row("town", *row) for row in rows], "ingest-0")
+
+    await world.found()
+    shard = SHARD["town"]
+    for _ in range(2):
+        await world.cycle(shard)
+    await write(("e", -20 * DAY, 1e-3), ("b", -30 * DAY, 1e-3), ("e", 45 * HOUR, 7.1))
+    world.workers.clear()
+    await place("c", "north", EARLIEST_US)
+    await write(("e", -5 * DAY, 100.0), ("c", 25 * HOUR, 0.0))
+    await world.cycle(shard)
+    await place("a", "south", NOON + 10 * HOUR)
+    await place("d", None, None)
+    for _ in range(2):
+        await world.cycle(shard)
+    await world.settle()
+    found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
 
 
 @pytest.mark.soak

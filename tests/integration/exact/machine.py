@@ -342,9 +342,11 @@ class Exactness(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """In the end everything is final and right."""
-        if self.world.ids:
-            self._do("verify in the end", self._verified(settled=True))
-        self.world.workers.clear()  # Hypothesis remembers a hundred machines
+        try:
+            if self.world.ids:
+                self._do("verify in the end", self._verified(settled=True))
+        finally:
+            self.world.leave()
 
     def _at(self, city: str) -> int:
         """When a declaration of now arrives: in a replayed city, about when its readings are of."""

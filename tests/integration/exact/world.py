@@ -263,6 +263,13 @@ class World:
                 waiting = self.workers[shard].shard.pending
                 raise AssertionError(f"{len(waiting)} windows do not become final")
 
+    def leave(self) -> None:
+        """Let go of all that takes memory: Hypothesis remembers each run's class, which has us."""
+        self.workers.clear()
+        self.paused.clear()
+        self.writers.clear()
+        self.said.clear()
+
     async def verify(self, *, settled: bool) -> Findings:
         """What verify finds."""
         heard = StringIO()
