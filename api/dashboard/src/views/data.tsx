@@ -29,11 +29,12 @@ export function DataPage(): JSX.Element {
 }
 
 /** Up to when the data of each domain is complete. */
-export function watermarks(): { domain: string; at: number }[] {
+export function watermarks(): { domain: string; at: number; silent: string[] }[] {
   const all = allIndicators();
   return domainsOf(all).flatMap((domain) => {
     const known = all.flatMap((one) => (one.domain === domain && one.watermark ? [Date.parse(one.watermark)] : []));
-    return known.length ? [{ domain, at: Math.max(...known) }] : [];
+    const silent = [...new Set(all.flatMap((one) => (one.domain === domain ? one.silent : [])))].sort();
+    return known.length ? [{ domain, at: Math.max(...known), silent }] : [];
   });
 }
 
@@ -43,13 +44,14 @@ function Watermarks(): JSX.Element {
     <section aria-labelledby="watermarks-title">
       <h2 id="watermarks-title">{texts.watermarks}</h2>
       <dl class="warrant" data-part="watermarks">
-        {watermarks().map(({ domain, at }) => (
+        {watermarks().map(({ domain, at, silent }) => (
           <div key={domain}>
             <dt>{texts.domains[domain] ?? domain}</dt>
             <dd>
               {time.value.near(at, now.value)} {time.value.name(at)}
               {isLive.value && <span class="quiet"> · {texts.lag(ageText((now.value - at) / 1000))}</span>}
             </dd>
+            {silent.length > 0 && <dd class="is-bad">{texts.without(silent)}</dd>}
           </div>
         ))}
       </dl>
