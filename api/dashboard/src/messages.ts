@@ -52,6 +52,7 @@ export const texts = {
   staleHeadlines: (count: number) => `${count} headline indicator${count === 1 ? " is" : "s are"} stale`,
   band: "Band",
   worseBands: "worse half",
+  andPlaces: (count: number) => `and ${count} more`,
   alertOne: "Only this alert",
   alertsOpen: "Open alerts",
   alertsPast: "Earlier alerts",
