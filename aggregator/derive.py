@@ -1,6 +1,5 @@
 """From buckets to indicators: a rule over its stations, for many windows at once. Pure."""
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,23 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dated import dated_of, latest_of
+from aggregator.frame import Frame
 from aggregator.joining import Joined, Joining, combined, join, joined
-from aggregator.layers import Layers, layers_of, shown_at
+from aggregator.layers import Layers
 from aggregator.members import Members
 from aggregator.plan import RulePlan, combines
 from aggregator.program import Floats, Names, SeriesOf
 from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
-from aggregator.stations import Said, Source, gather, rounded
-from cityvitals.domain.facts import POPULATION
-from kpi_rules.facts import weights_by_population
+from aggregator.stations import Said, Source, rounded
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
-
-FactKey = tuple[str, str, str]
-"""City, zone ('' is the city), name."""
-Facts = Mapping[FactKey, tuple[list[int], list[float]]]
-"""When each value of a fact begins to hold, ascending, and the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,70 +67,72 @@ def elapsed(begins: Ints, ends: Ints, watermarks: Ints) -> Ints:
     return np.minimum(ends[:, None], watermarks[None, :]) - begins[:, None]
 
 
-def all_layers(plan: RulePlan, begins: Ints, ends: Ints) -> list[Layers]:
-    """The windows that each input of a rule folds for windows of the rule."""
-    zone = plan.city.time_zone
-    return [layers_of(plan.rule, one, zone, begins, ends) for one in plan.rule.inputs]
-
-
-def derive(
-    plan: RulePlan, begins: Ints, ends: Ints, judged: Ints, source: Source, facts: Facts
-) -> Derived:
+def derive(frame: Frame, judged: Ints, source: Source) -> Derived:
     """Evaluate one rule.
 
     Args:
-        plan: the rule in its city.
-        begins: windows' begins [w], microseconds on quarter-hour edges.
-        ends: windows' ends [w].
+        frame: its windows [w] in its groups [g].
         judged: microseconds of each window against which coverage counts [w, g].
         source: the ring of recent buckets, or those read from the store.
-        facts: the city's dated figures.
     """
+    plan, begins, ends = frame.plan, frame.begins, frame.ends
     if not plan.members:
-        return _of_facts(plan, begins, ends, facts)
-    layers = all_layers(plan, begins, ends)
+        return _of_facts(frame)
     until = until_of(plan, begins, ends, judged)
     found: dict[str, Said] = {}
-    for index, (one, inner) in enumerate(zip(plan.rule.inputs, layers, strict=True)):
+    for index, (one, inner) in enumerate(zip(plan.rule.inputs, frame.layers, strict=True)):
         own = judged_of(inner, begins, judged)
         found[one.name] = source.said(plan, index, inner, own, until)
-    weights = _weights(plan, ends, facts)
     together = {
-        one.name: join(plan, index, found[one.name], weights)
+        one.name: join(plan, index, found[one.name], frame.weights)
         for index, one in enumerate(plan.rule.inputs)
     }
-    given = _given(plan, ends, facts)
-    shown = _clocked(plan, layers)
     if plan.rule.space.order is Order.EVALUATE_FIRST:
-        result = _by_station(plan, found, given, shown, weights)
+        result = _by_station(frame, found)
     else:
-        result = _by_group(plan, together, given, shown)
+        result = _by_group(frame, together)
     coverage = _coverage(plan.rule, together)
     joints = list(together.values())
-    present: NDArray[np.bool_] = np.logical_or.reduce([one.stations > 0 for one in joints])
+    present = _any([one.stations > 0 for one in joints])
     coverage = np.where(present, coverage, 0.0)
-    reasons = reasons_of(plan, together, coverage, given, result.value)
-    lacking = (reasons != "").astype(np.bool_)
+    reasons = reasons_of(plan, together, coverage, frame.given, result.value)
+    lacking = np.not_equal(reasons, "").astype(np.bool_)
     return Derived(
         begins=begins,
         ends=ends,
-        value=np.where(lacking, np.nan, result.value),
-        numerator=np.where(lacking, np.nan, result.numerator),
-        denominator=np.where(lacking, np.nan, result.denominator),
+        value=_but(result.value, lacking),
+        numerator=_but(result.numerator, lacking),
+        denominator=_but(result.denominator, lacking),
         coverage=coverage,
-        observed=np.add.reduce([one.observed for one in joints]).astype(np.int64),
-        flagged=np.add.reduce([one.flagged for one in joints]).astype(np.int64),
+        observed=_sum([one.observed for one in joints]).astype(np.int64),
+        flagged=_sum([one.flagged for one in joints]).astype(np.int64),
         present=present,
-        spoken=np.logical_or.reduce([one.spoken for one in joints]),
+        spoken=_any([one.spoken for one in joints]),
         valid=_valid(plan, joints, result),
         reasons=reasons,
     )
 
 
-def _of_facts(plan: RulePlan, begins: Ints, ends: Ints, facts: Facts) -> Derived:
+def _any(of: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = of[0] if len(of) == 1 else np.logical_or.reduce(of)
+    return found
+
+
+def _sum(of: Sequence[Floats]) -> Floats:
+    found: Floats = of[0] if len(of) == 1 else np.add.reduce(of)
+    return found
+
+
+def _but(values: Floats, lacking: NDArray[np.bool_]) -> Floats:
+    """Values, nan where something is lacking."""
+    return np.where(lacking, np.nan, values) if lacking.any() else values
+
+
+def _of_facts(frame: Frame) -> Derived:
     """A rule of facts alone: it says something wherever one of them is in force."""
-    dated = dated_of(plan, begins, ends, facts)
-    given = _given(plan, ends, facts) | latest_of(dated)
+    plan, begins, ends = frame.plan, frame.begins, frame.ends
+    dated = dated_of(plan, begins, ends, frame.facts)
+    given = {**frame.given, **latest_of(dated)}
     own = [~np.isnan(given[fact.name]) for fact in plan.rule.facts if not fact.of_city]
     known = own or [~np.isnan(one) for one in given.values()]
     present: NDArray[np.bool_] = np.logical_or.reduce(known)
@@ -183,6 +178,8 @@ def until_of(plan: RulePlan, begins: Ints, ends: Ints, judged: Ints) -> Ints:
 def _coverage(rule: Rule, found: Mapping[str, Joined]) -> Floats:
     """Of the input that is covered least; of those that may be absent, where all are, the most."""
     needed = [found[one.name].coverage for one in rule.inputs if not one.optional]
+    if len(needed) == 1:
+        return needed[0]
     if needed:
         least_of: Floats = np.minimum.reduce(needed)
         return least_of
@@ -190,28 +187,10 @@ def _coverage(rule: Rule, found: Mapping[str, Joined]) -> Floats:
     return most_of
 
 
-def _clocked(plan: RulePlan, layers: Sequence[Layers]) -> dict[str, SeriesOf]:
-    """What the clock shows at the places of inputs that are series: [w, 1, n]."""
-    found = {}
-    for name, calendar in plan.clocked:
-        index = next(i for i, one in enumerate(plan.rule.inputs) if one.name == name)
-        one, inner = plan.rule.inputs[index], layers[index]
-        top = inner.levels[-1]
-        clock = str(one.clock or plan.rule.window.clock)
-        shown = shown_at(calendar, top.begins, clock, plan.city.time_zone)
-        found[f"{calendar}({name})"] = gather(shown.astype(np.float64)[:, None], top)
-    return found
-
-
-def _by_group(
-    plan: RulePlan,
-    found: Mapping[str, Joined],
-    given: Mapping[str, Floats],
-    shown: Mapping[str, SeriesOf],
-) -> _Found:
+def _by_group(frame: Frame, found: Mapping[str, Joined]) -> _Found:
     """Stations first, then the expression."""
-    names: Names = {name: one.value for name, one in found.items()} | dict(given) | dict(shown)
-    evaluated = plan.compiled(names)
+    plan, values = frame.plan, {name: one.value for name, one in found.items()}
+    evaluated = plan.compiled({**values, **frame.given, **frame.shown})
     if plan.compiled.divides:
         return _Found(evaluated.value, evaluated.numerator, evaluated.denominator)
     value = evaluated.unrounded
@@ -232,28 +211,23 @@ def _is_mean(plan: RulePlan, one: Input | None) -> NDArray[np.bool_]:
     return combines(plan.rule, one).are(Combine.MEAN, len(plan.groups))
 
 
-def _by_station(
-    plan: RulePlan,
-    found: Mapping[str, Said],
-    given: Mapping[str, Floats],
-    shown: Mapping[str, SeriesOf],
-    weights: Floats,
-) -> _Found:
+def _by_station(frame: Frame, found: Mapping[str, Said]) -> _Found:
     """The expression for each station, then stations: an index of each, and their mean or worst.
 
     What comes out is rounded, what goes in is not.
     """
-    names: dict[str, Floats | SeriesOf] = dict(shown)
+    plan = frame.plan
+    names: dict[str, Floats | SeriesOf] = dict(frame.shown)
     for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
         names[one.name] = _at_stations(found[one.name], at)
-    for name, value in given.items():
+    for name, value in frame.given.items():
         names[name] = value[:, plan.stations.group]
     value = _evaluated(plan, names)
     placed = np.ones(value.shape, np.bool_)
     out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
     how = combines(plan.rule, None)
     join_as = Joining(how, plan.rule.space.min_stations, plan.stations.offsets)
-    total = combined(join_as, value, placed, weights)
+    total = combined(join_as, value, placed, frame.weights)
     used = out[..., 1]
     mean = _is_mean(plan, None)[None, :]
     numerator = np.where(mean, out[..., 0], total)
@@ -337,30 +311,3 @@ def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:
     numbers = np.full((len(found.values), len(at)), np.nan)
     numbers[:, there] = found.values[:, at[there]]
     return numbers
-
-
-def _facts(plan: RulePlan, name: str, ends: Ints, facts: Facts, *, of_city: bool) -> Floats:
-    """A fact's value in force at each window's end, per group; nan where there is none."""
-    found = np.full((len(ends), len(plan.groups)), np.nan)
-    for g, zone in enumerate(plan.groups):
-        since, values = facts.get((plan.city.id, "" if of_city else zone, name), ([], []))
-        for w, end in enumerate(ends):
-            at = bisect_left(since, int(end)) - 1
-            if at >= 0:
-                found[w, g] = values[at]
-    return found
-
-
-def _given(plan: RulePlan, ends: Ints, facts: Facts) -> dict[str, Floats]:
-    """The facts that the rule names, by name [w, g]."""
-    return {
-        fact.name: _facts(plan, fact.name, ends, facts, of_city=fact.of_city)
-        for fact in plan.rule.facts
-    }
-
-
-def _weights(plan: RulePlan, ends: Ints, facts: Facts) -> Floats:
-    """Each group's weight in means weighted by zones."""
-    if weights_by_population(plan.rule):
-        return _facts(plan, POPULATION, ends, facts, of_city=False)
-    return np.full((len(ends), len(plan.groups)), np.nan)

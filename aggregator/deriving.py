@@ -8,6 +8,7 @@ import numpy as np
 
 from aggregator import sources
 from aggregator.buckets import SLOTS
+from aggregator.emit import Key
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
 from aggregator.loading import Extents
@@ -98,27 +99,49 @@ class Deriving:
         held = [one for one, _ in self._divided() if len(one.begins)]
         ring = sources.ring(self._shard)
         for hourly, seconds in ((True, time.hours), (False, time.days)):
-            begun, rows = self._seconds(), out.count
-            for one in held:
-                if (one.plan.reach.length <= HOUR_US) is not hourly:
-                    continue
-                await self._derive(connection, one, ring, out)
-                writing = (out.count - rows) * time.row
-                if self._seconds() - begun + writing >= seconds:
+            left = [one for one in held if (one.plan.reach.length <= HOUR_US) is hourly]
+            end, rows = self._seconds() + seconds, out.count
+
+            def over(end: float = end, rows: int = rows) -> bool:
+                return self._seconds() + (out.count - rows) * time.row >= end
+
+            while left:
+                await self._learn(connection, left[:1])
+                if await asyncio.to_thread(self._derive, left, ring, out, over):
                     break
 
-    async def _derive(
-        self, connection: Connection, found: Windows, ring: Cells, out: Outputs
-    ) -> None:
-        await self._learn(connection, [found])
-        self._shard.waiting.take(_key(found.plan), found.begins.tolist())
-        for part in self._judge.parts(found):
-            await asyncio.to_thread(self._judge.derive, part, ring, out)
+    def _derive(
+        self, left: list[Windows], ring: Cells, out: Outputs, over: Callable[[], bool]
+    ) -> bool:
+        """Derive the first of some windows, and others as long as all that it takes is known.
+
+        Args:
+            left: what is derived is taken from it.
+            ring: has their buckets.
+            out: what comes of it.
+            over: whether the time is.
+
+        Returns:
+            Whether the time is over.
+        """
+        is_known = True
+        while left and is_known:
+            found = left.pop(0)
+            self._shard.waiting.take(_key(found.plan), found.begins.tolist())
+            for part in self._judge.parts(found):
+                self._judge.derive(part, ring, out)
+            if over():
+                return True
+            is_known = not (left and self._unknown(left[0]))
+        return False
+
+    def _unknown(self, windows: Windows) -> list[Key]:
+        return self._shard.emitter.unknown(windows.plan, windows.begins)
 
     async def _learn(self, connection: Connection, windows: list[Windows]) -> None:
         """Read what was said before of windows of which that is not known."""
         emitter = self._shard.emitter
-        keys = [key for one in windows for key in emitter.unknown(one.plan, one.begins)]
+        keys = [key for one in windows for key in self._unknown(one)]
         if keys:
             dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
             emitter.learn(await derived.read_newest(connection, dated))

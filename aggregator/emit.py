@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from aggregator.derive import Derived
 from aggregator.facts import Facts
 from aggregator.forms import Forms, forms_of
+from aggregator.kernels.comparing import same_takers
 from aggregator.kernels.partial import NONE
 from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
@@ -108,10 +109,11 @@ class Emitter:
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
         w, g = np.nonzero(differs)
-        passed: list[int] = np.unique(told.newest).tolist()
+        passed = told.newest
         if len(w):
             self._say(told, now, found, (w, g), out)
-        told.let_go([*passed, *found.begins.tolist()])
+        moved = [] if told.newest is passed else passed.tolist()
+        told.let_go([*moved, *found.begins.tolist()])
 
     def _say(
         self, told: Told, now: _Now, found: Derived, at: tuple[Ints, Ints], out: Outputs
@@ -134,8 +136,9 @@ class Emitter:
         unsaved = [(place, Unsaved()) for place in np.flatnonzero(~settled).tolist()]
         for place, keeper in unsaved:
             told.unsaved[cells[0][place], cells[1][place]] = keeper
-        np.maximum.at(told.newest, cells[1], begins)
-        out.pass_on(told.pass_on())
+        if (begins > newest).any():
+            told.move_on(cells[1], begins)
+            out.pass_on(told.pass_on())
         kept, shown = np.flatnonzero(settled), np.flatnonzero(begins >= newest)
         out.say(said, self.facts, kept, shown, unsaved)
 
@@ -206,13 +209,11 @@ def _differs(plan: RulePlan, told: Told, now: _Now, around: Circumstances) -> Bo
     same &= told.reason[now.cells] == now.reason
     if now.facts is not None:
         same &= _equal(told.facts[now.cells], now.facts)
-    who = plan.contributing
-    if len(who.rows):
-        other = told.took[now.rows[:, None], told.took_at[None, :]] != now.took
-        upto = np.zeros((len(other), len(who.rows) + 1), np.int64)
-        np.cumsum(other, axis=1, out=upto[:, 1:])
-        same &= upto[:, who.offsets[1:]] == upto[:, who.offsets[:-1]]
-    same &= ~told.lost(now.rows)[:, told.at]
+    if len(plan.contributing.rows):
+        before = told.took[now.rows[:, None], told.took_at[None, :]]
+        same_takers(before, now.took, plan.contributing.offsets, same)
+    if told.lacks_any:
+        same &= ~told.lost(now.rows)[:, told.at]
     differs: Bools = ~same
     return differs
 

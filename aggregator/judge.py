@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.derive import all_layers, derive, elapsed
+from aggregator.derive import derive, elapsed
+from aggregator.frame import Frame, all_layers
 from aggregator.outputs import Outputs
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
@@ -44,6 +45,7 @@ class Judge:
         self._marks: dict[tuple[str, str, str], int] = {}
         self._dirty: dict[int, set[int]] = {}
         self._by_groups: dict[tuple[str, str, tuple[str, ...]], Watched] = {}
+        self._judged: tuple[Windows, tuple[NDArray[np.bool_], Ints]] | None = None
 
     def watermarks(self, plan: RulePlan) -> Ints:
         """The watermark of each group of a rule's plan."""
@@ -128,8 +130,11 @@ class Judge:
     def parts(self, found: Windows) -> Iterable[Windows]:
         """Windows in pieces whose arrays over stations and shortest windows stay small."""
         stations = max((len(one.rows) for one in found.plan.members), default=1)
-        begins, ends = found.begins[:1], found.ends[:1]
-        inner = max((len(one.lowest[0]) for one in all_layers(found.plan, begins, ends)), default=1)
+        if len(found.begins) == 1:
+            layers = self.frame(found).layers
+        else:
+            layers = all_layers(found.plan, found.begins[:1], found.ends[:1])
+        inner = max((len(one.lowest[0]) for one in layers), default=1)
         most = max(1, _CELLS // max(stations * inner, 1))
         return (part for some in self._alike(found) for part in batches(some, most))
 
@@ -152,10 +157,15 @@ class Judge:
         plan = part.plan
         watched = self._watched(plan)
         closing, judged = self.judged(part)
-        derived = derive(plan, part.begins, part.ends, judged, source, self._shard.facts.of(plan))
+        derived = derive(self.frame(part), judged, source)
         around = Circumstances(closing, watched, self._now_us)
         self._shard.emitter.emit(plan, derived, around, out)
         self._settle(part, closing)
+
+    def frame(self, part: Windows) -> Frame:
+        """What a piece of windows is evaluated in."""
+        shard = self._shard
+        return shard.frames.of(part.plan, part.begins, part.ends, shard.facts.of(part.plan))
 
     def _left_out(self, plan: RulePlan, zone: str) -> list[str]:
         """Names of the gateways that are left out as silent."""
@@ -163,7 +173,17 @@ class Judge:
         return self._shard.gateways.silent(watchers)
 
     def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
-        """Which windows are final from now on, and what their coverage counts against [w, g]."""
+        """Which windows are final from now on, and what their coverage counts against [w, g].
+
+        Asked for again before anything is derived, it is what it was.
+        """
+        if self._judged is not None and self._judged[0] is part:
+            return self._judged[1]
+        found = self._judge(part)
+        self._judged = part, found
+        return found
+
+    def _judge(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
         plan, marks = part.plan, self.watermarks(part.plan)
         before = self._shard.emitter.closed_before(plan, part.begins)
         complete = part.ends + plan.reach.ahead

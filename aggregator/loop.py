@@ -173,13 +173,14 @@ class Loop:
         heads = await tail.read_heads(connection, list(self._claims))
         more = False
         lag = 0
+        share = 1.0 / max(1, sum(self._lags(number, found) for number, found in heads.items()))
         for number in sorted(heads):
             worker = await self._worker(connection, number)
             if worker is None:
                 continue
             begun = time.monotonic()
             try:
-                done = await worker.cycle(connection, heads[number], self._clock())
+                done = await worker.cycle(connection, heads[number], self._clock(), share)
             except Fenced as error:
                 self._log.warning("lost a shard", shard=number, reason=str(error))
                 self._claims.pop(number, None)
@@ -192,6 +193,9 @@ class Loop:
         self._metrics.round(lag, len(self._claims))
         self._health.set_ready("store", ok=True)
         return more
+
+    def _lags(self, number: int, heads: tail.Cursors) -> bool:
+        return number not in self._workers or self._workers[number].lags(heads)
 
     async def _worker(self, connection: Connection, number: int) -> ShardWorker | None:
         """The worker of a shard, loaded when it is first needed."""

@@ -26,6 +26,8 @@ def reasons_of(
     space = plan.rule.space
     reasons = np.full(coverage.shape, "", object)
     left = ~np.isfinite(values) | (coverage < least(space.min_coverage))
+    if not (left.any() or any((one.stations == 0).any() for one in found.values())):
+        return reasons
     if found:
         spoken = np.logical_or.reduce([one.spoken for one in found.values()])
         empty = ~np.logical_or.reduce([one.stations > 0 for one in found.values()])

@@ -5,7 +5,6 @@ entries ── absorb ──► open buckets ──► closed rollups ─┐
              └─► backlog ── readings ── refold ────────┘
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,10 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.affected import by_quantity, stretch, using
 from aggregator.backlog import Backlog, Request
 from aggregator.buckets import Buckets
 from aggregator.emit import Emitter
 from aggregator.facts import Facts
+from aggregator.frame import Frames
 from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.pending import Pending
 from aggregator.plan import Plan, make_plan
@@ -30,10 +31,8 @@ from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
-from cityvitals.domain.window import longest_us
 from cityvitals.store.model import ShardModel
 from cityvitals.store.tail import Cursors, Entry
-from kpi_rules.facts import uses_of
 from kpi_rules.model import Rule
 
 MODEL_KINDS = frozenset(
@@ -108,6 +107,7 @@ class Shard:
         self.model = ShardModel((), (), (), (), ())
         self.plan: Plan = make_plan(self.model, self.table, ())
         self.facts = Facts()
+        self.frames = Frames()
         self.rederive = Rederive()
         self._redeclared: set[int] = set()
         self._reach: Ints = np.empty(0, np.int64)
@@ -115,7 +115,7 @@ class Shard:
         self._rows_by_city: dict[str, Ints] = {}
         self.rules = tuple(rules)
         self.rules_changed = False
-        self._fed_by = _by_quantity(self.rules)
+        self._fed_by = by_quantity(self.rules)
 
     def apply_model(self, model: ShardModel) -> None:
         """Take over what is known of the cities."""
@@ -228,9 +228,9 @@ class Shard:
                 if one.sensor_id == news["sensor"]:
                     self._requeue(one.key.city, self._fed_by.get(one.key.quantity, ()))
         elif "name" in news:
-            for rule in _using(self.rules, news["name"]):
+            for rule in using(self.rules, news["name"]):
                 # What was logged by an older version says no stretch, and means all of it.
-                self.rederive.add(news["city"], rule.id, *_stretch(news, rule))
+                self.rederive.add(news["city"], rule.id, *stretch(news, rule))
         else:
             # Windows begin elsewhere where the time zone changed; all are looked at again.
             self.pending.forget(news["city"])
@@ -375,26 +375,3 @@ def _merged(rows: Ints, begin: Ints, end: Ints) -> list[tuple[int, int, int]]:
     starts = np.flatnonzero(opens)
     ends = np.maximum.reduceat(end, starts)
     return list(zip(rows[starts].tolist(), begin[starts].tolist(), ends.tolist(), strict=True))
-
-
-def _by_quantity(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
-    """Rules that a quantity feeds."""
-    found: dict[str, list[Rule]] = defaultdict(list)
-    for rule in rules:
-        for quantity in {one.quantity for one in rule.inputs}:
-            found[quantity].append(rule)
-    return found
-
-
-def _using(rules: Iterable[Rule], fact: str) -> list[Rule]:
-    return [rule for rule in rules if fact in {one.name for one in uses_of(rule)}]
-
-
-def _stretch(news: dict[str, Any], rule: Rule) -> tuple[int, ...]:
-    """Where windows end that a fact enters into: until the next one, or as long as they hold it."""
-    if "begin" not in news:
-        return ()
-    begin, end = news["begin"], news["end"]
-    if any(use.values and use.name == news["name"] for use in rule.facts):
-        end = max(end, begin + longest_us(rule.window.length))
-    return begin, end

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
+from aggregator.kernels.comparing import same_records
 from aggregator.kernels.partial import NONE
 from aggregator.members import Contributing
 from aggregator.plan import RulePlan
 from aggregator.progress import EVERYTHING
 from aggregator.series_table import Ints
-from aggregator.told import CONTENT, Bools
+from aggregator.told import CONTENT, NUMBERS, Bools
 
+_FIELDS: Final = len(CONTENT.names or ())
 _SAYS_NOTHING: Final = frozenset({NONE, EVERYTHING})
 
 
@@ -80,11 +82,15 @@ def content_of(plan: RulePlan, found: Derived, took: Bools) -> NDArray[Any]:
 
 def same_content(one: NDArray[Any], other: NDArray[Any]) -> Bools:
     """Where two of CONTENT say the same; what is missing in both is the same."""
-    same = np.ones(one.shape, np.bool_)
-    for name in CONTENT.names or ():
-        a, b = one[name], other[name]
-        same &= (a == b) | ((a != a) & (b != b))  # noqa: PLR0124 (nan alone differs from itself)
+    same = np.empty(one.shape, np.bool_)
+    same_records(_bits(one), _bits(other), len(NUMBERS), same.reshape(-1))
     return same
+
+
+def _bits(content: NDArray[Any]) -> Ints:
+    """Records as whole numbers [r, f]."""
+    found: Ints = np.ascontiguousarray(content).view(np.int64).reshape(-1, _FIELDS)
+    return found
 
 
 def took_part(plan: RulePlan, found: Derived) -> Bools:

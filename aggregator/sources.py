@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from aggregator.columns import CELL, no_cells
-from aggregator.derive import all_layers, judged_of, until_of
+from aggregator.derive import judged_of, until_of
+from aggregator.frame import all_layers
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
 from aggregator.kernels.refold import snapshot, snapshot_size

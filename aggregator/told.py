@@ -165,6 +165,16 @@ class Told:
                 found[w] = (self.known[row] & self.closed[row])[self.at]
         return found
 
+    def move_on(self, columns: Ints, begins: Ints) -> None:
+        """Of some columns, windows that begin then are among the newest."""
+        self.newest = self.newest.copy()
+        np.maximum.at(self.newest, columns, begins)
+
+    @property
+    def lacks_any(self) -> bool:
+        """Whether there are series that the plan has no more."""
+        return len(self._lost) > 0
+
     def lost(self, rows: Ints) -> Bools:
         """In which windows and columns series took part that the plan has no more."""
         found = np.zeros((len(rows), len(self._groups)), np.bool_)
@@ -182,6 +192,9 @@ class Told:
             at: windows and groups of the plan [c].
             took: which of the plan's contributing series did [w, u].
         """
+        if len(at[0]) == len(rows) * len(self.at) and not self.lacks_any:
+            self.took[rows[:, None], self.took_at[None, :]] = took
+            return
         changed = np.zeros((len(rows), len(self._groups)), np.bool_)
         changed[at[0], self.at[at[1]]] = True
         columns = np.array([column for column, _ in self._series], np.int64)

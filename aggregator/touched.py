@@ -155,6 +155,9 @@ def chunk_of(windows: list[Windows]) -> Chunk:
 
 def batches(one: Windows, most: int) -> Iterable[Windows]:
     """Windows in pieces of at most `most`, so that arrays over stations stay small."""
+    if len(one.begins) <= most:
+        yield one
+        return
     for start in range(0, len(one.begins), most):
         part = slice(start, start + most)
         yield Windows(one.plan, one.begins[part], one.ends[part], one.ripe[part])

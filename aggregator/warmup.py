@@ -4,6 +4,7 @@ import numpy as np
 
 from aggregator.columns import CELL, Declared, fresh_state
 from aggregator.compiler import compile_tree
+from aggregator.kernels.comparing import same_records, same_takers
 from aggregator.kernels.fold import fold_stream, order_by_row
 from aggregator.kernels.joining import join_pieces
 from aggregator.kernels.levels import (
@@ -51,3 +52,5 @@ def warm_up() -> None:
     compile_tree(parse("x"), frozenset())({"x": v})
     pieces = one.reshape(1, 1)
     join_pieces(np.zeros(1, np.uint8), pieces, pieces, one, np.zeros(1, np.uint8))
+    same_records(pieces, pieces, 1, bad.copy())
+    same_takers(here, here, span, here.copy())

@@ -35,11 +35,14 @@ _ENTRIES: Final = 256
 _REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
 _IDLE_S: Final = 0.3
-"""Windows of up to an hour have so long in a cycle, with what writing them takes; while nothing
-comes, longer ones as long again, and those that memory does not hold."""
+"""Windows of up to an hour have so long in a cycle, with what writing them takes, and twice as long
+in a round of all shards; while nothing comes, longer ones as long again, and those that memory does
+not hold."""
 _BUSY_S: Final = 0.05
-"""While the log goes on, longer ones have so long, and those that memory does not hold as long, or
-half of what the others took."""
+"""While the log goes on, longer ones have so long, and those that memory does not hold as long."""
+_REST: Final = 4.0
+"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
+may take long."""
 _TELLING: Final = 100
 """Of so many rows or more it is told what writing one takes."""
 _LANE: Final = "aggregator"
@@ -86,6 +89,8 @@ class ShardWorker:
         self._saved_us = 0
         self._swept_us = 0
         self._row_s = 0.0
+        self._share = 1.0
+        self._older_at = 0.0
         self._watch = Watch(alerts, rules)
         self._unjudged: list[History] = []
         self._acknowledged = True
@@ -110,19 +115,24 @@ class ShardWorker:
         self._saved = dict(self.shard.cursors) if as_saved else None
         self._saved_us = now_us
 
-    async def cycle(self, connection: Connection, heads: tail.Cursors, now_us: int) -> Cycle:
+    async def cycle(
+        self, connection: Connection, heads: tail.Cursors, now_us: int, share: float = 1.0
+    ) -> Cycle:
         """Do what there is to do, and commit it.
 
         Args:
             connection: outside of any transaction.
             heads: the newest entry's number in each lane.
             now_us: the moment.
+            share: of a round's time for deriving: shards that have something to do wait for each
+                other, and what comes meanwhile for all of them.
 
         Raises:
             Fenced: the shard has another owner now.
             StoreUnavailable: the server is away.
         """
         done, changed = Cycle(), Changed()
+        self._share = share
         if self._saved is None:
             # What loading found to be done again is known to nobody else: it outlives us thus.
             await self.save(connection, now_us)
@@ -134,7 +144,7 @@ class ShardWorker:
             changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
             if not entries or self._has_caught_up():
                 break
-        done.more = any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
+        done.more = self.lags(heads)
         await self._refold(connection, changed)
         await self._conclude(connection, changed, now_us, done)
         done.backlog = self.shard.queued()
@@ -152,6 +162,10 @@ class ShardWorker:
         for load in self.shard.due(_REQUESTS):
             readings = await read_load(connection, self.shard, load)
             await asyncio.to_thread(self.shard.refold, load, readings, changed)
+
+    def lags(self, heads: tail.Cursors) -> bool:
+        """Whether there are entries to take."""
+        return any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
 
     def _has_caught_up(self) -> bool:
         """Whether memory is where the store is: derived before that, values would go back in time.
@@ -207,7 +221,6 @@ class ShardWorker:
         from what is committed then. Nothing is locked while something is derived: who renews the
         lease, or takes it over, waits for what is written alone.
         """
-        begun = self._seconds()
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
         extend(self._extents, self.shard, rows, buckets)
@@ -218,14 +231,24 @@ class ShardWorker:
         idle = not (done.entries or done.more)
         await deriving.live(connection, self._time(idle=idle), out)
         await self._commit(connection, changed, out, done, now_us)
-        out = Outputs()
-        used = self._seconds() - begun
-        await deriving.older(connection, _IDLE_S if idle else max(_BUSY_S, used / 2), out)
+        if idle or self._seconds() >= self._older_at:
+            await self._derive_older(connection, deriving, done, now_us, idle=idle)
+
+    async def _derive_older(
+        self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
+    ) -> None:
+        """Derive windows that memory does not hold, and commit them."""
+        begun, out = self._seconds(), Outputs()
+        await deriving.older(connection, _IDLE_S if idle else _BUSY_S * self._share, out)
         await self._commit(connection, Changed(), out, done, now_us)
+        now = self._seconds()
+        self._older_at = now + _REST * (now - begun)
 
     def _time(self, *, idle: bool) -> Time:
         """What windows that memory holds may take."""
-        return Time(_IDLE_S, _IDLE_S if idle else _BUSY_S, self._row_s)
+        share = 1.0 if idle else self._share
+        hours = min(_IDLE_S, 2 * _IDLE_S * share)
+        return Time(hours, share * (_IDLE_S if idle else _BUSY_S), self._row_s)
 
     async def _commit(
         self, connection: Connection, changed: Changed, out: Outputs, done: Cycle, now_us: int

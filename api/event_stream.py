@@ -1,6 +1,7 @@
 """The response that carries a live stream."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -78,8 +79,8 @@ class EventStream(Response):
 
     async def _write(self, send: Send, events: Sequence[Event], head: bytes = b"") -> None:
         await self._part(send, head + b"".join(event.wire for event in events))
-        for event in events:
-            self._metrics.events.labels(event.kind).inc()
+        for kind, count in Counter(event.kind for event in events).items():
+            self._metrics.events.labels(kind).inc(count)
 
     async def _part(self, send: Send, body: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self._live.timing.send):

@@ -17,6 +17,7 @@ from cityvitals.errors import StoreUnavailable
 from cityvitals.store.views import Changes
 
 if TYPE_CHECKING:
+    from api.interest import Interest
     from api.outbox import Outbox
 
 READ_AT_ONCE: Final = 5_000
@@ -140,5 +141,11 @@ class Feed:
             self._hand_out([database_event("back")])
 
     def _hand_out(self, events: list[Event]) -> None:
+        """Give everybody what is of interest; who is interested in the same is asked once."""
+        fitting: dict[Interest, list[Event]] = {}
         for outbox in self.outboxes:
-            outbox.offer(events)
+            some = fitting.get(outbox.interest)
+            if some is None:
+                some = [event for event in events if outbox.interest.wants(event)]
+                fitting[outbox.interest] = some
+            outbox.put(some)

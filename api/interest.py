@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from api.event import Event, encode_event
@@ -76,8 +77,14 @@ class Interest:
 
     def _is_of(self, rule: str, zone: str) -> bool:
         return (self.zones is None or zone in self.zones) and (
-            self.rules is None or any(fnmatchcase(rule, each) for each in self.rules)
+            self.rules is None or _matches(rule, self.rules)
         )
+
+
+@lru_cache(maxsize=65_536)
+def _matches(rule: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a rule fits any pattern; there are few rules, and thousands of events of each."""
+    return any(fnmatchcase(rule, each) for each in patterns)
 
 
 EVERYTHING: Final = Interest()

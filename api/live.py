@@ -11,7 +11,7 @@ from api.database import APPLICATION, Database
 from api.event import Event, change_event
 from api.feed import READ_AT_ONCE, Feed, Timing, follows
 from api.interest import EVERYTHING, Interest
-from api.latest import LatestCache
+from api.latest import LatestCache, Snapshot
 from api.outbox import Outbox
 from cityvitals.errors import CityVitalsError, NotFound, StoreUnavailable
 from cityvitals.settings import DatabaseSettings
@@ -21,6 +21,7 @@ from cityvitals.store.views import Changes, find_change_number, find_changes
 
 MISSED: Final = 20_000
 """Events that a client that comes back is told at most; a snapshot is smaller than more."""
+_OPENINGS: Final = 16
 _log = structlog.get_logger()
 
 
@@ -64,6 +65,7 @@ class Live:
         self._queue = queue
         self.timing = timing
         self._feeds: dict[str, tuple[Feed, asyncio.Task[None]]] = {}
+        self._shown_of: dict[str, tuple[Snapshot, dict[Interest, Event]]] = {}
         self._closed: str | None = None
 
     async def join(
@@ -174,6 +176,7 @@ class Live:
         if feed.outboxes or feed.city not in self._feeds or self._feeds[feed.city][0] is not feed:
             return
         _, task = self._feeds.pop(feed.city)
+        self._shown_of.pop(feed.city, None)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -194,7 +197,20 @@ class Live:
                 if number == read.number:
                     return missed.waiting, number
         snapshot = await self._latest.get(city)
-        return [interest.snapshot(snapshot)], snapshot.number
+        return [self._shown(city, snapshot, interest)], snapshot.number
+
+    def _shown(self, city: str, snapshot: Snapshot, interest: Interest) -> Event:
+        """What is wanted of a snapshot: the same for all who come for it and want the same.
+
+        Bounded: the newest snapshot of each city, and what `_OPENINGS` want of it.
+        """
+        of, known = self._shown_of.get(city, (None, {}))
+        if of is not snapshot or len(known) >= _OPENINGS:
+            known = {}
+            self._shown_of[city] = snapshot, known
+        if interest not in known:
+            known[interest] = interest.snapshot(snapshot)
+        return known[interest]
 
     async def _changes(self, city: str, after: int, limit: int) -> Changes | None:
         async with self._database.connection() as connection:

@@ -12,21 +12,23 @@ TOO_SLOW: Final = "too slow"
 
 
 class Outbox:
-    """Events that wait for one client and are of interest to it, at most `limit` of them.
+    """Events that wait for one client and are of interest to it.
 
-    When it is full, provisional steps that a later event of the same window follows are dropped,
-    and from then on an event takes the place of the step before it, until the client has caught up.
-    When it is full of what may not be dropped, it closes and the client is disconnected: it
-    comes back with the last number it saw. Nobody ever waits for a slow client.
+    When there are `limit`, provisional steps that a later event of the same window follows are
+    dropped, and from then on an event takes the place of the step before it, until the client has
+    caught up: one step for each open window of the city at most. When `limit` may not be
+    dropped, it closes and the client is disconnected: it comes back with the last number it saw.
+    Nobody ever waits for a slow client.
 
     Attributes:
+        interest: what the client wants to be told.
         closed: why no more will come, None while more may.
         after: numbered events up to this one are not taken.
     """
 
     def __init__(self, limit: int, interest: Interest = EVERYTHING) -> None:
         self._limit = limit
-        self._interest = interest
+        self.interest = interest
         self._events: dict[int, Event] = {}
         self._steps: dict[Window, int] = {}
         self._place = 0
@@ -44,11 +46,15 @@ class Outbox:
         return list(self._events.values())
 
     def offer(self, events: Sequence[Event]) -> None:
-        """Add events in their order; never blocks."""
+        """Add those of some events that are of interest, in their order; never blocks."""
+        self.put([event for event in events if self.interest.wants(event)])
+
+    def put(self, events: Sequence[Event]) -> None:
+        """Add events that are of interest, in their order; never blocks."""
         for event in events:
             if self.closed is not None:
                 return
-            if (event.number is None or event.number > self.after) and self._interest.wants(event):
+            if event.number is None or event.number > self.after:
                 self._add(event)
         if self._events:
             self._ready.set()
@@ -67,7 +73,7 @@ class Outbox:
         """Replace everything that waits by what is wanted of a snapshot."""
         self._refill([])
         self.after = -1
-        self.offer([self._interest.snapshot(snapshot)])
+        self.offer([self.interest.snapshot(snapshot)])
 
     def close(self, reason: str) -> None:
         """Take no more; what waits may still be taken."""
@@ -93,7 +99,7 @@ class Outbox:
             self._drop_step(event.window)
         if len(self._events) >= self._limit:
             self._merge(event)
-        if len(self._events) >= self._limit:
+        if len(self._events) - len(self._steps) >= self._limit:
             self._refill([])
             self.close(TOO_SLOW)
             return

@@ -184,7 +184,7 @@ class ApiSettings(_Workers):
     port: Port = 8080
     health_port: Port = 9103
     history_limit: int = Field(default=2000, ge=1, le=100_000)
-    stream_queue: int = Field(default=1000, ge=10)
+    stream_queue: int = Field(default=10_000, ge=10)
     statement_timeout_seconds: float = Field(default=10.0, ge=0)
     access: Literal["auto", "open", "closed"] = "auto"
     cors_origins: tuple[str, ...] = ()

@@ -25,13 +25,14 @@ _DESCRIPTORS: Final = 4096
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What to do for how long: ask for a city's latest, or have so many watch it."""
+    """What to do for how long: ask for a city's latest, or have so many watch what a query says."""
 
     port: int
     city: str
     seconds: float
     watchers: int
     result: str
+    query: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -113,7 +114,8 @@ def watch(asking: Asking) -> Asked:
     selector = selectors.DefaultSelector()
     late, values = [-1.0] * asking.watchers, 0
     caught_up: set[int] = set()
-    request = f"GET /v1/stream?city={asking.city} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+    last: dict[int, bytes] = {}
+    request = f"GET /v1/stream?{asking.query} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
     for number in range(asking.watchers):
         one = socket.create_connection(("127.0.0.1", asking.port), 30)
         one.sendall(request)
@@ -124,7 +126,8 @@ def watch(asking: Asking) -> Asked:
         for key, _ in selector.select(1.0):
             piece = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
             if not piece:
-                raise ConnectionError("the API closed a stream")
+                raise ConnectionError(f"the API closed a stream: {last.get(key.data, b'')!r}")
+            last[key.data] = piece[-80:]
             if key.data not in caught_up:  # the snapshot is of whenever it was
                 _, mark, piece = piece.partition(_CAUGHT_UP)
                 if mark:

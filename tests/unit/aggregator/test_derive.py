@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from aggregator.columns import CELL
-from aggregator.derive import Derived, Facts, derive, elapsed
+from aggregator.derive import Derived, derive, elapsed
+from aggregator.frame import Facts, frame_of
 from aggregator.plan import RulePlan
 from aggregator.stations import Cells
 from cityvitals.domain.times import BUCKET_US, EARLIEST_US
@@ -46,14 +47,15 @@ def hour(one: RulePlan, said: Said, facts: Facts | None = None) -> Derived:
     whole = np.full((1, len(one.groups)), HOUR)
     total = one.rule.id.startswith("energy")
     source = cells(one, said, total=total)
-    return derive(one, instants(NOON), instants(NOON + HOUR), whole, source, facts or {})
+    frame = frame_of(one, instants(NOON), instants(NOON + HOUR), facts or {})
+    return derive(frame, whole, source)
 
 
 def day(one: RulePlan, said: Said, facts: Facts) -> Derived:
     whole = np.full((1, len(one.groups)), 24 * HOUR)
     source = cells(one, said, total=True, begin=DAY_BEGIN)
     begin, end = instants(DAY_BEGIN), instants(DAY_BEGIN + 24 * HOUR)
-    return derive(one, begin, end, whole, source, facts)
+    return derive(frame_of(one, begin, end, facts), whole, source)
 
 
 def air(*places: Places) -> RulePlan:
@@ -188,7 +190,7 @@ def test_coverage_is_never_more_than_whole() -> None:
     one = air((), ())
     judged = np.array([[30 * MINUTE]])
     source = cells(one, {0: (10.0, 60), 1: (20.0, 15)})
-    found = derive(one, instants(NOON), instants(NOON + HOUR), judged, source, {})
+    found = derive(frame_of(one, instants(NOON), instants(NOON + HOUR), {}), judged, source)
     assert found.coverage.tolist() == [[0.75]]
     assert found.valid[0].tolist() == [[True, False]]
     assert found.value.tolist() == [[10.0]]
@@ -199,7 +201,7 @@ def test_each_window_has_its_own_buckets() -> None:
     begins = NOON + HOUR * np.arange(3)
     source = cells(one, {0: (10.0, 120)})
     whole = np.full((3, 1), HOUR)
-    found = derive(one, begins, begins + HOUR, whole, source, {})
+    found = derive(frame_of(one, begins, begins + HOUR, {}), whole, source)
     assert found.value[:2].tolist() == [[10.0], [10.0]]
     assert np.isnan(found.value[2, 0])
     assert found.spoken.tolist() == [True, True, False]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from aggregator.columns import no_cells
-from aggregator.derive import Derived, Facts, derive
+from aggregator.derive import Derived, derive
+from aggregator.frame import Facts, frame_of
 from aggregator.plan import RulePlan, make_plan
 from aggregator.stations import Cells
 from aggregator.touched import windows_beginning, windows_of
@@ -80,7 +81,7 @@ def derived(
     begins, ends = windows_beginning(plan, instants(begin))
     judged = np.maximum(np.minimum(ends, upto) - begins, 0)
     judged = np.repeat(judged[:, None], len(plan.groups), axis=1)
-    return derive(plan, begins, ends, judged, source, facts or {})
+    return derive(frame_of(plan, begins, ends, facts or {}), judged, source)
 
 
 def value(found: Derived, group: int = 0) -> float:
@@ -298,7 +299,7 @@ unit = "1"
     }
     begins, ends = windows_of(plan, instants(MIDNIGHT, MIDNIGHT + DAY))
     judged = np.full((2, 3), DAY)
-    found = derive(plan, begins, ends, judged, Cells(no_cells(1, 4), instants(0)), facts)
+    found = derive(frame_of(plan, begins, ends, facts), judged, Cells(no_cells(1, 4), instants(0)))
     assert found.value[:, 0].tolist() == [0.5, 0.25]
     assert (found.numerator[0, 0], found.denominator[0, 0]) == (500.0, 1000.0)
     north, south = "no people is declared for zone north", "no cars is declared for zone south"

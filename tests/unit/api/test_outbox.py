@@ -76,6 +76,20 @@ def test_outbox_never_holds_more_than_its_limit() -> None:
     assert outbox.closed is None
 
 
+def test_a_city_may_have_more_open_windows_than_the_limit() -> None:
+    outbox = Outbox(3)
+    for first in (0, 100):
+        outbox.offer([step(first + n, f"rule{n}") for n in range(20)])
+    assert outbox.closed is None
+    outbox.offer([final(200), final(201)])
+    assert taken(outbox) == [*range(100, 120), 200, 201]
+    outbox.offer([step(300 + n, f"rule{n}") for n in range(20)])
+    outbox.offer([final(400 + n) for n in range(3)])
+    assert outbox.closed is None
+    outbox.offer([final(500)])
+    assert outbox.closed == "too slow"
+
+
 def test_skip_to_forgets_what_the_client_has_but_not_what_has_no_number() -> None:
     outbox = Outbox(10)
     away = Event(None, "status", b"away")
