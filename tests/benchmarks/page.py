@@ -49,9 +49,7 @@ new MutationObserver((_, seen) => {
 }).observe(document, { childList: true, subtree: true });
 """
 """Runs before anything of the page: notes when the first card is there."""
-_VALUES: Final = (
-    "return [...document.querySelectorAll('article.card [data-part=value]')].map((one) => one.innerText)"
-)
+_VALUES: Final = "return [...document.querySelectorAll('article.card [data-part=value]')].map((one) => one.innerText)"
 
 
 class Ticker:
@@ -171,7 +169,7 @@ def _moving(page: Browser) -> int:
     time.sleep(3.0)
     moved = sum(a != b for a, b in zip(before, page.run(_VALUES), strict=True))
     # Two random values are the same as printed now and then.
-    if len(before) != 60 or moved < 58:  # noqa: PLR2004 (the tiles that were asked for)
+    if len(before) != 60 or moved < 58:
         msg = f"of {len(before)} tiles {moved} moved, of 60 that should"
         raise RuntimeError(msg)
     return len(before)

@@ -47,7 +47,7 @@ export function AlertLine({ group }: { group: AlertGroup }): JSX.Element {
       <span class="quiet">{thresholdText(worst)}</span>{" "}
       {indicator && (
         <span class="quiet" title={coverageTitle(indicator)} data-part="sureness">
-          {texts.sureness(percentText(indicator.coverage), texts.stations(indicator.stations))}
+          {texts.sureness(percentText(indicator.coverage), indicator.stations)}
         </span>
       )}{" "}
       {!fresh && <span class="quiet">{texts.alertEvent.acknowledged}</span>}

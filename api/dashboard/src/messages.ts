@@ -87,7 +87,7 @@ export const texts = {
   zone: "Zone",
   since: (when: string) => `since ${when}`,
   sinceBefore: (when: string) => `since before ${when}`,
-  sureness: (share: string, stations: string) => `${share} covered, ${stations}`,
+  sureness: (share: string, stations: number) => `${share} covered${stations ? `, ${texts.stations(stations)}` : ""}`,
   silentGateways: (count: number) => (count === 1 ? "1 gateway is silent" : `${count} gateways are silent`),
   withoutValue: (count: number) => `${count} headline indicator${count === 1 ? "" : "s"} without a value`,
   doesNotClose: "The ledger does not add up",

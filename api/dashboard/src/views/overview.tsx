@@ -132,7 +132,7 @@ function Bad({ indicator, rank }: { indicator: Indicator; rank: Rank }): JSX.Ele
       <span class="where">{placeName(indicator.zone)}</span>{" "}
       <Since indicator={indicator} severity={WORTH_A_LOOK} />{" "}
       <span class="quiet" title={coverageTitle(indicator)}>
-        {texts.sureness(percentText(indicator.coverage), texts.stations(indicator.stations))}
+        {texts.sureness(percentText(indicator.coverage), indicator.stations)}
       </span>
     </li>
   );
