@@ -1,11 +1,11 @@
 """What the dashboard costs a browser: `python -m tests.benchmarks.page`, into build/page.json.
 
-A real API and PostgreSQL; every second 60 indicators are committed as the aggregator commits them, so
-60 tiles of the page change once a second over its own stream. Measured in headless Chromium:
+A real API and PostgreSQL; every second 60 indicators are committed as the aggregator commits them,
+so 60 tiles of the page change once a second over its own stream. Measured in headless Chromium:
 
 first paint  fresh loads without cache: when anything, and when the first card, is there
 cpu          the renderer's CPU time over a minute, and that of all of Chromium
-leak         with `--minutes 60`: heap after a forced collection, nodes and listeners, each 5 minutes
+leak         with `--minutes 60`: heap after a collection, nodes and listeners, each 5 minutes
 """
 
 import argparse
@@ -49,7 +49,10 @@ new MutationObserver((_, seen) => {
 }).observe(document, { childList: true, subtree: true });
 """
 """Runs before anything of the page: notes when the first card is there."""
-_VALUES: Final = "return [...document.querySelectorAll('article.card [data-part=value]')].map((one) => one.innerText)"
+_VALUES: Final = (
+    "return [...document.querySelectorAll('article.card [data-part=value]')]"
+    ".map((one) => one.innerText)"
+)
 
 
 class Ticker:
@@ -126,7 +129,7 @@ async def _fill(database: DatabaseSettings) -> None:
 
 
 def first_paint(page: Browser, url: str, loads: int) -> dict[str, Any]:
-    """When the page first shows anything, and its first card, in milliseconds since it was asked for."""
+    """When the page first shows anything, and its first card: milliseconds since asked for."""
     page.driver.execute_cdp_cmd("Network.enable", {})
     page.driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
     page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _MARK})

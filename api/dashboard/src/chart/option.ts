@@ -75,10 +75,11 @@ export function extentOf(lines: Line[], rule: Rule | undefined): { min: number; 
 }
 
 function yAxis(lines: Line[], rule: Rule | undefined, digits: number, unit: string, colours: Colours): Record<string, unknown> {
+  const extent = extentOf(lines, rule);
   return {
     type: "value", gridIndex: 0, scale: true, name: unitText(unit), nameTextStyle: { color: colours.quiet, align: "left" },
-    ...extentOf(lines, rule),
-    axisLabel: { color: colours.quiet, formatter: (value: number) => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits)) },
+    ...extent,
+    axisLabel: { color: colours.quiet, showMaxLabel: extent === null || Number.isInteger(extent.max), formatter: (value: number) => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits)) },
     splitLine: { lineStyle: { color: colours.line } },
   };
 }

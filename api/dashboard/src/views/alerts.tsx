@@ -81,7 +81,8 @@ function List({ alerts }: { alerts: Alert[] }): JSX.Element {
 function Item({ alert }: { alert: Alert }): JSX.Element {
   const isFresh = alert.state === "active" && !alert.acknowledged;
   return (
-    <li class="alert" data-alert={alert.alert} data-id={alert.id} data-state={alert.state} data-fresh={isFresh}>
+    <li class="alert" data-alert={alert.alert} data-id={alert.id} data-state={alert.state} data-fresh={isFresh}
+      style={isFresh ? { borderLeftColor: alertRank(alert).colour ?? "" } : {}}>
       <div class="alert-head">
         <Chip rank={alertRank(alert)} />
         <a href={indicatorHash(alert.rule, alert.zone)}>{alert.title}</a>
