@@ -197,6 +197,8 @@ def test_what_nobody_computes_any_more_is_stale(
     page.open(overview(base, "bare"))
     page.wait_for_text(f"{card(RULE)}.is-stale [data-part=value]", ".")
     assert "stale" in (page.find_attribute(card(RULE, "", "age"), "title") or "")
+    assert page.find_text(card(RULE, "", "age")) == "29\N{NARROW NO-BREAK SPACE}h"
+    page.wait_for_text("[data-part=attention] [data-part=stale]", "1 headline indicator is stale")
 
 
 def test_database_away_is_shown_and_the_page_recovers(

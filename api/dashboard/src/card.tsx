@@ -68,8 +68,10 @@ export function Figure({ indicator }: { indicator: Indicator }): JSX.Element {
 
 function Age({ indicator }: { indicator: Indicator }): JSX.Element {
   const computed = Date.parse(indicator.computed_at);
-  const title = `${texts.computed(time.value.full(computed))}${isStale(indicator, slowly.value) ? `; ${texts.stale}` : ""}`;
-  return <span data-part="age" title={title}><Seconds since={computed} /></span>;
+  const stale = isStale(indicator, slowly.value);
+  const title = `${texts.computed(time.value.full(computed))}${stale ? `; ${texts.stale}` : ""}`;
+  // What is stale may be computed anew all the time: it is as old as its window.
+  return <span data-part="age" title={title}><Seconds since={stale ? Date.parse(indicator.window_end) : computed} /></span>;
 }
 
 /** Its own component, so that a second that passes draws it alone. */

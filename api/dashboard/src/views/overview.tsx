@@ -19,6 +19,7 @@ import { SmallWheel } from "./scores.tsx";
 
 const WORTH_A_LOOK = 0.5;
 const MOST = 5;
+const MOST_BAD = 3;
 
 export function Overview(): JSX.Element {
   void keys.value;
@@ -74,8 +75,8 @@ function Attention(): JSX.Element {
       <ul>
         {alerts.slice(0, MOST).map((group) => <li key={group.worst.alert} data-alert={group.worst.alert}><AlertLine group={group} /></li>)}
         {alerts.length > MOST && <li><a href={hashOf("alerts")}>{texts.moreAlerts(alerts.length - MOST)}</a></li>}
-        {bad.slice(0, MOST).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
-        {bad.length > MOST && <li><a href={hashOf("indicators", [], { band: "worse" })} data-part="more-bad">{texts.moreBad(bad.length - MOST)}</a></li>}
+        {bad.slice(0, MOST_BAD).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
+        {bad.length > MOST_BAD && <li><a href={hashOf("indicators", [], { band: "worse" })} data-part="more-bad">{texts.moreBad(bad.length - MOST_BAD)}</a></li>}
         {open && <li class="is-bad"><a href={hashOf("data")}>{texts.doesNotClose}</a></li>}
         {silent.length > 0 && (
           <li><a href={hashOf("sensors")}>{texts.silentGateways(silent.length)}</a> <span class="quiet">{silent.join(", ")}</span></li>
