@@ -4,13 +4,13 @@ Nearly all that a rule says is a few rows, so each step taken for all rules at o
 hundred times less often. Pure.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
-from aggregator.facts import Facts
-from aggregator.pieces import Spans, as_bytes, of_texts
+from aggregator.facts import Used
+from aggregator.pieces import Spans, as_bytes, distinct, of_texts
 from aggregator.saying import Saying
 from aggregator.series_table import Ints
 from cityvitals.domain.names import State
@@ -23,7 +23,6 @@ class Batch:
 
     Args:
         said: what is said; none of it empty.
-        facts: has those that are named.
 
     Attributes:
         edges: where each one's rows begin [s + 1].
@@ -33,8 +32,8 @@ class Batch:
         state: which of `STATES` each has [r].
     """
 
-    def __init__(self, said: Sequence[Saying], facts: Facts) -> None:
-        self.said, self.facts = said, facts
+    def __init__(self, said: Sequence[Saying]) -> None:
+        self.said = said
         counts = [len(one) for one in said]
         self.edges: Ints = np.zeros(len(said) + 1, np.int64)
         np.cumsum(counts, out=self.edges[1:])
@@ -45,9 +44,13 @@ class Batch:
         self.revision = np.concatenate([one.revision for one in said])
         first = np.array([one.number for one in said], np.int64) - self.edges[:-1]
         self.numbers: Ints = np.repeat(first, counts) + np.arange(len(self), dtype=np.int64)
-        self.lacking = (self.reason != "").astype(np.bool_)
+        lacking = np.flatnonzero(self.reason != "")
+        found, at = distinct(self.reason[lacking].tolist())
+        self._reasons = ["", *found]
+        self._reason_at = np.zeros(len(self), np.int64)
+        self._reason_at[lacking] = at + 1
         state = np.where(self.closed, np.where(self.was_closed, 2, 1), 0)
-        self.state: Ints = np.where(self.lacking, 3, state)
+        self.state: Ints = np.where(self._reason_at > 0, 3, state)
 
     def __len__(self) -> int:
         return int(self.edges[-1])
@@ -100,21 +103,19 @@ class Batch:
 
     def reasons(self, text_of: Callable[[str], bytes]) -> Spans:
         """A text of why each row has no value."""
-        if not self.lacking.any():
-            return of_texts([text_of("")]).at(np.zeros(len(self), np.int64))
-        found, at = distinct(self.reason.tolist())
-        return of_texts([text_of(one) for one in found]).at(at)
+        return of_texts([text_of(one) for one in self._reasons]).at(self._reason_at)
 
-    def facts_used(self, text_of: Callable[[tuple[int, ...] | None], bytes]) -> Spans:
-        """A text of the facts that each row uses; None is of a rule that uses none."""
-
-        def mine(one: Saying) -> tuple[Sequence[bytes], Ints | None]:
-            if one.facts is None:
-                return [text_of(None)], None
-            found, at = distinct(map(tuple, one.facts.tolist()))
-            return [text_of(each) for each in found], at
-
-        return self.each(mine)
+    def facts_used(self, spans_of: Callable[[Used], Spans], nothing: bytes) -> Spans:
+        """A text of the facts that each row uses; `nothing` of a rule that uses none."""
+        none = of_texts([nothing])
+        return end_to_end(
+            [
+                none.at(np.zeros(len(one), np.int64))
+                if one.used is None
+                else spans_of(one.used).at(one.used.kind[one.w, one.g])
+                for one in self.said
+            ]
+        )
 
     def _parts(self) -> Iterator[tuple[Saying, int, int]]:
         edges = self.edges.tolist()
@@ -129,10 +130,3 @@ def end_to_end(parts: Sequence[Spans]) -> Spans:
     begins = np.concatenate([one.begins for one in parts])
     ends = np.concatenate([one.ends for one in parts])
     return Spans(blob, begins + moved, ends + moved)
-
-
-def distinct(values: Iterable[Hashable]) -> tuple[list[Any], Ints]:
-    """What there is of some values, and which of them each is."""
-    known: dict[Hashable, int] = {}
-    at = np.array([known.setdefault(one, len(known)) for one in values], np.int64)
-    return list(known), at

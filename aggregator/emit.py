@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
-from aggregator.facts import Facts
+from aggregator.facts import Facts, Used
 from aggregator.forms import Forms, forms_of
 from aggregator.kernels.comparing import same_takers
 from aggregator.kernels.partial import NONE
@@ -30,7 +30,7 @@ class _Now(NamedTuple):
     Attributes:
         rows: of `Told` [w].
         cells: index of all windows in the plan's groups there.
-        facts: ids of the facts used; None of a rule that uses none.
+        used: the facts that are used; None of a rule that uses none.
         took: which contributing series took part [w, u].
     """
 
@@ -40,7 +40,7 @@ class _Now(NamedTuple):
     cells: tuple[Ints, Ints]
     content: NDArray[Any]
     reason: Objects
-    facts: Objects | None
+    used: Used | None
     took: Bools
 
 
@@ -104,7 +104,7 @@ class Emitter:
             cells=(rows[:, None], told.at[None, :]),
             content=content_of(plan, found, took),
             reason=found.reasons,
-            facts=self.facts.used(plan, found.begins, found.ends),
+            used=self.facts.used(plan, found.begins, found.ends),
             took=took,
         )
         differs = _differs(plan, told, now, around) & _is_said(plan, told, now, found, around)
@@ -128,7 +128,7 @@ class Emitter:
         said = self._saying(now, found, at, before)
         self.numbers[city] = out.numbers[city] = said.number - 1 + len(said)
         told.content[cells], told.reason[cells] = said.content, said.reason
-        told.facts[cells] = said.facts
+        told.facts[cells] = None if now.used is None else now.used.ids[at]
         told.remember_takers(now.rows, at, now.took)
         told.revision[cells], told.closed[cells], told.known[cells] = before.next, closed, True
         told.saved_us[cells] = np.where(settled, now_us, before.saved_us)
@@ -140,7 +140,7 @@ class Emitter:
             told.move_on(cells[1], begins)
             out.pass_on(told.pass_on())
         kept, shown = np.flatnonzero(settled), np.flatnonzero(begins >= newest)
-        out.say(said, self.facts, kept, shown, unsaved)
+        out.say(said, kept, shown, unsaved)
 
     def _saying(
         self, now: _Now, found: Derived, at: tuple[Ints, Ints], before: "_Before"
@@ -157,7 +157,7 @@ class Emitter:
             was_closed=before.closed,
             revision=before.next,
             number=self.numbers.get(now.plan.city.id, 0) + 1,
-            facts=None if now.facts is None else now.facts[at],
+            used=now.used,
             stations=stations_of(now.plan, now.took, self._ids, *at),
             forms=self._forms_of(now.plan),
         )
@@ -207,8 +207,8 @@ def _differs(plan: RulePlan, told: Told, now: _Now, around: Circumstances) -> Bo
     same = told.known[now.cells] & (told.closed[now.cells] == around.closing)
     same &= same_content(told.content[now.cells], now.content)
     same &= told.reason[now.cells] == now.reason
-    if now.facts is not None:
-        same &= _equal(told.facts[now.cells], now.facts)
+    if now.used is not None:
+        same &= _equal(told.facts[now.cells], now.used.ids)
     if len(plan.contributing.rows):
         before = told.took[now.rows[:, None], told.took_at[None, :]]
         same_takers(before, now.took, plan.contributing.offsets, same)

@@ -3,16 +3,18 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.pieces import Spans, distinct, of_texts
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.facts import POPULATION
 from cityvitals.domain.times import EARLIEST_US, from_us
+from cityvitals.store import fields
 from cityvitals.store.model import FactRow
 from kpi_rules.facts import in_unit, weights_by_population
 from kpi_rules.model import FactUse
@@ -22,6 +24,22 @@ FactKey = tuple[str, str, str]
 """City, zone ('' is the city), name."""
 _TEXTS: Final = 50_000
 """So many lists of facts are kept as JSON; then all are forgotten."""
+
+
+class Used(NamedTuple):
+    """The facts that some windows and groups use.
+
+    Attributes:
+        ids: of each, in lists [w, g].
+        kind: which of the texts is of each [w, g].
+        fields: what there is of such lists, as a field of a row. texts: the same as JSON.
+    """
+
+    ids: NDArray[np.object_]
+    kind: Ints
+    fields: Spans
+    texts: Spans
+
 
 Figures = dict[FactKey, tuple[list[int], list[float]]]
 """When each value of a fact begins to hold, ascending, and the values, in a rule's units."""
@@ -41,7 +59,7 @@ class Facts:
         self._rows: dict[FactKey, list[FactRow]] = defaultdict(list)
         self._by_id: dict[int, FactRow] = {}
         self._seen: dict[tuple[str, str], Figures] = {}
-        self._used: dict[tuple[str, str], tuple[tuple[str, ...], bytes, NDArray[np.object_]]] = {}
+        self._used: dict[tuple[str, str], tuple[tuple[str, ...], bytes, Used]] = {}
         self._as_shown: dict[int, dict[str, Any]] = {}
         self._texts: dict[tuple[int, ...], bytes] = {}
         for row in rows:
@@ -65,8 +83,8 @@ class Facts:
                     found[plan.city.id, zone, use.name] = ([row.from_us for row in rows], values)
         return found
 
-    def used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_] | None:
-        """Ids of the facts that a rule uses for each window and group [w, g], in lists.
+    def used(self, plan: RulePlan, begins: Ints, ends: Ints) -> Used | None:
+        """The facts that a rule uses for each window and group.
 
         Those in force in the window's last instant; of facts whose values it sees, all that are
         dated within it. None of a rule that uses none. A mean weighted by population takes that of
@@ -76,8 +94,19 @@ class Facts:
             return None
         key, asked = (plan.city.id, plan.rule.id), begins.tobytes() + ends.tobytes()
         if key not in self._used or self._used[key][:2] != (plan.groups, asked):
-            self._used[key] = (plan.groups, asked, self._find_used(plan, begins, ends))
+            ids = self._find_used(plan, begins, ends)
+            self._used[key] = (plan.groups, asked, self.told(ids))
         return self._used[key][2]
+
+    def told(self, ids: NDArray[np.object_]) -> Used:
+        """Lists of ids [w, g] with their texts."""
+        kinds, kind = distinct(map(tuple, ids.reshape(-1).tolist()))
+        return Used(
+            ids=ids,
+            kind=kind.reshape(ids.shape),
+            fields=of_texts([fields.int8s_field(one) for one in kinds]),
+            texts=of_texts([self.as_json(one) for one in kinds]),
+        )
 
     def _find_used(self, plan: RulePlan, begins: Ints, ends: Ints) -> NDArray[np.object_]:
         found: NDArray[np.object_] = np.empty((len(ends), len(plan.groups)), object)

@@ -41,7 +41,7 @@ def indicator_lines(batch: Batch) -> Lines:
     numbers = fields.fixed_fields(fields.INT8, batch.numbers)
     stations = fields.fixed_fields(fields.INT4, content["station_count"])
     rows.add(of_records(fields.side_by_side(numbers, stations)))
-    rows.add(batch.facts_used(fields.int8s_field))
+    rows.add(batch.facts_used(lambda used: used.fields, fields.NULL))
     return rows.join()
 
 

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from aggregator.batch import Batch
-from aggregator.facts import Facts
 from aggregator.lines import change_line, change_lines, indicator_lines
 from aggregator.pieces import Lines
 from aggregator.saying import Saying
@@ -64,7 +63,6 @@ class Outputs:
     numbers: dict[str, int] = field(default_factory=dict)
     count: int = 0
     told: list[memoryview] = field(default_factory=list)
-    _facts: Facts = field(default_factory=Facts, compare=False)
     _parts: list[_Part] = field(default_factory=list)
     _passed: list[tuple[int, Unsaved]] = field(default_factory=list)
 
@@ -76,7 +74,6 @@ class Outputs:
     def say(
         self,
         said: Saying,
-        facts: Facts,
         kept: Ints,
         newest: Ints,
         unsaved: list[tuple[int, Unsaved]],
@@ -85,13 +82,11 @@ class Outputs:
 
         Args:
             said: what is said; not empty.
-            facts: has those that are named.
             kept: which of it is appended to the revisions, ascending.
             newest: which of it stands as its group's latest, ascending; of several of one group the
                 last stands.
             unsaved: places of what stands there alone; is told its rows.
         """
-        self._facts = facts
         self._parts.append(_Part(said, kept, newest, unsaved))
         self.count += len(said)
 
@@ -109,7 +104,7 @@ class Outputs:
         made = Written([], [], [], self._begins())
         stands = self._stands()
         for parts in _divided(self._parts):
-            batch = Batch([one.said for one in parts], self._facts)
+            batch = Batch([one.said for one in parts])
             lines = indicator_lines(batch)
             edges = batch.edges.tolist()
             for one, edge in zip(parts, edges, strict=False):

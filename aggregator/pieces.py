@@ -1,6 +1,6 @@
 """Rows of bytes put together column by column: a hundred thousand of them in a cycle. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -81,6 +81,13 @@ def of_numbers(values: NDArray[Any]) -> Spans:
     text = as_bytes(_encoder.encode(values.tolist()))
     commas = np.flatnonzero(text == _COMMA)
     return Spans(text, np.append(1, commas + 1), np.append(commas, len(text) - 1))
+
+
+def distinct(values: Iterable[Hashable]) -> tuple[list[Any], Ints]:
+    """What there is of some values, and which of them each is."""
+    known: dict[Hashable, int] = {}
+    at = np.array([known.setdefault(one, len(known)) for one in values], np.int64)
+    return list(known), at
 
 
 class Pieces:

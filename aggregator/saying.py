@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.derive import Derived
+from aggregator.facts import Used
 from aggregator.forms import Forms
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
@@ -30,7 +31,7 @@ class Saying:
         closed, was_closed: whether it is final from now on, and was before.
         revision: the number of what is said.
         number: of the first change; the others follow.
-        facts: ids of those used, in lists; None of a rule that uses none.
+        used: the facts that are used [w, g]; None of a rule that uses none.
         stations: the series that took part.
         forms: the texts that all of the rule's rows share.
     """
@@ -46,7 +47,7 @@ class Saying:
     was_closed: Bools
     revision: Ints
     number: int
-    facts: Objects | None
+    used: Used | None
     stations: "Stations"
     forms: Forms
 

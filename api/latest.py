@@ -1,12 +1,12 @@
 """The latest indicators of a city, encoded once for each change of the city.
 
 An answer costs one number read from the database, shared with everybody who asks at the same time;
-rows are read when the number moved, and of those only changed ones are encoded again.
+where the number moved, rows are read of which anything was said since, and encoded.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -78,7 +78,7 @@ class LatestCache:
         self._rules = rules
         self._shared = Coalesced(self._read)
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
-        self._encoded: dict[str, dict[tuple[Any, ...], Item]] = {}
+        self._encoded: dict[str, dict[tuple[str, str], Item]] = {}
         self._alerts: dict[str, Alerts] = {}
 
     async def get(self, city: str) -> Snapshot:
@@ -101,13 +101,17 @@ class LatestCache:
             if known is not None and known.number == number:
                 self._snapshots.move_to_end(city)
                 return known
-            latest = await find_latest(connection, city)
+            items = self._encoded.get(city, {})
+            since = known.number if known is not None and items else -1
+            latest = await find_latest(connection, city, since)
+            if latest is not None and since >= 0 and not _go_on(items, since, latest):
+                items, latest = {}, await find_latest(connection, city)
             if latest is None:
                 self._forget(city)
                 raise NotFound(f"there is no city {city!r}")
             await self._rules.learn(connection, latest.rows)
             alerts = await self._read_alerts(connection, city)
-        return self._remember(city, latest, alerts)
+        return self._remember(city, latest, alerts, items)
 
     async def _read_alerts(self, connection: Connection, city: str) -> Alerts:
         """The newest alerts: they change seldom, so they are read where they did."""
@@ -118,18 +122,17 @@ class LatestCache:
             known = Alerts(number, tuple(_alert_item(row) for row in rows))
         return known
 
-    def _remember(self, city: str, latest: Latest, alerts: Alerts) -> Snapshot:
-        before = self._encoded.get(city, {})
-        after = {}
-        for row in latest.rows:
-            key = _version(row)
-            after[key] = before.get(key) or self._item(row)
-        items = tuple(after.values())
+    def _remember(
+        self, city: str, latest: Latest, alerts: Alerts, items: dict[tuple[str, str], Item]
+    ) -> Snapshot:
+        """Make a snapshot of what was known before, and of what was read."""
+        items.update(((row["zone"], row["rule"]), self._item(row)) for row in latest.rows)
         head = {"city": city, "time_zone": latest.time_zone}
-        body = encode_list((item.body for item in items), head=head)
-        snapshot = Snapshot(latest.number, items, body, etag_of(body), head, alerts.items)
+        body = encode_list((item.body for item in items.values()), head=head)
+        told = tuple(items.values())
+        snapshot = Snapshot(latest.number, told, body, etag_of(body), head, alerts.items)
         self._alerts[city] = alerts
-        self._encoded[city] = after
+        self._encoded[city] = items
         self._snapshots[city] = snapshot
         self._snapshots.move_to_end(city)
         if len(self._snapshots) > _CITIES:
@@ -146,18 +149,13 @@ class LatestCache:
         return Item(row["rule"], row["zone"], str(body["domain"]), _encode(self._rules.show(row)))
 
 
+def _go_on(items: Mapping[tuple[str, str], Item], since: int, latest: Latest) -> bool:
+    """Whether what was read has its place among what is known, and the numbers go on."""
+    return latest.number >= since and all(
+        (row["zone"], row["rule"]) in items for row in latest.rows
+    )
+
+
 def _alert_item(row: Row) -> AlertItem:
     body = _encode(present_alert(row["rule_body"], row))
     return AlertItem(row["rule"], row["zone"], row["severity"], row["state"], body)
-
-
-def _version(row: Row) -> tuple[Any, ...]:
-    """What tells two states of an indicator apart."""
-    return (
-        row["zone"],
-        row["rule"],
-        row["window_begin"],
-        row["revision"],
-        row["change_number"],
-        row["computed_at"],
-    )

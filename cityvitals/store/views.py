@@ -109,14 +109,19 @@ async def find_change_number(connection: Connection, city: str) -> int | None:
     return number
 
 
-async def find_latest(connection: Connection, city: str) -> Latest | None:
-    """All latest indicators of a city in one snapshot, by zone and rule; None for no such city.
+async def find_latest(connection: Connection, city: str, after: int = -1) -> Latest | None:
+    """Latest indicators of a city in one snapshot, by zone and rule; None for no such city.
+
+    Args:
+        connection: where to read.
+        city: its id.
+        after: only those of which anything was said after this change.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     with translated(f"reading the latest indicators of {city}"):
-        rows = _rows(await connection.fetch(queries("views")["latest"], city))
+        rows = _rows(await connection.fetch(queries("views")["latest"], city, after))
     if not rows:
         return None
     found = [row for row in rows if row["rule"] is not None]

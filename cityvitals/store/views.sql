@@ -26,10 +26,10 @@ select id, name, geometry from zone where city = $1 order by id
 select change_number from city where id = $1
 
 -- name: latest
--- The newest window of every indicator of a city, and the change number of the same snapshot; one row of nulls for a city without indicators.
+-- The newest window of every indicator of a city of which anything was said after change $2, and the change number of the same snapshot; one row of nulls where there is none.
 select c.change_number as city_number, c.time_zone as city_time_zone, l.*
 from city c
-left join indicator_latest l on l.city = c.id
+left join indicator_latest l on l.city = c.id and l.change_number > $2
 where c.id = $1
 order by l.zone, l.rule
 

@@ -1,15 +1,17 @@
 """What the API serves while ingest runs at a third of its fastest: latest indicators, streams."""
 
 import asyncio
+import urllib.request
 from typing import Final
 
 import msgspec
 import numpy as np
 
+from deploy.local.ports import free_port
 from tests.benchmarks.ask import CONNECTIONS, Asked, Asking
 from tests.benchmarks.city import PROBED_CITY
 from tests.benchmarks.result import Results, say
-from tests.benchmarks.stack import Invalid, Stack
+from tests.benchmarks.stack import Invalid, Stack, until
 
 _LATEST: Final = ("api_latest_rps", "api_latest_p99_ms")
 FIGURES: Final = (*_LATEST, "sse_clients")
@@ -42,6 +44,37 @@ async def _latest(stack: Stack, results: Results, seconds: float) -> None:
     results.put("api_latest_p99_ms", slow)
     results.figures["api_latest_rps"] = len(found.seconds) / found.took
     results.figures["api_latest_p99_ms"] = float(np.percentile(found.seconds, 99)) * 1000
+    body = await asyncio.to_thread(_body, stack.api_port)
+    results.ceilings["api_latest_bytes"] = len(body)
+    results.ceilings["api_bare_rps"] = round(await _bare(stack, body, seconds / 2))
+
+
+def _body(port: int) -> bytes:
+    url = f"http://127.0.0.1:{port}/v1/cities/{PROBED_CITY}/indicators"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+async def _bare(stack: Stack, body: bytes, seconds: float) -> float:
+    """How many such answers a second the same clients take from a server that makes nothing."""
+    port, path = free_port(), stack.folder / "body.json"
+    await asyncio.to_thread(path.write_bytes, body)
+    await stack.start("bare", ["tests.benchmarks.bare", str(port), str(path)], {})
+    try:
+        await until("the bare server listens", lambda: _listens(port), 10.0)
+        found = await _clients(stack, Asking(port, PROBED_CITY, seconds, 0, ""))
+    finally:
+        await stack.end("bare")
+    return len(found.seconds) / found.took
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _streams(stack: Stack, results: Results, seconds: float) -> None:

@@ -86,7 +86,7 @@ _ANY: Final = (None,) * 8
 
 ASKED: Final = {
     "the latest values of a city": Asked(
-        "views", "latest", lambda _: (CITY,), Bound(rows=10, buffers=20, touched=2)
+        "views", "latest", lambda _: (CITY, -1), Bound(rows=10, buffers=20, touched=2)
     ),
     "a dirty bucket among ten thousand series": Asked(
         # The key is by time: the index of the quarter hour is read through, 150,000 keys of 22

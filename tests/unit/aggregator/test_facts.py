@@ -128,7 +128,8 @@ def used_by(
 ) -> dict[str, list[int]]:
     """Ids of the facts that a window uses, by zone; it is one long where no begin is said."""
     since = end - 1 if begin is None else begin
-    used = facts.used(plan, np.array([since], np.int64), np.array([end], np.int64))
+    found = facts.used(plan, np.array([since], np.int64), np.array([end], np.int64))
+    used = None if found is None else found.ids
     assert used is not None
     return dict(zip(ZONES, used[0].tolist(), strict=True))
 

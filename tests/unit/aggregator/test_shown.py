@@ -37,6 +37,7 @@ NUMBERS = (
 )
 FACT = FactRow("c", "", "population", 9.5, "{inhabitant}", NOON, 'the "city"\n', "measured", 3)
 FACTS = Facts([FACT])
+FLAGS = st.lists(st.booleans(), min_size=6, max_size=6)
 SHOWN: dict[str, Any] = {
     **{name: getattr(FACT, name) for name in ("id", "zone", "name", "value", "unit")},
     "valid_from": from_us(NOON),
@@ -72,8 +73,8 @@ def sayings(draw: st.DrawFn, rule: Rule) -> Saying:
     content["flagged"] = column(st.integers(0, 3), np.int64)
     content["station_count"] = column(st.integers(0, 3), np.int64)
     content["rule_revision"] = rule.revision
-    facts = np.empty(many, object)
-    facts[:] = [[3] if one else [] for one in column(st.booleans(), bool)]
+    facts = np.empty((2, 3), object)
+    facts.reshape(-1)[:] = [[3] if data else [] for data in draw(FLAGS)]
     took = np.array(draw(st.lists(st.booleans(), min_size=10, max_size=10))).reshape(2, 5)
     text = st.text(max_size=5)
     marks = st.sampled_from([NONE, NOON, NOON + 1])
@@ -94,7 +95,7 @@ def sayings(draw: st.DrawFn, rule: Rule) -> Saying:
         was_closed=column(st.booleans(), np.bool_),
         revision=column(st.integers(1, 9), np.int64),
         number=draw(st.integers(1, 2**40)),
-        facts=draw(st.sampled_from([None, facts])),
+        used=draw(st.sampled_from([None, FACTS.told(facts)])),
         stations=stations_of(mine, took, IDS, w, g),
         forms=forms_of(mine),
     )
@@ -105,7 +106,7 @@ NOTHING = np.empty(0, np.int64)
 
 def put_out(out: Outputs, said: Saying) -> None:
     """All of it is appended, and nothing the latest."""
-    out.say(said, FACTS, np.arange(len(said)), NOTHING, [])
+    out.say(said, np.arange(len(said)), NOTHING, [])
 
 
 @given(st.data())
@@ -142,6 +143,8 @@ def check(said: Saying, rows: list[IndicatorRow], changes: list[ChangeRow]) -> N
         assert changes[at].kind == ("correction" if was_closed else "value")
         assert from_us(int(said.found.begins[said.w[at]])) == row.window_begin
         facts = [SHOWN] if row.facts else []
+        ids = None if said.used is None else said.used.ids[said.w[at], said.g[at]]
+        assert row.facts == ids
         body = said.plan.rule.body()
         assert (
             changes[at].body == msgspec.json.encode(present(body, as_mapping(row), facts)).decode()
@@ -154,8 +157,8 @@ def test_of_several_windows_of_a_group_the_last_is_the_latest(data: st.DataObjec
     out, rows = Outputs(), np.arange(len(said))
     begin = said.found.begins[said.w]
     first = rows[begin == begin[0]]
-    out.say(said, FACTS, NOTHING, first, [])  # what was shown before in the same transaction
-    out.say(said, FACTS, NOTHING, rows, [])
+    out.say(said, NOTHING, first, [])  # what was shown before in the same transaction
+    out.say(said, NOTHING, rows, [])
     newest = {ZONES[group]: from_us(int(at)) for group, at in zip(said.g, begin, strict=True)}
     assert {key[2]: row.window_begin for key, row in written.latest(out).items()} == newest
 
@@ -165,7 +168,7 @@ def test_a_row_that_stands_as_latest_alone_is_passed_on_later(data: st.DataObjec
     said, other = data.draw(sayings(PLAN.rule)), data.draw(sayings(PLAN.rule))
     out, keepers = Outputs(), [Unsaved() for _ in said.w]
     put_out(out, other)
-    out.say(said, FACTS, NOTHING, NOTHING, list(enumerate(keepers)))
+    out.say(said, NOTHING, NOTHING, list(enumerate(keepers)))
     out.pass_on((int(said.found.begins[w]), one) for w, one in zip(said.w, keepers, strict=True))
     rows = written.kept(out)[len(other) :]
     check(said, rows, written.changes(out)[len(other) :])
