@@ -223,7 +223,7 @@ def _memory(page: Browser, at_s: float) -> dict[str, float]:
 def _renderer_rss_mb(page: Browser) -> float:
     family = psutil.Process(page.driver.service.process.pid).children(recursive=True)
     renderers = [one for one in family if "--type=renderer" in one.cmdline()]
-    return max(one.memory_info().rss for one in renderers) / 1e6
+    return float(max(one.memory_info().rss for one in renderers) / 1e6)
 
 
 def _keep(path: Path, found: dict[str, Any]) -> None:
