@@ -1,7 +1,9 @@
 """The dashboard in a real browser, over a real API and database."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -28,6 +30,7 @@ from tests.browser import Browser, browser, card
 pytestmark = pytest.mark.browser
 
 RULE = "air.pm2_5.hour"
+DIST = Path(__file__).parents[2] / "api/dashboard/dist"
 
 SLOW = """
 window.waiting = [];
@@ -241,6 +244,21 @@ def test_what_cannot_be_shown_says_why_and_is_tried_again(
     page.wait_for_connection("live")
     page.click("[data-part=trouble] button")
     page.wait_for_text("[data-part=closes]", "The ledger closes")
+
+
+def test_a_chart_that_does_not_arrive_says_so(page: Browser, base: str) -> None:
+    network = page.driver.execute_cdp_cmd
+    network("Network.enable", {})
+    (script,) = DIST.glob("main-*.js")
+    late = re.findall(r"import\(\"\./(.+?)\"", script.read_text())
+    network("Network.setBlockedURLs", {"urls": [f"*{one}" for one in late]})
+    try:
+        page.open(view(base, f"indicator/{RULE}"))
+        page.wait_for_text("[data-part=trouble][role=alert]", "draws charts did not arrive")
+    finally:
+        network("Network.setBlockedURLs", {"urls": []})
+    page.click("[data-part=trouble] button")
+    page.wait_until("return document.querySelector('[data-part=plot] canvas') !== null")
 
 
 def test_a_page_that_was_left_holds_no_connection(page: Browser, base: str) -> None:

@@ -100,6 +100,7 @@ export const texts = {
   domain: "Domain",
   all: "all",
   noHistory: (why: string) => `No history: ${why}`,
+  noChart: "the part that draws charts did not arrive",
   noWindows: "No windows in this stretch.",
   range: "Stretch",
   ranges: { day: "24 h", days: "3 days", week: "7 days", month: "30 days", quarter: "90 days", year: "1 year" } as
