@@ -12,12 +12,13 @@ DASHBOARD := api/dashboard/dist/index.html
 DASHBOARD_SOURCES := $(wildcard api/dashboard/*.* api/dashboard/src/*.* api/dashboard/src/*/*.*)
 TIMESCALEDB := tests/timescaledb/node_modules/.package-lock.json
 ARGS ?=
+ONLY ?=
 DATA ?= var
 
-.PHONY: help up dashboard test check bench soak clean lock
+.PHONY: help up dashboard test check bench bench-peers soak clean lock
 
 help: ## List the verbs (ARGS="…" hands options on, as in make up ARGS="--port 8081")
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(READY) $(DASHBOARD) ## Run the whole service with a simulated city; Ctrl-C ends it
 	@exec $(BIN)/cityvitals up $(ARGS)
@@ -45,16 +46,20 @@ $(TIMESCALEDB): tests/timescaledb/package.json tests/timescaledb/package-lock.js
 $(DASHBOARD): $(READY) $(DASHBOARD_SOURCES)
 	@sh deploy/local/dashboard.sh
 
-bench: $(READY) ## Measure, and write build/bench.json
+bench: $(READY) $(DASHBOARD) $(TIMESCALEDB) ## Measure, and write build/bench.json (ONLY="…" picks figures)
 	@mkdir -p build
-	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+	@ONLY="$(ONLY)" exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-peers: $(READY) $(TIMESCALEDB) ## Measure others beside us; writes build/peers.json
+	@mkdir -p build
+	@exec $(BIN)/python -m tests.benchmarks.peers $(ARGS)
 
 soak: $(READY) ## Run the long tests (marked soak)
 	@exec $(BIN)/pytest tests --ignore=tests/benchmarks -m soak $(ARGS)
 
 clean: ## Remove what was built and the data of `make up` (DATA=var)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local.clean $(DATA); fi
-	@rm -rf build .venv tests/timescaledb/node_modules api/dashboard/node_modules api/dashboard/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf build .venv tests/timescaledb/node_modules tests/benchmarks/peers/nodered/node_modules api/dashboard/node_modules api/dashboard/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "removed: $(DATA), build, .venv and the tools' caches"
 

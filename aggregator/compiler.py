@@ -188,7 +188,8 @@ class _Writer:
             rows += each.rows
         return Program(
             np.array(self._code, np.int64).reshape(-1, 3),
-            np.array(self._constants, np.float64),
+            # One at least: folds are handed the one at their operand, most of them for nothing.
+            np.array(self._constants or [0.0], np.float64),
             np.array(meta, np.int64).reshape(-1, 5),
             np.array(rows, np.float64).reshape(-1, 4),
             tuple(self._scalars),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
 from aggregator.kernels import codes
 
@@ -44,12 +45,31 @@ def one(code: int, x: float) -> Any:
     return 10.0 * math.log10(x) if x > 0.0 else np.nan  # LEVEL_OF
 
 
+def _raised(base: float, exponent: float) -> float:
+    """`math.pow`, but what Python raises an error for is nothing, as it is for `power`."""
+    try:
+        return math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        return math.nan
+
+
+@overload(_raised)
+def _raised_compiled(base: Any, exponent: Any) -> Any:
+    # Compiled, `math.pow` raises nothing.
+    del base, exponent
+
+    def compiled(base: Any, exponent: Any) -> Any:
+        return math.pow(base, exponent)
+
+    return compiled
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def power(base: float, exponent: float) -> Any:
     """A power; nothing where it has no finite value though its operands do."""
     if np.isnan(base) or np.isnan(exponent):
         return np.nan
-    found = math.pow(base, exponent)
+    found = _raised(base, exponent)
     if not np.isfinite(found) and np.isfinite(base) and np.isfinite(exponent):
         return np.nan
     return found

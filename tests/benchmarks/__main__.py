@@ -1,7 +1,7 @@
-"""`make bench`: measure, print a table, write build/bench.json.
+"""`make bench`: measure, print a table, write build/bench.json, name what became slower.
 
-make bench                            every figure, about four minutes
-make bench ARGS="ingest write_ratio"  figures whose names begin so
+make bench                            every figure, about nine minutes
+make bench ONLY="ingest write_ratio"  figures whose names begin so
 make bench ARGS=--quick               short runs: does it work, and about how fast
 make bench ARGS=--full                a minute sustained, 5,000 probes
 make bench ARGS=--profile             where ingest and aggregate spend their time
@@ -10,13 +10,26 @@ make bench ARGS=--profile             where ingest and aggregate spend their tim
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 from cityvitals.errors import CityVitalsError
-from tests.benchmarks import cycle, end_to_end, fold, generate, machine, recompute, served, write
+from tests.benchmarks import (
+    at_rest,
+    cycle,
+    end_to_end,
+    fold,
+    generate,
+    history,
+    machine,
+    recompute,
+    served,
+    warm,
+    write,
+)
 from tests.benchmarks.result import TARGETS, Results, say, table
 from tests.benchmarks.stack import ROOT, Invalid, Stack, running
 
@@ -30,6 +43,7 @@ _SERVED = {
 }
 _GENERATED = "load_readings_per_s"
 _IN_MEMORY = {"rules_cycle_ms", "state_bytes_per_series", "aggregator_start_s"}
+_ALONE = {"bytes_per_reading", "warm_start_s"}
 _FOLDED = {name for name in TARGETS if name.startswith("fold_")}
 
 
@@ -44,8 +58,8 @@ def main() -> None:
         results.invalid["run"] = "stopped before its end"
     except (CityVitalsError, Invalid, OSError) as error:
         results.invalid["run"] = f"{type(error).__name__}: {error}"
-    _write(results, begun)
-    sys.stdout.write("\n" + "\n".join(table(results)) + "\n")
+    worse = _write(results, begun, options)
+    sys.stdout.write("\n" + "\n".join([*table(results), *worse]) + "\n")
     if "run" in results.invalid:
         raise SystemExit(1)
 
@@ -57,7 +71,7 @@ def _options() -> Any:
     parser.add_argument("--full", action="store_true", help="long runs")
     parser.add_argument("--profile", action="store_true", help="profile ingest and aggregate")
     options = parser.parse_args()
-    options.names = tuple(options.names)
+    options.names = tuple(options.names or os.environ.get("ONLY", "").split())
     if options.names and not any(name.startswith(options.names) for name in TARGETS):
         parser.error(f"no such figure; there are {', '.join(TARGETS)}")
     return options
@@ -77,10 +91,23 @@ async def _measure(options: Any, wanted: set[str], results: Results) -> None:
         with results.counting(_GENERATED):
             generate.measure(results, 3 if quick else 7)
     await asyncio.to_thread(_in_memory, results, wanted, 3 if quick else 7)
-    if wanted - _FOLDED - {_GENERATED, "state_bytes_per_series", "aggregator_start_s"}:
+    await _alone(results, wanted, 1 if quick else 2)
+    if wanted - _FOLDED - _ALONE - {_GENERATED, "state_bytes_per_series", "aggregator_start_s"}:
         say("starting mosquitto and PostgreSQL")
         async with running(profiled=options.profile) as stack:
             await _with_servers(stack, options, wanted, results)
+
+
+async def _alone(results: Results, wanted: set[str], repeats: int) -> None:
+    """What has servers of its own."""
+    if "bytes_per_reading" in wanted:
+        say("readings at rest")
+        with results.counting("bytes_per_reading"):
+            await at_rest.measure(results)
+    if "warm_start_s" in wanted:
+        say("warm start")
+        with results.counting("warm_start_s"):
+            await asyncio.to_thread(warm.measure, results, repeats)
 
 
 def _in_memory(results: Results, wanted: set[str], repeats: int) -> None:
@@ -121,23 +148,31 @@ def _length(options: Any) -> end_to_end.Length:
     return end_to_end.FULL if options.full else end_to_end.DEFAULT
 
 
-def _write(results: Results, begun: dict[str, object]) -> None:
-    """build/bench.json, and a line more of build/bench-history.jsonl."""
+def _write(results: Results, begun: dict[str, object], options: Any) -> list[str]:
+    """build/bench.json, and a line more of build/bench-history.jsonl; what became slower."""
+    length = "quick" if options.quick else "full" if options.full else "default"
     found = {
         "figures": {name: results.figures.get(name) for name in TARGETS},
+        "verdicts": {name: results.verdict(name) for name in TARGETS},
         "ceilings": results.ceilings,
         "spread": results.spread,
         "invalid": results.invalid,
+        "absent": results.absent,
         "cpu": results.cpu,
+        "length": length,
+        "profiled": options.profile,
         "machine": begun,
         "versions": machine.versions(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder = ROOT / "build"
     folder.mkdir(exist_ok=True)
+    path = folder / "bench-history.jsonl"
+    worse = history.regressions(history.read(path), found)
     (folder / "bench.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    with (folder / "bench-history.jsonl").open("a", encoding="utf-8") as history:
-        history.write(json.dumps(found) + "\n")
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(found) + "\n")
+    return [f"slower: {one}" for one in worse]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.benchmarks.cycle import cycle
 from tests.benchmarks.fold import fold_seconds
 from tests.benchmarks.metropolis import Metropolis, live_rules
 from tests.benchmarks.stack import ROOT
+from tests.benchmarks.svg import svg
 
 _ZONES: Final = (50, 100, 200, 400)
 _MILLIONS: Final = (1, 2, 3, 4)
@@ -86,17 +87,7 @@ def _cycle_ms(city: Metropolis) -> float:
 
 def drawn(curves: Sequence[Curve]) -> str:
     """The SVG text: a panel for each curve."""
-    width = _WIDTH * len(curves)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
-        f'width="{width}" height="{_HEIGHT}" font-family="sans-serif" font-size="11">\n'
-        '<rect width="100%" height="100%" fill="#ffffff"/>\n'
-    )
-    panels = [
-        f'<g transform="translate({number * _WIDTH},0)">\n{_panel(one)}</g>\n'
-        for number, one in enumerate(curves)
-    ]
-    return "".join([head, *panels, "</svg>\n"])
+    return svg([_panel(one) for one in curves], _WIDTH, _HEIGHT)
 
 
 def _panel(curve: Curve) -> str:

@@ -76,8 +76,17 @@ async def measure(stack: Stack, results: Results, repeats: int) -> None:
     # What is derived first finds nothing said before.
     results.put("rules_cycle_ms", taken[1:])
     results.ceilings["rules_cycle_write_ms"] = round(float(np.median(written[1:])), 1)
+    results.ceilings["rules_cycle_copied_ms"] = round(_copied_s(made) * 1000, 2)
     results.ceilings["rules_cycle_indicators"] = out.count
     results.ceilings["rules_cycle_series"] = len(city.shard.table)
+
+
+def _copied_s(made: Written) -> float:
+    """CPU seconds of writing a cycle's rows and JSON into memory once more."""
+    pieces = [*made.kept, *made.latest, *made.changes]
+    begun = time.process_time()
+    b"".join(pieces)
+    return time.process_time() - begun
 
 
 async def _write(connection: Connection, out: Outputs, made: Written) -> float:
@@ -107,6 +116,7 @@ def measure_memory(results: Results) -> None:
         del city
     (less, fewer), (more, many) = held
     results.put("state_bytes_per_series", [float(state + ring)])
+    results.ceilings["state_bytes_open_bucket"] = state
     results.ceilings["state_bytes_ring"] = ring
     results.ceilings["process_bytes_per_series"] = round((more - less) / (many - fewer))
 
@@ -114,11 +124,14 @@ def measure_memory(results: Results) -> None:
 def measure_start(results: Results, repeats: int) -> None:
     """`aggregator_start_s`: CPU time until rules and kernels are there, the latter cached."""
     say("  starting the aggregator's rules and kernels")
-    taken = []
-    for _ in range(repeats + 1):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", _START], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
-        taken.append(user + system)
+    taken = [_cpu_of(_START) for _ in range(repeats + 1)]
     results.put("aggregator_start_s", taken[1:])
+    numba = [_cpu_of("import numba") for _ in range(repeats)]
+    results.ceilings["import_numba_s"] = round(min(numba), 3)
+
+
+def _cpu_of(program: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

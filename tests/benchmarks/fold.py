@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from aggregator.columns import Declared, fresh_state
@@ -21,7 +22,7 @@ from tests.benchmarks.result import Results, say
 from tests.benchmarks.stack import Invalid
 
 _READINGS: Final = 5_000_000
-_BATCH: Final = 100_000
+BATCH: Final = 100_000
 """As many as a cycle of the aggregator takes."""
 _HOLD_US: Final = 15 * US
 _BEGIN_US: Final = 1_763_856_000 * US
@@ -41,7 +42,7 @@ class Readings:
 
     def batches(self) -> list[slice]:
         """Where each batch stands."""
-        return [slice(at, at + _BATCH) for at in range(0, len(self.t), _BATCH)]
+        return [slice(at, at + BATCH) for at in range(0, len(self.t), BATCH)]
 
 
 def make(series: int, readings: int = _READINGS) -> Readings:
@@ -56,8 +57,8 @@ def make(series: int, readings: int = _READINGS) -> Readings:
     rows = np.broadcast_to(np.arange(series), t.shape)
     v = drawn.uniform(10, 40, readings)
     rows, t = np.ascontiguousarray(rows).reshape(-1), t.reshape(-1)
-    for at in range(0, readings, _BATCH):
-        part = slice(at, at + _BATCH)
+    for at in range(0, readings, BATCH):
+        part = slice(at, at + BATCH)
         order = np.lexsort((t[part], rows[part]))
         rows[part], t[part] = rows[part][order], t[part][order]
     return Readings(t, v, rows, series)
@@ -74,33 +75,35 @@ def measure(results: Results, repeats: int, wanted: set[str]) -> None:
     if "fold_readings_per_s_1m" in wanted:
         say(f"  folding {_READINGS:,} readings of {_MANY:,} series, {repeats} times")
         many = make(_MANY)
-        results.put("fold_readings_per_s_1m", [_READINGS / _fold(many)[0] for _ in range(repeats)])
+        results.put("fold_readings_per_s_1m", [_READINGS / fold(many)[0] for _ in range(repeats)])
+        results.ceilings["touch_readings_per_s_1m"] = _touched(many, repeats)
 
 
 def _against_others(results: Results, readings: Readings, repeats: int) -> None:
-    _fold(readings)
-    table = _columns(readings)
+    fold(readings)
+    table = columns(readings)
     database = duckdb.connect()
-    database.register("given", _as_pandas(table))
+    database.register("given", as_pandas(table))
     database.execute("create table reading as select * from given")
     ours, ducks, bears = [], [], []
     for _ in range(repeats):
-        taken_s, closed, _ = _fold(readings)
+        taken_s, closed, _ = fold(readings)
         ours.append(_READINGS / taken_s)
-        taken_s, by_duckdb = _timed(lambda: pl.DataFrame(database.execute(_SQL).fetchnumpy()))
+        taken_s, of_duckdb = _timed(lambda: pl.DataFrame(database.execute(DUCKDB_SQL).fetchnumpy()))
         ducks.append(_READINGS / taken_s)
-        taken_s, by_polars = _timed(lambda: _by_polars(table))
+        taken_s, of_polars = _timed(lambda: by_polars(table))
         bears.append(_READINGS / taken_s)
-    _compare(closed, by_duckdb, "duckdb")
-    _compare(closed, by_polars, "polars")
+    compare(closed, of_duckdb, "duckdb")
+    compare(closed, of_polars, "polars")
     results.put("fold_readings_per_s", ours)
+    results.ceilings["touch_readings_per_s"] = _touched(readings, repeats)
     results.put("fold_vs_duckdb", [one / other for one, other in zip(ours, ducks, strict=True)])
     results.put("fold_vs_polars", [one / other for one, other in zip(ours, bears, strict=True)])
     results.ceilings["duckdb_readings_per_s"] = float(np.median(ducks))
     results.ceilings["polars_readings_per_s"] = float(np.median(bears))
 
 
-def _as_pandas(table: pl.DataFrame) -> pd.DataFrame:
+def as_pandas(table: pl.DataFrame) -> pd.DataFrame:
     """The same arrays, in what duckdb reads without further packages."""
     return pd.DataFrame({name: table[name].to_numpy() for name in table.columns})
 
@@ -120,12 +123,12 @@ def _declared(count: int) -> Declared:
     )
 
 
-def _fold(readings: Readings) -> tuple[float, Records, Records]:
+def fold(readings: Readings) -> tuple[float, Records, Records]:
     """Seconds that folding all batches takes; the closed buckets, and what is open."""
     declared = _declared(readings.count)
     state = fresh_state(readings.count)
-    bad, late = np.zeros(_BATCH, np.bool_), np.zeros(_BATCH, np.bool_)
-    out = np.zeros(2 * _BATCH + readings.count, ROLLUP)
+    bad, late = np.zeros(BATCH, np.bool_), np.zeros(BATCH, np.bool_)
+    out = np.zeros(2 * BATCH + readings.count, ROLLUP)
     taken_s, closed = 0.0, []
     for part in readings.batches():
         t, v, series = readings.t[part], readings.v[part], readings.series[part]
@@ -143,16 +146,37 @@ def _fold(readings: Readings) -> tuple[float, Records, Records]:
 
 def fold_seconds(count: int) -> float:
     """Seconds that folding so many readings of the load's series takes, in a cycle's batches."""
-    return _fold(make(SERIES, count))[0]
+    return fold(make(SERIES, count))[0]
+
+
+@njit(cache=True)
+def _touch(t: Any, v: Any, series: Any, state: Any) -> None:
+    for at in range(len(t)):
+        one = state[series[at]]
+        one[0] += v[at]
+        one[1] = t[at]
+
+
+def _touched(readings: Readings, repeats: int) -> float:
+    """Readings a second where each is but read, and its series' memory written: the best of all."""
+    best_s, state = float("inf"), np.zeros((readings.count, 8))
+    for _ in range(repeats + 1):  # the first may compile
+        taken_s = 0.0
+        for part in readings.batches():
+            begun_s = time.perf_counter()
+            _touch(readings.t[part], readings.v[part], readings.series[part], state)
+            taken_s += time.perf_counter() - begun_s
+        best_s = min(best_s, taken_s)
+    return len(readings.t) / best_s
 
 
 def _sorting(readings: Readings) -> float:
     """Readings a second of sorting and folding: batches come in order of time."""
     declared = _declared(readings.count)
     state = fresh_state(readings.count)
-    bad, late = np.zeros(_BATCH, np.bool_), np.zeros(_BATCH, np.bool_)
-    out = np.zeros(2 * _BATCH + readings.count, ROLLUP)
-    order = np.empty(_BATCH, np.int64)
+    bad, late = np.zeros(BATCH, np.bool_), np.zeros(BATCH, np.bool_)
+    out = np.zeros(2 * BATCH + readings.count, ROLLUP)
+    order = np.empty(BATCH, np.int64)
     taken_s = 0.0
     for part in readings.batches():
         arrived = np.argsort(readings.t[part], kind="stable")
@@ -167,7 +191,7 @@ def _sorting(readings: Readings) -> float:
     return _READINGS / taken_s
 
 
-def _columns(readings: Readings) -> pl.DataFrame:
+def columns(readings: Readings) -> pl.DataFrame:
     """The arrays with what costs the others most done for them: how long each sample holds."""
     order = np.lexsort((readings.t, readings.series))
     t, series = readings.t[order], readings.series[order]
@@ -178,7 +202,7 @@ def _columns(readings: Readings) -> pl.DataFrame:
     return pl.DataFrame({"t": readings.t, "v": readings.v, "series": readings.series, "held": held})
 
 
-_SQL: Final = f"""
+DUCKDB_SQL: Final = f"""
 select series, t // {BUCKET} * {BUCKET} as bucket, count(*) as count, sum(v) as sum,
        sum(v * v) as sumsq, min(v) as min, max(v) as max, min(t) as first_t, max(t) as last_t,
        arg_min(v, t) as first_v, arg_max(v, t) as last_v,
@@ -187,7 +211,8 @@ from reading group by all
 """  # noqa: S608 (numbers of our own)
 
 
-def _by_polars(table: pl.DataFrame) -> pl.DataFrame:
+def by_polars(table: pl.DataFrame) -> pl.DataFrame:
+    """The buckets by polars, lazily, on all cores."""
     v, t, held = pl.col("v"), pl.col("t"), pl.col("held")
     return (
         table.lazy()
@@ -209,7 +234,7 @@ def _by_polars(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _compare(closed: Records, found: pl.DataFrame, who: str) -> None:
+def compare(closed: Records, found: pl.DataFrame, who: str) -> None:
     """Both sides must have computed the same, as far as no sample held into the next bucket.
 
     Raises:

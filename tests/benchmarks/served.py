@@ -46,7 +46,9 @@ async def _latest(stack: Stack, results: Results, seconds: float) -> None:
     results.figures["api_latest_p99_ms"] = float(np.percentile(found.seconds, 99)) * 1000
     body = await asyncio.to_thread(_body, stack.api_port)
     results.ceilings["api_latest_bytes"] = len(body)
-    results.ceilings["api_bare_rps"] = round(await _bare(stack, body, seconds / 2))
+    bare = await _bare(stack, body, seconds / 2)
+    results.ceilings["api_bare_rps"] = round(len(bare.seconds) / bare.took)
+    results.ceilings["api_bare_p99_ms"] = round(float(np.percentile(bare.seconds, 99)) * 1000, 2)
 
 
 def _body(port: int) -> bytes:
@@ -55,17 +57,16 @@ def _body(port: int) -> bytes:
         return bytes(answer.read())
 
 
-async def _bare(stack: Stack, body: bytes, seconds: float) -> float:
-    """How many such answers a second the same clients take from a server that makes nothing."""
+async def _bare(stack: Stack, body: bytes, seconds: float) -> Asked:
+    """How fast the same clients get such answers from a server that makes nothing."""
     port, path = free_port(), stack.folder / "body.json"
     await asyncio.to_thread(path.write_bytes, body)
     await stack.start("bare", ["tests.benchmarks.bare", str(port), str(path)], {})
     try:
         await until("the bare server listens", lambda: _listens(port), 10.0)
-        found = await _clients(stack, Asking(port, PROBED_CITY, seconds, 0, ""))
+        return await _clients(stack, Asking(port, PROBED_CITY, seconds, 0, ""))
     finally:
         await stack.end("bare")
-    return len(found.seconds) / found.took
 
 
 async def _listens(port: int) -> bool:
@@ -85,6 +86,7 @@ async def _streams(stack: Stack, results: Results, seconds: float) -> None:
     told = [late for late in found.late if late >= 0]
     each = found.values / found.took / WATCHERS
     results.ceilings["sse_values_per_s_of_each"] = round(each, 1)
+    results.ceilings["sse_watchers"] = WATCHERS
     results.ceilings["sse_latest_s"] = round(max(told, default=-1.0), 3)
     if each < _VALUES_PER_S:
         raise Invalid(f"each client got {each:.0f} values/s, not {_VALUES_PER_S:.0f}")

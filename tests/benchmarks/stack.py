@@ -90,7 +90,7 @@ class Stack:
     async def start_process(self, name: str, database: str) -> None:
         """Start ingest, aggregate or api, and wait until it is ready."""
         module = "tests.benchmarks.sampled" if self._profiled and name != "api" else "cityvitals"
-        await self.start(name, [module, name], self._environment(database))
+        await self.start(name, [module, name], self.environment(database))
 
         async def ready() -> bool:
             return await self._get(name, "readyz") is not None
@@ -175,7 +175,8 @@ class Stack:
         url = f"http://127.0.0.1:{self._health[process]}/{path}"
         return await asyncio.to_thread(_fetched, url)
 
-    def _environment(self, database: str) -> dict[str, str]:
+    def environment(self, database: str) -> dict[str, str]:
+        """Settings of a process of ours."""
         given = {
             "DATA": str(self.folder),
             "DATABASE__DSN": self.postgres.dsn(database),

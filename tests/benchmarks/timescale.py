@@ -47,7 +47,7 @@ _LONGEST_S: Final = 10.0
 """Slow queries are asked fewer times."""
 _BATCH: Final = 20_000
 _PER_DAY: Final = 86_400 * US // STEP_US * _SERIES
-_NEVER_HOURS: Final = 876_000
+NEVER_HOURS: Final = 876_000
 """Nothing is to be compressed but by us."""
 
 Figures = dict[str, Any]
@@ -95,7 +95,7 @@ async def own_database(dsn: str) -> AsyncIterator[Pool]:
         dsn=SecretStr(dsn.rpartition("/")[0] + "/" + _NAME), command_timeout_seconds=900
     )
     storage = StorageSettings(
-        engine="timescaledb", readings_per_day=_PER_DAY, compress_after_hours=_NEVER_HOURS
+        engine="timescaledb", readings_per_day=_PER_DAY, compress_after_hours=NEVER_HOURS
     )
     try:
         async with open_pool(own, "benchmark") as pool:

@@ -63,6 +63,9 @@ async def measure(stack: Databases, results: Results, rounds: int) -> None:
     ours, bare, encoded = ours[_WARM_UP:], bare[_WARM_UP:], encoded[_WARM_UP:]
     results.ceilings["write_ratio_of_two_workers"] = float(np.median(both[1:]))
     results.ceilings["keyed_copy_rows_per_s"] = _READINGS / float(np.median(keyed[_WARM_UP:]))
+    results.ceilings["write_ratio_of_the_key"] = float(
+        np.median(bare) / np.median(keyed[_WARM_UP:])
+    )
     _put(results, np.array(ours), np.array(bare), np.array(encoded))
 
 

@@ -76,7 +76,7 @@ def test_leases_are_renewed_between_cycles(narrow: DatabaseSettings) -> None:
         async with (
             asyncio.timeout(PATIENCE_S),
             town(narrow) as where,
-            running(where, "one", lease_s=3.0),
+            running(where, "one", lease_s=9.0),
         ):
             await where.write(samples("a", 0, HOUR))
             await until(lambda: is_taken(where), "the log is not taken")

@@ -182,7 +182,7 @@ def test_a_crash_before_any_statement_raises_none_twice_and_loses_none(
                     )
                 await where.write(rows)
                 try:
-                    await where.cycle(breaks_after=hour * 13 % 37)
+                    await where.cycle(breaks_after=hour * 13 % 24)
                 except StoreUnavailable:
                     await where.run()
                 else:

@@ -1,5 +1,7 @@
 """The laws of folding with kernels as plain Python: `NUMBA_DISABLE_JIT=1 python -m` this module.
 
+`pytest -p` this module runs other tests so.
+
 What is compiled and what is written are the same program, as far as these examples see.
 """
 
@@ -67,6 +69,11 @@ def make_plain() -> None:
     ):
         for name in names:
             setattr(module, name, _plainly(getattr(module, name)))
+
+
+def pytest_configure() -> None:
+    """As a plugin of pytest's: whatever is tested is tested with plain kernels."""
+    make_plain()
 
 
 def main() -> None:
