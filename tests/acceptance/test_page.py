@@ -233,7 +233,7 @@ def test_what_loads_is_seen_to_load(page: Browser, base: str) -> None:
 def test_what_cannot_be_shown_says_why_and_is_tried_again(
     page: Browser, base: str, door: Door
 ) -> None:
-    page.open(overview(base))
+    page.open(view(base, "indicators"))  # which asks for nothing more
     page.wait_for_text(card(RULE, "", "value"), ".")
     door.shut()
     page.wait_for_connection("lost")
