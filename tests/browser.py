@@ -29,6 +29,27 @@ _OPTIONS: Final = (
 )
 
 
+_CONTRAST: Final = """
+const light = (c) => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
+const weights = [0.2126, 0.7152, 0.0722];
+const luminance = (rgb) => rgb.map(light).reduce((sum, v, n) => sum + v * weights[n], 0);
+const colour = (text) => text.match(/[\\d.]+/g).map(Number);
+const ground = (node) => {
+  for (let at = node; at; at = at.parentElement) {
+    const found = colour(getComputedStyle(at).backgroundColor);
+    if (found.length < 4 || found[3] > 0) return found.slice(0, 3);
+  }
+};
+const ratios = [...document.querySelectorAll('header *, main *:not(svg *)')].filter((node) =>
+  [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())
+).map((node) => {
+  const [a, b] = [colour(getComputedStyle(node).color).slice(0, 3), ground(node)].map(luminance);
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+});
+return Math.min(...ratios);
+"""
+
+
 def _find_programs() -> tuple[str, str] | None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
@@ -135,6 +156,10 @@ class Browser:
             ".map((one) => [one.id, one.nodes.map((node) => node.html)])));"
         )
         assert found == []
+
+    def least_contrast(self) -> float:
+        """The least contrast of any text on the page with what it stands on."""
+        return float(self.run(_CONTRAST))
 
     def complaints(self) -> list[str]:
         """What the console holds against the page; answers of 503 are part of the game."""

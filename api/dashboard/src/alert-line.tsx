@@ -1,13 +1,15 @@
 // An alert on one line: how bad, what, where, since when, how far beyond.
 
 import type { JSX } from "preact";
-import { amountText } from "./format.ts";
+import type { AlertGroup } from "./alerts.ts";
+import { coverageTitle } from "./card.tsx";
+import { amountText, percentText } from "./format.ts";
 import { texts } from "./messages.ts";
-import type { Alert, AlertSeverity } from "./model.ts";
+import { keyOf, type Alert, type AlertSeverity } from "./model.ts";
 import { Chip } from "./parts.tsx";
 import { hashOf } from "./route.ts";
 import type { Rank } from "./severity.ts";
-import { now, placeName, rules, time } from "./state.ts";
+import { indicatorOf, now, placeName, rules, time } from "./state.ts";
 
 const RANKS: Record<AlertSeverity, Omit<Rank, "name">> = {
   notice: { colour: "var(--accent)", severity: 0.25 },
@@ -32,15 +34,23 @@ export function spanText(alert: Alert): string {
   return alert.until === null ? texts.since(near(alert.since)) : texts.from_until(near(alert.since), near(alert.until));
 }
 
-/** Links to the alert's page of the indicator around it. */
-export function AlertLine({ alert }: { alert: Alert }): JSX.Element {
+/** An alert rule on one line: where it lasts, the worst place first, and how sure its indicator is there. */
+export function AlertLine({ group }: { group: AlertGroup }): JSX.Element {
+  const { worst, alerts, since, fresh } = group;
+  const indicator = indicatorOf(keyOf(worst.rule, worst.zone))?.value;
   return (
     <>
-      <Chip rank={alertRank(alert)} />{" "}
-      <a href={hashOf("alerts")}>{alert.title} <b>{peakText(alert)}</b></a>{" "}
-      <span class="where">{placeName(alert.zone)}</span>{" "}
-      <span class="since" data-part="since">{spanText(alert)}</span>{" "}
-      <span class="quiet">{alert.acknowledged ? texts.alertEvent.acknowledged : thresholdText(alert)}</span>
+      <Chip rank={alertRank(worst)} />{" "}
+      <a href={hashOf("alerts", [], { alert: worst.alert })}>{worst.title} <b>{peakText(worst)}</b></a>{" "}
+      <span class="where">{alerts.map((one) => placeName(one.zone)).join(", ")}</span>{" "}
+      <span class="since" data-part="since">{texts.since(time.value.near(Date.parse(since), now.peek()))}</span>{" "}
+      <span class="quiet">{thresholdText(worst)}</span>{" "}
+      {indicator && (
+        <span class="quiet" title={coverageTitle(indicator)} data-part="sureness">
+          {texts.sureness(percentText(indicator.coverage), indicator.stations)}
+        </span>
+      )}{" "}
+      {!fresh && <span class="quiet">{texts.alertEvent.acknowledged}</span>}
     </>
   );
 }

@@ -20,6 +20,25 @@ export const inOrder = (a: Alert, b: Alert): number =>
   ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity) || Number(a.acknowledged !== null) - Number(b.acknowledged !== null)
   || Date.parse(b.since) - Date.parse(a.since) || b.id - a.id;
 
+/** One alert rule that lasts, in all the places where it does: the worst of them first. */
+export interface AlertGroup {
+  worst: Alert;
+  alerts: Alert[];
+  since: string;
+  fresh: number;
+}
+
+/** Alerts of one rule together, in the order in which the first of each comes. Pure. */
+export function groupsOf(alerts: Alert[]): AlertGroup[] {
+  const byRule = new Map<string, Alert[]>();
+  for (const one of alerts) byRule.set(one.alert, [...(byRule.get(one.alert) ?? []), one]);
+  return [...byRule.values()].map((of) => {
+    const sorted = [...of].sort((a, b) => (a.side === "above" ? b.peak - a.peak : a.peak - b.peak) || Number(a.zone !== null) - Number(b.zone !== null));
+    const since = [...of].sort((a, b) => Date.parse(a.since) - Date.parse(b.since))[0]?.since ?? "";
+    return { worst: sorted[0] as Alert, alerts: sorted, since, fresh: of.filter((one) => !one.acknowledged).length };
+  });
+}
+
 /** Take over a snapshot's. */
 export function showAlerts(alerts: Alert[]): void {
   known.value = new Map(alerts.map((one) => [one.id, one]));

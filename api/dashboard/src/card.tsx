@@ -1,10 +1,11 @@
 // One indicator as a card: the same grammar everywhere.
 
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ageText, numberText, percentText, unitText } from "./format.ts";
 import { texts } from "./messages.ts";
 import { keyOf, type Indicator } from "./model.ts";
+import { showMoved } from "./moved.ts";
 import { Chip, Coverage } from "./parts.tsx";
 import { indicatorHash } from "./route.ts";
 import { rankOf } from "./severity.ts";
@@ -49,10 +50,10 @@ export function Card({ id, place = false, spark = false }: { id: string; place?:
 export function Figure({ indicator }: { indicator: Indicator }): JSX.Element {
   const value = useRef<HTMLSpanElement>(null);
   const last = useRef(indicator.value);
-  useEffect(() => {
+  useLayoutEffect(() => { // in the frame that draws the value
     if (last.current === indicator.value) return;
     last.current = indicator.value;
-    value.current?.animate?.([{ background: "var(--moved)" }, { background: "transparent" }], { duration: calm() ? 0 : 180 });
+    if (value.current) showMoved(value.current);
   }, [indicator.value]);
   if (indicator.value === null) {
     return <p class="reason" data-part="reason" title={indicator.reason}>{indicator.reason || texts.notEnough}</p>;
@@ -65,14 +66,17 @@ export function Figure({ indicator }: { indicator: Indicator }): JSX.Element {
   );
 }
 
-const calm = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-/** Its own component, so that a second that passes draws it alone. */
 function Age({ indicator }: { indicator: Indicator }): JSX.Element {
   const computed = Date.parse(indicator.computed_at);
-  const stale = isStale(indicator, now.peek());
+  const stale = isStale(indicator, slowly.value);
   const title = `${texts.computed(time.value.full(computed))}${stale ? `; ${texts.stale}` : ""}`;
-  return <span data-part="age" title={title}>{ageText((now.value - computed) / 1000)}</span>;
+  // What is stale may be computed anew all the time: it is as old as its window.
+  return <span data-part="age" title={title}><Seconds since={stale ? Date.parse(indicator.window_end) : computed} /></span>;
+}
+
+/** Its own component, so that a second that passes draws it alone. */
+function Seconds({ since }: { since: number }): JSX.Element {
+  return <>{ageText((now.value - since) / 1000)}</>;
 }
 
 function stateTitle(indicator: Indicator): string {

@@ -7,7 +7,8 @@ import { amountText, numberText, percentText, titleOf, unitText, wordsOf } from 
 import { useJson } from "./load.ts";
 import { texts } from "./messages.ts";
 import type { Indicator } from "./model.ts";
-import { Coverage, Skeleton, Trouble } from "./parts.tsx";
+import { Coverage, quantityName, Skeleton, Trouble } from "./parts.tsx";
+import { hashOf } from "./route.ts";
 import { stretches } from "./severity.ts";
 import { city, time } from "./state.ts";
 import { apiUrl } from "./stream.ts";
@@ -39,7 +40,7 @@ function Told({ told, indicator, again }: { told: Explanation; indicator: Indica
     <>
       <p class="quiet">
         {texts.derivedAnew}: <span class={told.agrees ? "is-good" : ""} data-part="agrees">{told.agrees ? texts.agrees : texts.differs}</span>{" "}
-        <button type="button" class="small" onClick={again}>{texts.again}</button>
+        <button type="button" class="small" onClick={again}>{texts.deriveAgain}</button>
       </p>
       <dl class="warrant">
         <div class="wide"><dt>{texts.formula}</dt><dd><code>{told.rule.expression}</code></dd></div>
@@ -103,7 +104,7 @@ function Input({ input }: { input: InputShown }): JSX.Element {
   return (
     <div class="scroll stations" tabIndex={0} role="region" aria-label={input.name}>
       <table>
-        <caption>{texts.inputOf(wordsOf(input.name), wordsOf(input.statistic), wordsOf(input.combine))}</caption>
+        <caption>{texts.inputOf(quantityName(input.name), wordsOf(input.statistic), wordsOf(input.combine))}</caption>
         <thead>
           <tr>
             <th scope="col">{texts.sensor}</th><th scope="col">{texts.value}</th><th scope="col">{titleOf(texts.coverage)}</th>
@@ -121,7 +122,7 @@ function Station({ station, unit }: { station: StationShown; unit: string }): JS
     : amountText(station.value, 2, unit);
   return (
     <tr data-valid={station.valid}>
-      <th scope="row">{station.sensor}</th>
+      <th scope="row"><a href={hashOf("sensors", [], { q: station.sensor })}>{station.sensor}</a></th>
       <td>{value}</td>
       <td><Coverage share={station.coverage} title={texts.covered(percentText(station.coverage))} /></td>
       <td>{numberText(station.observed, 0)}{station.flagged ? `, ${texts.flagged(numberText(station.flagged, 0))}` : ""}</td>

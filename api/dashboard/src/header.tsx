@@ -2,14 +2,14 @@
 
 import type { JSX } from "preact";
 import { openAlerts } from "./alerts.ts";
+import { completeOf } from "./complete.ts";
 import { texts } from "./messages.ts";
 import { hashOf, route, type View } from "./route.ts";
-import { beat, browserZone, chooseCity, cities, city, connection, isLive, keys, now, time } from "./state.ts";
+import { allIndicators, beat, browserZone, chooseCity, cities, city, connection, isLive, keys, now, time } from "./state.ts";
 import { choice, nextTheme } from "./theme.ts";
 import { ZoneTime } from "./time.ts";
-import { watermarks } from "./views/data.tsx";
+import { LATE_MS } from "./views/data.tsx";
 
-const LATE_MS = 2 * 3600e3; // hourly means come an hour after their window began
 const SHOWN: View[] = ["overview", "map", "indicators", "scores", "alerts", "sensors", "data", "wall"];
 
 export function Header(): JSX.Element {
@@ -66,7 +66,7 @@ function Clock(): JSX.Element | null {
 function Complete(): JSX.Element | null {
   void beat.value;
   void keys.value;
-  const known = watermarks();
+  const known = completeOf(allIndicators());
   if (!city.value || !known.length) return null;
   const at = Math.min(...known.map((one) => one.at));
   const isLate = isLive.value && now.value - at > LATE_MS;

@@ -1,7 +1,7 @@
 // Small parts that cards, tables and pages share.
 
 import type { JSX } from "preact";
-import { percentText } from "./format.ts";
+import { percentText, wordsOf } from "./format.ts";
 import { texts } from "./messages.ts";
 import { shapeOf, type Rank } from "./severity.ts";
 
@@ -31,6 +31,9 @@ export function Chip({ rank }: { rank: Rank }): JSX.Element {
     </span>
   );
 }
+
+/** A quantity as people write it. */
+export const quantityName = (token: string): string => texts.quantityNames[token] ?? wordsOf(token);
 
 /** A message in the middle, in place of what is not there. */
 export function Message({ children, part = "message" }: { children: preact.ComponentChildren; part?: string }): JSX.Element {

@@ -203,9 +203,16 @@ async function loadRules(): Promise<void> {
   }
 }
 
+/** A page that was left is kept by the browser for the way back: its stream would go on, and a browser has six connections. */
+function yieldWhenLeft(): void {
+  addEventListener("pagehide", () => close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
 /** Begin: find the cities and show one. */
 export async function start(): Promise<void> {
   setInterval(() => { now.value = Date.now(); }, 1000);
+  yieldWhenLeft();
   void loadRules();
   let found = await untilThere<Page<City>>("/v1/cities");
   while (!found.items.length) {

@@ -9,43 +9,76 @@ interface Calendar {
 
 const DAY_MS = 864e5;
 const HOUR_MS = 3600e3;
+const MINUTE_MS = 6e4;
+
+const FORMATS = {
+  clock: { hour: "2-digit", minute: "2-digit" },
+  seconds: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  day: { day: "numeric", month: "short" },
+  month: { month: "short", year: "numeric" },
+  name: { timeZoneName: "short" },
+  calendar: { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", hourCycle: "h23" },
+} satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+type Form = keyof typeof FORMATS;
+
+const QUARTER_MS = 9e5; // the offset of a zone changes at quarter hours only
+const MOST_KEPT = 512;
+
+/** What was asked for before, so that it is not worked out again: Intl is slow, and cards ask for the same. */
+class Kept<Found> {
+  private readonly kept = new Map<number, Found>();
+
+  of(key: number, make: () => Found): Found {
+    let found = this.kept.get(key);
+    if (found === undefined) {
+      if (this.kept.size >= MOST_KEPT) this.kept.clear();
+      this.kept.set(key, found = make());
+    }
+    return found;
+  }
+}
 
 /** Times in one time zone. */
 export class ZoneTime {
-  private readonly formats = new Map<string, Intl.DateTimeFormat>();
+  private readonly formats = new Map<Form, Intl.DateTimeFormat>();
+  private readonly clocks = new Kept<string>();
+  private readonly days = new Kept<string>();
+  private readonly names = new Kept<string>();
+  private readonly calendars = new Kept<Calendar>();
 
   constructor(readonly zone: string) {}
 
-  private text(moment: number, options: Intl.DateTimeFormatOptions): string {
-    const name = JSON.stringify(options);
-    let format = this.formats.get(name);
+  private format(form: Form): Intl.DateTimeFormat {
+    let format = this.formats.get(form);
     if (!format) {
-      format = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, ...options });
-      this.formats.set(name, format);
+      format = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, ...FORMATS[form] });
+      this.formats.set(form, format);
     }
-    return format.format(moment);
+    return format;
   }
 
   clock(moment: number): string {
-    return this.text(moment, { hour: "2-digit", minute: "2-digit" });
+    const minute = Math.floor(moment / MINUTE_MS);
+    return this.clocks.of(minute, () => this.format("clock").format(moment));
   }
 
   seconds(moment: number): string {
-    return this.text(moment, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    return this.format("seconds").format(moment);
   }
 
   day(moment: number): string {
-    return this.text(moment, { day: "numeric", month: "short" });
+    return this.days.of(Math.floor(moment / QUARTER_MS), () => this.format("day").format(moment));
   }
 
   month(moment: number): string {
-    return this.text(moment, { month: "short", year: "numeric" });
+    return this.format("month").format(moment);
   }
 
   /** The short name that the zone has at a moment: CET, GMT+8. */
   name(moment: number): string {
-    const parts = new Intl.DateTimeFormat("en-GB", { timeZone: this.zone, timeZoneName: "short" });
-    return parts.formatToParts(moment).find((part) => part.type === "timeZoneName")?.value ?? "";
+    return this.names.of(Math.floor(moment / QUARTER_MS), () =>
+      this.format("name").formatToParts(moment).find((part) => part.type === "timeZoneName")?.value ?? "");
   }
 
   /** Day, with its year where that is not the year of `now`. */
@@ -77,21 +110,11 @@ export class ZoneTime {
 
   /** Calendar fields of a moment. */
   calendar(moment: number): Calendar {
-    const found: Record<string, number> = {};
-    const format = this.cached();
-    for (const { type, value } of format.formatToParts(moment)) found[type] = Number(value);
-    return found as unknown as Calendar;
-  }
-
-  private cached(): Intl.DateTimeFormat {
-    let format = this.formats.get("calendar");
-    if (!format) {
-      format = new Intl.DateTimeFormat("en", {
-        timeZone: this.zone, year: "numeric", month: "numeric", day: "numeric", hour: "numeric", hourCycle: "h23",
-      });
-      this.formats.set("calendar", format);
-    }
-    return format;
+    return this.calendars.of(Math.floor(moment / QUARTER_MS), () => {
+      const found: Record<string, number> = {};
+      for (const { type, value } of this.format("calendar").formatToParts(moment)) found[type] = Number(value);
+      return found as unknown as Calendar;
+    });
   }
 
   /** Where an axis from `from` to `to` has its marks: whole hours, days or months of this zone. */

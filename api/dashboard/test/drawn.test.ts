@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gapsOf, lineOf, nearest, pointsOf } from "../src/chart/series.ts";
+import { completeOf } from "../src/complete.ts";
 import { extentOf } from "../src/chart/option.ts";
 import { classesOf, classOf } from "../src/classes.ts";
 import { middleOf, pathOf, positionsOf, project } from "../src/geo.ts";
@@ -85,4 +86,17 @@ test("an axis reaches to the end of the band that holds the greatest value", () 
   assert.deepEqual(extentOf(lines(20), rule(BANDS)), { min: 0, max: 20 });
   assert.deepEqual(extentOf(lines(100), rule(BANDS)), { min: 0, max: 100 * 1.1 });
   assert.equal(extentOf(lines(12), rule([])), null);
+});
+
+test("data is complete as far as the place that is furthest behind", () => {
+  const at = (text: string): string => `2026-01-01T${text}:00Z`;
+  const said = (zone: string | null, watermark: string, more: Partial<Indicator> = {}): Indicator =>
+    hour(1, 1, { zone, watermark: at(watermark), ...more });
+  // The month's own rule was computed an hour ago: its place has come further since.
+  const all = [said(null, "10:00"), said("a", "14:00"), said("b", "10:00"), said("a", "13:00", { rule: "air.month" }),
+    said("c", "14:05", { domain: "water", silent: ["gw-2"] })];
+  assert.deepEqual(completeOf(all), [
+    { domain: "air", at: Date.parse(at("10:00")), silent: [] }, { domain: "water", at: Date.parse(at("14:05")), silent: ["gw-2"] },
+  ]);
+  assert.deepEqual(completeOf([hour(1, 1)]), []);
 });

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { amountText, percentText } from "../format.ts";
 import { texts } from "../messages.ts";
 import type { Rule } from "../model.ts";
-import { Message } from "../parts.tsx";
+import { Message, Trouble } from "../parts.tsx";
 import { theme } from "../theme.ts";
 import type { ZoneTime } from "../time.ts";
 import type { EChartsType } from "./echarts.ts";
@@ -27,6 +27,7 @@ export function Chart(props: Props): JSX.Element {
   const chart = useRef<EChartsType | null>(null);
   const [width, setWidth] = useState(0);
   const [isReady, setReady] = useState(false);
+  const [isBroken, setBroken] = useState(false);
   const [at, setAt] = useState<number | null>(null);
   const points = lines[0]?.points ?? [];
 
@@ -38,7 +39,7 @@ export function Chart(props: Props): JSX.Element {
       if (isOver) return;
       chart.current = init(node, null, { renderer: "canvas" });
       setReady(true);
-    });
+    }, () => { if (!isOver) setBroken(true); });
     const watcher = new ResizeObserver(() => setWidth(Math.floor(node.clientWidth)));
     watcher.observe(node);
     return () => {
@@ -58,9 +59,11 @@ export function Chart(props: Props): JSX.Element {
   const read = at === null ? points.length - 1 : Math.min(at, points.length - 1);
   return (
     <figure class="chart">
-      <div ref={place} class="plot" data-part="plot" data-points={points.length} tabIndex={0} role="img"
+      <div ref={place} class="plot" hidden={isBroken} data-part="plot" data-points={points.length} tabIndex={0} role="img"
         aria-label={describe(points, title)} onKeyDown={(event) => step(event, points, read, setAt, chart.current)}
         onDblClick={() => onZoom(null)} {...dragging(place, chart, onZoom, (x) => setAt(nearest(points, x)))} />
+      {/* A module that could not be had is not asked for again by the same page; its address says all that is chosen. */}
+      {isBroken && <Trouble why={texts.noChart} again={() => location.reload()} />}
       {points.length === 0 && <Message part="no-windows">{texts.noWindows}</Message>}
       <figcaption class="quiet" data-part="readout" aria-live="polite">
         {readout(points[read], time)} <span class="help">{texts.chartHelp} {time.zone} ({time.name(range.to)})</span>

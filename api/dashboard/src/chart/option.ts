@@ -1,6 +1,7 @@
 // What a chart of one or more places shows, as ECharts wants it. All pure.
 
 import { numberText, percentText, unitText } from "../format.ts";
+import { texts } from "../messages.ts";
 import type { Rule } from "../model.ts";
 import { stretches } from "../severity.ts";
 import type { ZoneTime } from "../time.ts";
@@ -42,7 +43,7 @@ export function optionOf(lines: Line[], rule: Rule | undefined, range: Range, ti
       { left: 60, right: rule?.bands.length ? 108 : 24, height: 8, bottom: 20 },
     ],
     xAxis: [xAxis(0, range, time, colours, width), { ...xAxis(1, range, time, colours, width), show: false }],
-    yAxis: [yAxis(lines, rule, digits, sample?.unit ?? "", colours), { gridIndex: 1, min: 0, max: 1, show: false }],
+    yAxis: [yAxis(lines, rule, digits, sample?.unit ?? "", colours), coverageAxis(colours)],
     dataZoom: [{ type: "inside", xAxisIndex: [0, 1], disabled: true, filterMode: "none" }],
     tooltip: tooltip(colours, lines, time, digits),
     series: [...lines.map((line, n) => lineSeries(line, n, colours, n === 0 ? rule : undefined, extentOf(lines, rule))), ...corrections(lines, colours),
@@ -74,13 +75,21 @@ export function extentOf(lines: Line[], rule: Rule | undefined): { min: number; 
 }
 
 function yAxis(lines: Line[], rule: Rule | undefined, digits: number, unit: string, colours: Colours): Record<string, unknown> {
+  const extent = extentOf(lines, rule);
   return {
     type: "value", gridIndex: 0, scale: true, name: unitText(unit), nameTextStyle: { color: colours.quiet, align: "left" },
-    ...extentOf(lines, rule),
-    axisLabel: { color: colours.quiet, formatter: (value: number) => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits)) },
+    ...extent,
+    axisLabel: { color: colours.quiet, showMaxLabel: extent === null || Number.isInteger(extent.max), formatter: (value: number) => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits)) },
     splitLine: { lineStyle: { color: colours.line } },
   };
 }
+
+/** Says beside the strip what it is. */
+const coverageAxis = (colours: Colours): object => ({
+  type: "value", gridIndex: 1, min: 0, max: 1, axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false },
+  axisPointer: { show: false },
+  axisLabel: { customValues: [0.5], color: colours.quiet, fontSize: 11, margin: 4, formatter: () => texts.coverage },
+});
 
 type Extent = ReturnType<typeof extentOf>;
 

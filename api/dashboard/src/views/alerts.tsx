@@ -39,13 +39,19 @@ function Filters(): JSX.Element {
       <Choice label={texts.severityName} value={query.get("severity") ?? ""} options={Object.entries(texts.severity)} onPick={pick("severity")} />
       <Choice label={texts.zone} value={query.get("zone") ?? ""} onPick={pick("zone")}
         options={[["*", texts.wholeCity], ...zones.value.map((one): [string, string] => [one.id, one.name])]} />
+      {query.get("alert") && (
+        <button type="button" class="chosen" onClick={() => choose({ alert: null })}>
+          {texts.alertOne} <span aria-hidden="true">✕</span>
+        </button>
+      )}
     </form>
   );
 }
 
 function fits(one: Alert, query: URLSearchParams): boolean {
   const [severity, zone] = [query.get("severity"), query.get("zone")];
-  return (!severity || one.severity === severity) && (!zone || (one.zone ?? "*") === zone);
+  const alert = query.get("alert");
+  return (!alert || one.alert === alert) && (!severity || one.severity === severity) && (!zone || (one.zone ?? "*") === zone);
 }
 
 /** Alerts that ended, the newest first; asked again when anything happens to one. */
@@ -75,7 +81,8 @@ function List({ alerts }: { alerts: Alert[] }): JSX.Element {
 function Item({ alert }: { alert: Alert }): JSX.Element {
   const isFresh = alert.state === "active" && !alert.acknowledged;
   return (
-    <li class="alert" data-alert={alert.alert} data-id={alert.id} data-state={alert.state} data-fresh={isFresh}>
+    <li class="alert" data-alert={alert.alert} data-id={alert.id} data-state={alert.state} data-fresh={isFresh}
+      style={isFresh ? { borderLeftColor: alertRank(alert).colour ?? "" } : {}}>
       <div class="alert-head">
         <Chip rank={alertRank(alert)} />
         <a href={indicatorHash(alert.rule, alert.zone)}>{alert.title}</a>
@@ -85,8 +92,8 @@ function Item({ alert }: { alert: Alert }): JSX.Element {
         <span class="quiet" title={alert.source}>{thresholdText(alert)}</span>
         {alert.state !== "active" && <span class="quiet" data-part="state">{texts.alertState[alert.state]}</span>}
         {alert.acknowledged && <Acknowledged alert={alert} />}
+        {isFresh && <Acknowledge alert={alert} />}
       </div>
-      {isFresh && <Acknowledge alert={alert} />}
       <What alert={alert} />
     </li>
   );

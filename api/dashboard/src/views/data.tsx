@@ -1,14 +1,18 @@
 // Is the data complete: the ledger by gateway, what is in flight, how far each domain reaches.
 
 import type { JSX } from "preact";
+import { completeOf } from "../complete.ts";
 import { ageText, numberText } from "../format.ts";
-import { domainsOf } from "../headline.ts";
 import { useJson } from "../load.ts";
 import { texts } from "../messages.ts";
 import type { Counts, Ledger } from "../model.ts";
 import { Skeleton, Trouble } from "../parts.tsx";
 import { allIndicators, beat, city, isLive, now, time } from "../state.ts";
 import { apiUrl } from "../stream.ts";
+import { hashOf } from "../route.ts";
+
+/** Hourly means come an hour after their window began. */
+export const LATE_MS = 2 * 3600e3;
 
 const EVERY_MS = 2_000;
 const COLUMNS: [keyof Counts, string][] = [
@@ -28,28 +32,20 @@ export function DataPage(): JSX.Element {
   );
 }
 
-/** Up to when the data of each domain is complete. */
-export function watermarks(): { domain: string; at: number }[] {
-  const all = allIndicators();
-  return domainsOf(all).flatMap((domain) => {
-    const known = all.flatMap((one) => (one.domain === domain && one.watermark ? [Date.parse(one.watermark)] : []));
-    return known.length ? [{ domain, at: Math.max(...known) }] : [];
-  });
-}
-
 function Watermarks(): JSX.Element {
   void beat.value;
   return (
     <section aria-labelledby="watermarks-title">
       <h2 id="watermarks-title">{texts.watermarks}</h2>
       <dl class="warrant" data-part="watermarks">
-        {watermarks().map(({ domain, at }) => (
+        {completeOf(allIndicators()).map(({ domain, at, silent }) => (
           <div key={domain}>
-            <dt>{texts.domains[domain] ?? domain}</dt>
-            <dd>
+            <dt><a href={hashOf("sensors", [], { domain })}>{texts.domains[domain] ?? domain}</a></dt>
+            <dd class={isLive.value && now.value - at > LATE_MS ? "is-late" : ""}>
               {time.value.near(at, now.value)} {time.value.name(at)}
               {isLive.value && <span class="quiet"> · {texts.lag(ageText((now.value - at) / 1000))}</span>}
             </dd>
+            {silent.length > 0 && <dd class="is-bad">{texts.without(silent)}</dd>}
           </div>
         ))}
       </dl>

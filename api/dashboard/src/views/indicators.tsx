@@ -10,13 +10,14 @@ import { keyOf, type Indicator } from "../model.ts";
 import { Message } from "../parts.tsx";
 import { choose, route } from "../route.ts";
 import { allIndicators, beat, keys, placeName, zones } from "../state.ts";
+import { worseRank } from "./overview.tsx";
 
 const CARD_PX = { width: 248, height: 192 };
 
 export function Indicators(): JSX.Element {
   void keys.value;
   const { query } = route.value;
-  if (query.get("state")) void beat.value;
+  if (query.get("state") || query.get("band")) void beat.value;
   const all = allIndicators();
   const found = all.filter((one) => fits(one, query)).sort(inOrder);
   return (
@@ -45,6 +46,7 @@ function Filters({ all }: { all: Indicator[] }): JSX.Element {
         options={[["*", texts.wholeCity], ...zones.value.map((one): [string, string] => [one.id, one.name])]} />
       <Choice label={texts.stateName} value={query.get("state") ?? ""} onPick={pick("state")}
         options={Object.entries(texts.state)} />
+      <Choice label={texts.band} value={query.get("band") ?? ""} onPick={pick("band")} options={[["worse", texts.worseBands]]} />
     </form>
   );
 }
@@ -54,6 +56,7 @@ function fits(one: Indicator, query: URLSearchParams): boolean {
   if (domain && one.domain !== domain) return false;
   if (zone && (one.zone ?? "*") !== zone) return false;
   if (state && one.state !== state) return false;
+  if (query.get("band") === "worse" && !worseRank(one)) return false;
   const text = `${one.title} ${one.rule} ${placeName(one.zone)}`.toLowerCase();
   return (query.get("q") ?? "").toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

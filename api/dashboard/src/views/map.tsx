@@ -37,7 +37,7 @@ export function MapPage(): JSX.Element {
       </form>
       <div class="map-and-legend">
         <Plan placed={placed} rule={rule} classes={classes} projection={projection} sensors={sensors} />
-        <Legend classes={classes} shown={shown} />
+        <Legend classes={classes} shown={shown} sensors={sensors} />
       </div>
     </div>
   );
@@ -108,7 +108,7 @@ function Dot({ sensor, projection }: { sensor: Sensor; projection: Projection })
   );
 }
 
-const SHAPES: Record<string, string> = {
+export const SHAPES: Record<string, string> = {
   air: "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0Z",
   energy: "M0,-6L6,4L-6,4Z",
   water: "M0,-6L6,0L0,6L-6,0Z",
@@ -117,7 +117,7 @@ const SHAPES: Record<string, string> = {
   weather: "M-6,-4L6,-4L0,6Z",
 };
 
-function Legend({ classes, shown }: { classes: Class[]; shown: Indicator[] }): JSX.Element {
+function Legend({ classes, shown, sensors }: { classes: Class[]; shown: Indicator[]; sensors: Sensor[] }): JSX.Element {
   const digits = shown[0]?.digits ?? 0;
   const without = shown.filter((one) => one.value === null).length;
   return (
@@ -135,12 +135,41 @@ function Legend({ classes, shown }: { classes: Class[]; shown: Indicator[] }): J
           <i class="swatch is-hatched" aria-hidden="true" /><span>{texts.noClass}</span><span class="quiet">{texts.zonesIn(without)}</span>
         </li>
       </ul>
+      {sensors.length > 0 && <SensorLegend sensors={sensors} />}
     </aside>
+  );
+}
+
+/** The shape of each domain, with how many stand there and how many of them are silent. */
+function SensorLegend({ sensors }: { sensors: Sensor[] }): JSX.Element {
+  const placed = sensors.filter((one) => one.position);
+  const domains = [...new Set(placed.map((one) => one.domain))].sort();
+  const silent = placed.filter((one) => one.isSilent).length;
+  return (
+    <>
+      <h3>{texts.sensorsName}</h3>
+      <ul data-part="sensor-legend">
+        {domains.map((domain) => (
+          <li key={domain}>
+            <svg class="shape" viewBox="-8 -8 16 16" aria-hidden="true"><path d={SHAPES[domain] ?? SHAPES.air} /></svg>
+            <span>{texts.domains[domain] ?? domain}</span>
+            <span class="quiet">{placed.filter((one) => one.domain === domain).length}</span>
+          </li>
+        ))}
+        <li>
+          <svg class="shape is-hollow" viewBox="-8 -8 16 16" aria-hidden="true"><path d={SHAPES.traffic} /></svg>
+          <span>{texts.hollow}</span><span class="quiet">{silent}</span>
+        </li>
+      </ul>
+    </>
   );
 }
 
 function limits(one: Class, digits: number): string {
   const shown = (value: number): string => numberText(value, Number.isInteger(value) ? 0 : Math.max(1, digits));
+  // Of an index in whole steps the step itself: "3" says more than "2–3".
+  const step = digits === 0 && one.to !== null && Number.isInteger(one.to) && one.to - (one.from ?? 0) === 1;
+  if (step && one.to !== null) return shown(one.to);
   if (one.from === null) return one.to === null ? "" : `≤ ${shown(one.to)}`;
   return one.to === null ? `> ${shown(one.from)}` : `${shown(one.from)}–${shown(one.to)}`;
 }

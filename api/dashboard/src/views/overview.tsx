@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { AlertLine } from "../alert-line.tsx";
-import { openAlerts } from "../alerts.ts";
+import { groupsOf, openAlerts } from "../alerts.ts";
 import { amountText, percentText } from "../format.ts";
-import { Card, coverageTitle } from "../card.tsx";
+import { Card, coverageTitle, isStale } from "../card.tsx";
 import { headlines } from "../headline.ts";
 import { useJson } from "../load.ts";
 import { texts } from "../messages.ts";
@@ -13,12 +13,13 @@ import { Chip, Message } from "../parts.tsx";
 import { hashOf, indicatorHash } from "../route.ts";
 import { rankOf, type Rank } from "../severity.ts";
 import { Since } from "../since.tsx";
-import { allIndicators, beat, city, indicatorOf, keys, placeName, rules, zones } from "../state.ts";
+import { allIndicators, beat, city, indicatorOf, keys, placeName, rules, slowly, zones } from "../state.ts";
 import { apiUrl } from "../stream.ts";
 import { SmallWheel } from "./scores.tsx";
 
 const WORTH_A_LOOK = 0.5;
-const MOST = 8;
+const MOST = 5;
+const MOST_BAD = 3;
 
 export function Overview(): JSX.Element {
   void keys.value;
@@ -61,27 +62,35 @@ function Attention(): JSX.Element {
   const bad = worst(all);
   const headline = new Set(headlines(all).flatMap((one) => one.rules));
   const without = all.filter((one) => one.value === null && headline.has(one.rule));
+  const stale = all.filter((one) => headline.has(one.rule) && isStale(one, slowly.value));
   const silent = [...new Set(all.flatMap((one) => one.silent))].sort();
   const ledger = useJson<Ledger>(apiUrl(["cities", city.value?.id ?? "", "ledger"]), 10_000);
   const open = ledger.state === "there" && !ledger.found.closes;
-  const alerts = openAlerts.value;
-  const isCalm = !alerts.length && !bad.length && !without.length && !silent.length && !open;
+  const alerts = groupsOf(openAlerts.value);
+  const isCalm = !alerts.length && !bad.length && !without.length && !silent.length && !stale.length && !open;
   return (
     <section class="attention" aria-labelledby="attention-title" data-part="attention" data-calm={isCalm}>
       <h2 id="attention-title">{texts.attention}</h2>
       {isCalm && <p class="calm">{texts.allWell}</p>}
       <ul>
-        {alerts.slice(0, MOST).map((alert) => <li key={alert.id} data-alert={alert.alert}><AlertLine alert={alert} /></li>)}
+        {alerts.slice(0, MOST).map((group) => <li key={group.worst.alert} data-alert={group.worst.alert}><AlertLine group={group} /></li>)}
         {alerts.length > MOST && <li><a href={hashOf("alerts")}>{texts.moreAlerts(alerts.length - MOST)}</a></li>}
-        {bad.slice(0, MOST).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
+        {bad.slice(0, MOST_BAD).map(({ indicator, rank }) => <Bad key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} rank={rank} />)}
+        {bad.length > MOST_BAD && <li><a href={hashOf("indicators", [], { band: "worse" })} data-part="more-bad">{texts.moreBad(bad.length - MOST_BAD)}</a></li>}
         {open && <li class="is-bad"><a href={hashOf("data")}>{texts.doesNotClose}</a></li>}
         {silent.length > 0 && (
           <li><a href={hashOf("sensors")}>{texts.silentGateways(silent.length)}</a> <span class="quiet">{silent.join(", ")}</span></li>
         )}
+        {stale.length > 0 && (
+          <li data-part="stale">
+            <a href={indicatorHash(stale[0]?.rule ?? "", stale[0]?.zone ?? null)}>{texts.staleHeadlines(stale.length)}</a>{" "}
+            <span class="quiet">{titlesOf(stale)}</span>
+          </li>
+        )}
         {without.length > 0 && (
           <li>
             <a href={hashOf("indicators", [], { state: "insufficient" })}>{texts.withoutValue(without.length)}</a>{" "}
-            <span class="quiet">{[...new Set(without.map((one) => one.title))].slice(0, 4).join(", ")}</span>
+            <span class="quiet">{titlesOf(without)}</span>
           </li>
         )}
       </ul>
@@ -89,13 +98,23 @@ function Attention(): JSX.Element {
   );
 }
 
-/** Indicators in the worse half of their bands, the worst first; of a rule its worst place. */
+const titlesOf = (some: Indicator[]): string => [...new Set(some.map((one) => one.title))].slice(0, 4).join(", ");
+
+/** The rank of an indicator in the worse half of its bands. */
+export function worseRank(indicator: Indicator): Rank | null {
+  const rank = rankOf(indicator, rules.value.get(indicator.rule));
+  return rank && rank.severity >= WORTH_A_LOOK ? rank : null;
+}
+
+/** Indicators in the worse half of their bands: headlines first, then the worst; of a rule its worst place. */
 export function worst(all: Indicator[]): { indicator: Indicator; rank: Rank }[] {
+  const headline = new Set(headlines(all).flatMap((one) => one.rules));
   const found = all.flatMap((indicator) => {
-    const rank = rankOf(indicator, rules.value.get(indicator.rule));
-    return rank && rank.severity >= WORTH_A_LOOK ? [{ indicator, rank }] : [];
+    const rank = worseRank(indicator);
+    return rank ? [{ indicator, rank }] : [];
   });
-  found.sort((a, b) => b.rank.severity - a.rank.severity || (a.indicator.title < b.indicator.title ? -1 : 1));
+  found.sort((a, b) => Number(headline.has(b.indicator.rule)) - Number(headline.has(a.indicator.rule))
+    || b.rank.severity - a.rank.severity || (a.indicator.title < b.indicator.title ? -1 : 1));
   const seen = new Set<string>();
   return found.filter(({ indicator }) => {
     if (seen.has(indicator.rule)) return false;
@@ -114,7 +133,7 @@ function Bad({ indicator, rank }: { indicator: Indicator; rank: Rank }): JSX.Ele
       <span class="where">{placeName(indicator.zone)}</span>{" "}
       <Since indicator={indicator} severity={WORTH_A_LOOK} />{" "}
       <span class="quiet" title={coverageTitle(indicator)}>
-        {texts.sureness(percentText(indicator.coverage), texts.stations(indicator.stations))}
+        {texts.sureness(percentText(indicator.coverage), indicator.stations)}
       </span>
     </li>
   );

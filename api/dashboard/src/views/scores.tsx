@@ -25,7 +25,7 @@ export function SmallWheel(): JSX.Element | null {
   return (
     <section class="score-card" aria-labelledby="score-title">
       <h2 id="score-title"><a href={hashOf("scores")}>{loaded.found.standard.title}</a></h2>
-      <Wheel scores={loaded.found} />
+      {score.percent !== null && <Wheel scores={loaded.found} />}
       <p class="quiet">{texts.kpisLive(kpis.live, kpis.all)} {texts.pointsScored(score.scored, score.data_points)}</p>
     </section>
   );

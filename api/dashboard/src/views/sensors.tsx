@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { Choice } from "../choice.tsx";
-import { ageText, numberText, wordsOf } from "../format.ts";
+import { ageText, numberText } from "../format.ts";
 import { texts } from "../messages.ts";
-import { Coverage, Message, Skeleton, Trouble } from "../parts.tsx";
+import { Coverage, Message, quantityName, Skeleton, Trouble } from "../parts.tsx";
 import { choose, route } from "../route.ts";
 import { readSensor, useSensorList, type Sensor } from "../sensors.ts";
 import { now, placeName, slowly, time } from "../state.ts";
@@ -86,7 +86,7 @@ function Line({ sensor }: { sensor: Sensor }): JSX.Element {
       <td>{sensor.gateway}</td>
       <td>{sensor.zone === null ? texts.none : placeName(sensor.zone)}</td>
       <td>{texts.domains[sensor.domain] ?? sensor.domain}</td>
-      <td>{sensor.quantities.map(wordsOf).join(", ")}</td>
+      <td>{sensor.quantities.map(quantityName).join(", ")}</td>
     </tr>
   );
 }

@@ -3,12 +3,12 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { alertRank, peakText } from "../alert-line.tsx";
-import { onRaised, openAlerts } from "../alerts.ts";
+import { groupsOf, onRaised, openAlerts, type AlertGroup } from "../alerts.ts";
 import { amountText } from "../format.ts";
 import { Card } from "../card.tsx";
 import { headlines } from "../headline.ts";
 import { texts } from "../messages.ts";
-import { keyOf, type Alert, type Indicator } from "../model.ts";
+import { keyOf, type Indicator } from "../model.ts";
 import { Chip, Message } from "../parts.tsx";
 import { hashOf, route } from "../route.ts";
 import { rankOf } from "../severity.ts";
@@ -72,20 +72,21 @@ function worstPlace(rule: string): Indicator | null {
 function AttentionScene(): JSX.Element {
   void beat.value;
   const bad = worst(allIndicators());
-  const alerts = openAlerts.value;
+  const alerts = groupsOf(openAlerts.value);
   if (!bad.length && !alerts.length) return <Message part="calm">{texts.allWell}</Message>;
   return (
     <ul class="wall-list">
-      {alerts.slice(0, MOST).map((alert) => <AlertWallLine key={alert.id} alert={alert} />)}
+      {alerts.slice(0, MOST).map((group) => <AlertWallLine key={group.worst.alert} group={group} />)}
       {bad.slice(0, Math.max(0, MOST - alerts.length)).map(({ indicator }) => <Line key={keyOf(indicator.rule, indicator.zone)} indicator={indicator} />)}
     </ul>
   );
 }
 
-function AlertWallLine({ alert }: { alert: Alert }): JSX.Element {
+function AlertWallLine({ group }: { group: AlertGroup }): JSX.Element {
+  const { worst: alert, alerts } = group;
   return (
     <li data-alert={alert.alert}>
-      <span class="wall-place">{placeName(alert.zone)}</span>
+      <span class="wall-place">{placeName(alert.zone)}{alerts.length > 1 && <small> {texts.andPlaces(alerts.length - 1)}</small>}</span>
       <span class="wall-title">{alert.title}</span>
       <b class="wall-value">{peakText(alert)}</b>
       <Chip rank={alertRank(alert)} />
