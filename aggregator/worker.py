@@ -40,8 +40,10 @@ in a round of all shards; while nothing comes, longer ones as long again, and th
 not hold."""
 _BUSY_S: Final = 0.05
 """While the log goes on, longer ones have so long, and those that memory does not hold as long."""
+_PRESSED_S: Final = 1.0
+"""Who has had something to take for so long, cycle by cycle, has not enough time."""
 _REST: Final = 4.0
-"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
+"""Then those that memory does not hold wait so many times longer than they took: a piece of them
 may take long."""
 _TELLING: Final = 100
 """Of so many rows or more it is told what writing one takes."""
@@ -91,6 +93,7 @@ class ShardWorker:
         self._row_s = 0.0
         self._share = 1.0
         self._older_at = 0.0
+        self._idle_at = 0.0
         self._watch = Watch(alerts, rules)
         self._unjudged: list[History] = []
         self._acknowledged = True
@@ -231,15 +234,19 @@ class ShardWorker:
         idle = not (done.entries or done.more)
         await deriving.live(connection, self._time(idle=idle), out)
         await self._commit(connection, changed, out, done, now_us)
-        if idle or self._seconds() >= self._older_at:
-            await self._derive_older(connection, deriving, done, now_us, idle=idle)
+        await self._derive_older(connection, deriving, done, now_us, idle=idle)
 
     async def _derive_older(
         self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
     ) -> None:
-        """Derive windows that memory does not hold, and commit them."""
+        """Derive windows that memory does not hold, and commit them; seldom where time is short."""
         begun, out = self._seconds(), Outputs()
-        await deriving.older(connection, _IDLE_S if idle else _BUSY_S * self._share, out)
+        if idle:
+            self._idle_at = begun
+        is_pressed = begun - self._idle_at > _PRESSED_S
+        if is_pressed and begun < self._older_at:
+            return
+        await deriving.older(connection, _IDLE_S if idle else _BUSY_S, out)
         await self._commit(connection, Changed(), out, done, now_us)
         now = self._seconds()
         self._older_at = now + _REST * (now - begun)

@@ -17,7 +17,8 @@ class Series(_Shown):
 
     `source` is where the declaration that counts comes from: registry, meta (the gateway), or the
     quantity's default. `last_seen` is its newest reading in a closed quarter hour. `coverage` is
-    the covered share of that day, `observed` its readings, `flagged` those left out.
+    the covered share of that day, `observed` its readings, `flagged` those left out, `repeated`
+    those that said again what the one before them did.
     """
 
     sensor: str
@@ -35,6 +36,7 @@ class Series(_Shown):
     coverage: float
     observed: int
     flagged: int
+    repeated: int
 
 
 class SeriesList(_Shown):
@@ -53,6 +55,7 @@ class Sensor(_Shown):
     `status`: `active`; `silent` (nothing for three times its reporting, at least a quarter hour, by
     the city's clock and closed quarter hours); `new` (nothing yet). `coverage` is the mean over its
     series; `quality` the share of its readings that no flag left out, null where there are none.
+    `stuck` are the gauges that repeated themselves all day: 19 of 20 samples, of at least 20.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Sensor(_Shown):
     quality: float | None
     observed: int
     flagged: int
+    stuck: list[str]
     quantities: list[str]
 
 
@@ -102,6 +106,7 @@ SERIES_LIST_EXAMPLE: Final[dict[str, Any]] = {
             "coverage": 0.96,
             "observed": 23,
             "flagged": 0,
+            "repeated": 1,
         }
     ],
     "next": None,
@@ -124,6 +129,7 @@ SENSORS_EXAMPLE: Final[dict[str, Any]] = {
             "quality": 1.0,
             "observed": 23,
             "flagged": 0,
+            "stuck": [],
             "quantities": ["pm2_5"],
         }
     ],

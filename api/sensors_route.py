@@ -38,6 +38,9 @@ from cityvitals.store.views import Row
 MOST: Final = 500
 _DAY_US: Final = 86_400 * US
 _SILENT_US: Final = 900 * US
+_STUCK: Final = 0.95
+_STUCK_OF: Final = 20
+"""Samples of a day, of which so many said again what the one before did."""
 _LIMIT: Final = limit_parameter(MOST)
 SENSOR_PARAMETERS: Final = (
     Parameter("zone", parse_zone, "Only in this zone; empty: only those in none."),
@@ -160,6 +163,7 @@ class SensorsRoute:
             "coverage": row["covered"] / _DAY_US,
             "observed": row["observed"],
             "flagged": row["flagged"],
+            "repeated": row["repeated"],
         }
 
 
@@ -194,6 +198,7 @@ def _sensor(row: Row, series: Sequence[Row], now: datetime) -> dict[str, Any]:
         "quality": observed / (observed + flagged) if observed + flagged else None,
         "observed": observed,
         "flagged": flagged,
+        "stuck": sorted({one["quantity"] for one in series if _is_stuck(one)}),
         "quantities": sorted({one["quantity"] for one in series}),
     }
 
@@ -205,6 +210,13 @@ def _status(series: Sequence[Row], seen: int | None, now_us: int) -> str:
     # Rollups are behind by the quarter hour that is open.
     patience = max(round(3 * reporting * US), _SILENT_US) + BUCKET_US
     return "active" if seen >= now_us - patience else "silent"
+
+
+def _is_stuck(series: Row) -> bool:
+    """Whether a gauge's day was all but one number: what is measured never stands still so long."""
+    samples = series["observed"]
+    is_gauge = series["kind"] in {None, Kind.GAUGE}
+    return is_gauge and samples >= _STUCK_OF and series["repeated"] >= _STUCK * samples
 
 
 def _time(moment_us: int | None) -> str | None:

@@ -14,7 +14,7 @@ with page as (
 select p.id, p.sensor, p.quantity, p.channel, d.source, d.kind, d.period_s, d.stamp, d.reporting_s,
        d.unit, d.reference_state, last.last_t,
        coalesce(day.observed, 0)::bigint as observed, coalesce(day.flagged, 0)::bigint as flagged,
-       coalesce(day.covered, 0)::bigint as covered
+       coalesce(day.covered, 0)::bigint as covered, coalesce(day.repeated, 0)::bigint as repeated
 from page p
 left join lateral (
     select source, kind, period_s, stamp, reporting_s, unit, reference_state
@@ -28,7 +28,8 @@ left join lateral (
     order by bucket_begin desc limit 1
 ) last on true
 left join lateral (
-    select sum(count) as observed, sum(flagged) as flagged, sum(covered) as covered
+    select sum(count) as observed, sum(flagged) as flagged, sum(covered) as covered,
+           sum(repeated) as repeated
     from rollup
     where series_id = p.id and bucket_begin >= $8::timestamptz - interval '1 day' and bucket_begin < $8
 ) day on true

@@ -89,10 +89,14 @@ async def verify(
 
 
 async def _is_busy(audit: Audit, city: str | None) -> bool:
-    """Whether an aggregator is about to derive what the snapshot lacks."""
+    """Whether an aggregator is about to take, or derive, what the snapshot lacks."""
     log = await audit.log()
     shards = {one.shard for one in chosen(await audit.cities(), city)}
-    return any(row.held and row.waiting and row.shard in shards for row in log)
+    return any(
+        row.held and (row.waiting or books.waiting([row], row.shard))
+        for row in log
+        if row.shard in shards
+    )
 
 
 async def _drift(pool: Pool) -> tuple[Drift, ...]:

@@ -173,8 +173,8 @@ def test_how_sure_and_which_sensors_say_so(walk: Walk) -> None:
     assert "fault code" in said
     walk.keep("4-how-sure-who-says-so")
     walk.click(f"[data-part=explain] a[href='#/sensors?q={FAULTY}']")
-    walk.page.wait_for_text("[data-part=sensors] tbody .is-noted", "")
-    assert FAULTY in (walk.page.find_text("[data-part=sensors] tbody") or "")
+    walk.page.wait_for_text("[data-part=sensors] tbody", FAULTY)
+    walk.page.wait_until("return document.querySelector('[data-part=sensors] tbody .is-noted')")
     walk.keep("5-the-sensor")
 
 
@@ -187,6 +187,7 @@ def test_whether_the_data_is_complete(walk: Walk) -> None:
     walk.keep("6-complete")
     walk.click("[data-part=watermarks] a[href='#/sensors?domain=traffic']")
     walk.page.wait_for_text("[data-part=sensors] tbody tr[data-silent=true]", SILENT)
+    walk.page.wait_for_text("[data-part=sensors] [data-status=stuck]", "stuck: ")
     walk.keep("7-who-is-silent")
 
 

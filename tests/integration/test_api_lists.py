@@ -3,6 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -39,6 +41,7 @@ LISTS: dict[str, type[BaseModel]] = {
     f"{PATH}/facts": Facts,
     f"{PATH}/dead-letters": DeadLetters,
 }
+Day = tuple[datetime, datetime]
 WHOLE = {"from": "2026-11-20T00:00:00Z", "to": "2026-11-26T00:00:00Z"}
 
 
@@ -200,6 +203,43 @@ def test_sensors_say_where_they_stand_and_how_they_are(client: httpx.Client) -> 
     ):
         some = get(client, f"{PATH}/sensors", **query)["items"]
         assert {one["id"] for one in some} == expected, query
+
+
+def test_a_gauge_that_repeats_itself_all_day_is_stuck(
+    client: httpx.Client, module_database: DatabaseSettings
+) -> None:
+    sensors = get(client, f"{PATH}/sensors")
+    assert not any(one["stuck"] for one in sensors["items"])
+    until = datetime.fromisoformat(sensors["statistics_until"])
+    day = until - timedelta(days=1), until
+    for repeated, stuck in ((18, []), (19, ["pm2_5"])):
+        with_pool(module_database, partial(repeat, day=day, many=repeated))
+        found = {one["id"]: one["stuck"] for one in get(client, f"{PATH}/sensors")["items"]}
+        assert found == {name: stuck if name == "a" else [] for name in STATIONS}
+        (one,) = get(client, f"{PATH}/series", sensor="a")["items"]
+        assert one["repeated"] * 20 == one["observed"] * repeated > 0
+    with_pool(module_database, partial(forget_repeats, day=day))
+
+
+async def repeat(pool: Pool, day: Day, many: int) -> None:
+    """The gauge `a` said 20 things in each quarter hour that `b` has, many of them again."""
+    await forget_repeats(pool, day)
+    await pool.execute(
+        "insert into rollup select (jsonb_populate_record(null::rollup, to_jsonb(r) ||"
+        " jsonb_build_object('series_id', a.id, 'count', 20, 'repeated', $1::int))).*"
+        " from rollup r join series b on b.id = r.series_id and b.sensor = 'b'"
+        " join series a on a.sensor = 'a' where bucket_begin >= $2 and bucket_begin < $3",
+        many,
+        *day,
+    )
+
+
+async def forget_repeats(pool: Pool, day: Day) -> None:
+    await pool.execute(
+        "delete from rollup r using series s where s.id = r.series_id and s.sensor = 'a'"
+        " and bucket_begin >= $1 and bucket_begin < $2",
+        *day,
+    )
 
 
 def test_series_say_what_they_declare(client: httpx.Client) -> None:

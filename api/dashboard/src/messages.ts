@@ -189,7 +189,10 @@ export const texts = {
   feeds: { sensors: "sensors", registry: "registry", reported: "reported" } as Record<string, string>,
   silentSensor: "silent",
   noSensors: "No sensor has said anything yet.",
-  sensorsFound: (count: number, silent: number) => `${count} sensor${count === 1 ? "" : "s"}, ${silent} of them silent`,
+  sensorsFound: (count: number, silent: number, stuck: number) =>
+    `${count} sensor${count === 1 ? "" : "s"}, ${silent} of them silent, ${stuck} stuck`,
+  stuck: (what: string) => `stuck: ${what}`,
+  stuckMeans: "19 of 20 samples of the last day said again what the one before did",
   sensor: "Sensor",
   status: "Status",
   lastSeen: "Last seen",

@@ -21,6 +21,7 @@ export interface SensorItem {
   coverage: number;
   quality: number | null;
   flagged: number;
+  stuck: string[];
   quantities: string[];
 }
 
@@ -35,6 +36,7 @@ export interface Sensor {
   isSilent: boolean;
   coverage: number;
   flagged: number;
+  stuck: string[];
   quantities: string[];
 }
 
@@ -57,6 +59,6 @@ export function readSensor(item: SensorItem): Sensor {
     position: item.latitude === null || item.longitude === null ? null : [item.longitude, item.latitude],
     lastSeen: item.last_seen === null ? null : Date.parse(item.last_seen),
     status: item.status, isSilent: item.status === "silent",
-    coverage: item.coverage, flagged: item.flagged, quantities: item.quantities,
+    coverage: item.coverage, flagged: item.flagged, stuck: item.stuck, quantities: item.quantities,
   };
 }

@@ -20,9 +20,10 @@ export function Sensors(): JSX.Element {
   const { query } = route.value;
   const found = all.filter((one) => fits(one, query)).sort(inOrder);
   const silent = all.filter((one) => one.isSilent).length;
+  const stuck = all.filter((one) => one.stuck.length).length;
   return (
     <div class="sensors">
-      <p role="status" data-part="count">{texts.sensorsFound(all.length, silent)}</p>
+      <p role="status" data-part="count">{texts.sensorsFound(all.length, silent, stuck)}</p>
       <Filters all={all} />
       {found.length === 0 && <Message>{texts.nothingFound}</Message>}
       {found.length > 0 && <Table found={found} />}
@@ -53,7 +54,7 @@ function fits(one: Sensor, query: URLSearchParams): boolean {
 }
 
 const inOrder = (a: Sensor, b: Sensor): number =>
-  Number(b.isSilent) - Number(a.isSilent) || Number(b.flagged > 0) - Number(a.flagged > 0) || (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0) || (a.id < b.id ? -1 : 1);
+  Number(b.isSilent) - Number(a.isSilent) || b.stuck.length - a.stuck.length || Number(b.flagged > 0) - Number(a.flagged > 0) || (a.gateway < b.gateway ? -1 : a.gateway > b.gateway ? 1 : 0) || (a.id < b.id ? -1 : 1);
 
 function Table({ found }: { found: Sensor[] }): JSX.Element {
   return (
@@ -79,7 +80,12 @@ function Line({ sensor }: { sensor: Sensor }): JSX.Element {
   return (
     <tr data-silent={sensor.isSilent}>
       <th scope="row">{sensor.id}</th>
-      <td><span class="status" data-status={sensor.status}>{sensor.status}</span></td>
+      <td>
+        <span class="status" data-status={sensor.status}>{sensor.status}</span>
+        {sensor.stuck.length > 0 && (
+          <span class="status" data-status="stuck" title={texts.stuckMeans}>{texts.stuck(sensor.stuck.map(quantityName).join(", "))}</span>
+        )}
+      </td>
       <td title={seen === null ? "" : time.value.full(seen)}>{seen === null ? texts.never : ageText((now.peek() - seen) / 1000)}</td>
       <td><Coverage share={sensor.coverage} title={texts.lastDay} /></td>
       <td class={sensor.flagged ? "is-noted" : ""}>{numberText(sensor.flagged, 0)}</td>
