@@ -60,13 +60,23 @@ class Deriving:
         judge: derives them.
         extents: how far each city's buckets reach.
         seconds: a clock.
+        is_called: whether there is something to take: windows longer than an hour, and those that
+            memory does not hold, are left for later then.
     """
 
-    def __init__(self, shard: Shard, judge: Judge, extents: Extents, seconds: Seconds) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        judge: Judge,
+        extents: Extents,
+        seconds: Seconds,
+        is_called: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._shard = shard
         self._judge = judge
         self._extents = extents
         self._seconds = seconds
+        self._is_called = is_called
         self._plans = {(one.city.id, one.rule.id): one for one in shard.plan.rules}
         self._ripe: dict[tuple[str, str], Ints] = {}
 
@@ -102,7 +112,9 @@ class Deriving:
             left = [one for one in held if (one.plan.reach.length <= HOUR_US) is hourly]
             end, rows = self._seconds() + seconds, out.count
 
-            def over(end: float = end, rows: int = rows) -> bool:
+            def over(end: float = end, rows: int = rows, *, hourly: bool = hourly) -> bool:
+                if not hourly and self._is_called():
+                    return True
                 return self._seconds() + (out.count - rows) * time.row >= end
 
             while left:
@@ -169,7 +181,7 @@ class Deriving:
             )
             for part, stored in parts:
                 await asyncio.to_thread(self._judge.derive, part, stored, out)
-            if self._seconds() >= end:
+            if self._seconds() >= end or self._is_called():
                 return
 
     def _next(self) -> Chunk | None:

@@ -173,14 +173,17 @@ class Loop:
         heads = await tail.read_heads(connection, list(self._claims))
         more = False
         lag = 0
-        share = 1.0 / max(1, sum(self._lags(number, found) for number, found in heads.items()))
+        lagging = sum(self._lags(number, found) for number, found in heads.items())
+        share = 1.0 / max(1, lagging or len(heads))
         for number in sorted(heads):
             worker = await self._worker(connection, number)
             if worker is None:
                 continue
             begun = time.monotonic()
             try:
-                done = await worker.cycle(connection, heads[number], self._clock(), share)
+                done = await worker.cycle(
+                    connection, heads[number], self._clock(), share, is_calm=not lagging
+                )
             except Fenced as error:
                 self._log.warning("lost a shard", shard=number, reason=str(error))
                 self._claims.pop(number, None)
@@ -209,6 +212,7 @@ class Loop:
                 self._settings.aggregator,
                 self._settings.retention,
                 alerts=self._alerts,
+                is_called=self._wake.is_set,
             )
             await worker.load(connection, self._clock())
             self._workers[number] = worker

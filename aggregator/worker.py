@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -40,10 +41,8 @@ in a round of all shards; while nothing comes, longer ones as long again, and th
 not hold."""
 _BUSY_S: Final = 0.05
 """While the log goes on, longer ones have so long, and those that memory does not hold as long."""
-_PRESSED_S: Final = 1.0
-"""Who has had something to take for so long, cycle by cycle, has not enough time."""
 _REST: Final = 4.0
-"""Then those that memory does not hold wait so many times longer than they took: a piece of them
+"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
 may take long."""
 _TELLING: Final = 100
 """Of so many rows or more it is told what writing one takes."""
@@ -77,6 +76,7 @@ class ShardWorker:
         keeping: RetentionSettings | None = None,
         seconds: Seconds = time.monotonic,
         alerts: tuple[AlertRule, ...] = (),
+        is_called: Callable[[], bool] = lambda: False,
     ) -> None:
         self._claim = claim
         self._settings = settings
@@ -92,8 +92,9 @@ class ShardWorker:
         self._swept_us = 0
         self._row_s = 0.0
         self._share = 1.0
+        self._is_calm = True
+        self._is_called = is_called
         self._older_at = 0.0
-        self._idle_at = 0.0
         self._watch = Watch(alerts, rules)
         self._unjudged: list[History] = []
         self._acknowledged = True
@@ -119,7 +120,13 @@ class ShardWorker:
         self._saved_us = now_us
 
     async def cycle(
-        self, connection: Connection, heads: tail.Cursors, now_us: int, share: float = 1.0
+        self,
+        connection: Connection,
+        heads: tail.Cursors,
+        now_us: int,
+        share: float = 1.0,
+        *,
+        is_calm: bool = True,
     ) -> Cycle:
         """Do what there is to do, and commit it.
 
@@ -129,13 +136,14 @@ class ShardWorker:
             now_us: the moment.
             share: of a round's time for deriving: shards that have something to do wait for each
                 other, and what comes meanwhile for all of them.
+            is_calm: whether no shard has anything to take.
 
         Raises:
             Fenced: the shard has another owner now.
             StoreUnavailable: the server is away.
         """
         done, changed = Cycle(), Changed()
-        self._share = share
+        self._share, self._is_calm = share, is_calm
         if self._saved is None:
             # What loading found to be done again is known to nobody else: it outlives us thus.
             await self.save(connection, now_us)
@@ -203,7 +211,7 @@ class ShardWorker:
             return []
         limit = self._settings.cycle_readings * LOG_READING.itemsize
         entries = await tail.read_entries(connection, shard.number, after, _ENTRIES, limit)
-        if _has_gap(entries, after):
+        if tail.has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
             self._saved, self._acknowledged = None, True
@@ -228,10 +236,10 @@ class ShardWorker:
         rows, buckets = changed.keys()
         extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
-        deriving = Deriving(self.shard, judge, self._extents, self._seconds)
+        deriving = Deriving(self.shard, judge, self._extents, self._seconds, self._is_called)
         await asyncio.to_thread(deriving.note, rows, buckets)
         out = Outputs()
-        idle = not (done.entries or done.more)
+        idle = self._is_calm and not (done.entries or done.more)
         await deriving.live(connection, self._time(idle=idle), out)
         await self._commit(connection, changed, out, done, now_us)
         await self._derive_older(connection, deriving, done, now_us, idle=idle)
@@ -241,19 +249,17 @@ class ShardWorker:
     ) -> None:
         """Derive windows that memory does not hold, and commit them; seldom where time is short."""
         begun, out = self._seconds(), Outputs()
-        if idle:
-            self._idle_at = begun
-        is_pressed = begun - self._idle_at > _PRESSED_S
-        if is_pressed and begun < self._older_at:
+        if not idle and begun < self._older_at:
             return
-        await deriving.older(connection, _IDLE_S if idle else _BUSY_S, out)
+        seconds = (_IDLE_S if idle else _BUSY_S) * self._share
+        await deriving.older(connection, seconds, out)
         await self._commit(connection, Changed(), out, done, now_us)
         now = self._seconds()
         self._older_at = now + _REST * (now - begun)
 
     def _time(self, *, idle: bool) -> Time:
         """What windows that memory holds may take."""
-        share = 1.0 if idle else self._share
+        share = self._share
         hours = min(_IDLE_S, 2 * _IDLE_S * share)
         return Time(hours, share * (_IDLE_S if idle else _BUSY_S), self._row_s)
 
@@ -386,13 +392,3 @@ class ShardWorker:
 
 def _readings(entry: tail.Entry) -> int:
     return len(decode_readings(entry.body).readings) if entry.kind == LogKind.READINGS else 0
-
-
-def _has_gap(entries: list[tail.Entry], after: tail.Cursors) -> bool:
-    """Whether an entry after a cursor is not there any more."""
-    expected = dict(after)
-    for entry in entries:
-        if entry.seq != expected[entry.lane] + 1:
-            return True
-        expected[entry.lane] = entry.seq
-    return any(expected[lane] == seq for lane, seq in after.items())

@@ -1,6 +1,6 @@
 """Following the commit log: entries after a cursor, and dropping what nobody needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,3 +97,13 @@ async def append_entry(
     """
     with translated(f"writing to the commit log of shard {shard}"):
         await connection.execute(queries("tail")["append"], shard, lane, int(kind), body)
+
+
+def has_gap(entries: Sequence[Entry], after: Cursors) -> bool:
+    """Whether an entry after a cursor is not there any more."""
+    expected = dict(after)
+    for entry in entries:
+        if entry.seq != expected[entry.lane] + 1:
+            return True
+        expected[entry.lane] = entry.seq
+    return any(expected[lane] == seq for lane, seq in after.items())
