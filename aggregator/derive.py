@@ -1,7 +1,7 @@
 """From buckets to indicators: a rule over its stations, for many windows at once. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from aggregator.program import Floats, Names, SeriesOf
 from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, rounded
+from kpi_rules.facts import weights_by_population
 from kpi_rules.model import Input, Rule
 from kpi_rules.words import Combine, Order
 
@@ -75,9 +76,46 @@ def derive(frame: Frame, judged: Ints, source: Source) -> Derived:
         judged: microseconds of each window against which coverage counts [w, g].
         source: the ring of recent buckets, or those read from the store.
     """
-    plan, begins, ends = frame.plan, frame.begins, frame.ends
-    if not plan.members:
+    if not frame.plan.members:
         return _of_facts(frame)
+    found = _derive(frame, judged, source)
+    by_city = judged_by_city(frame.plan, judged)
+    if by_city is not None:
+        found = _with_city(frame.plan, found, _derive(frame, by_city, source))
+    return found
+
+
+def judged_by_city(plan: RulePlan, judged: Ints) -> Ints | None:
+    """As if each zone had come as far as the city [w, g]; None where that changes nothing.
+
+    A city that weights its zones is judged by its own watermark, as its row says: some of them
+    have come further, and stations suffice there for less of the window, or no more.
+    """
+    if not weights_by_population(plan.rule) or (judged == judged[:, :1]).all():
+        return None
+    return np.repeat(judged[:, :1], judged.shape[1], axis=1)
+
+
+def _with_city(plan: RulePlan, zones: Derived, city: Derived) -> Derived:
+    """What was derived for zones, and otherwise for the city."""
+    is_city = np.arange(len(plan.groups)) == 0
+    valid = [
+        np.where(members.group == 0, of_city, of_zones)
+        for members, of_city, of_zones in zip(plan.members, city.valid, zones.valid, strict=True)
+    ]
+    return replace(
+        zones,
+        value=np.where(is_city, city.value, zones.value),
+        numerator=np.where(is_city, city.numerator, zones.numerator),
+        denominator=np.where(is_city, city.denominator, zones.denominator),
+        valid=tuple(valid),
+        reasons=np.where(is_city, city.reasons, zones.reasons),
+    )
+
+
+def _derive(frame: Frame, judged: Ints, source: Source) -> Derived:
+    """Evaluate a rule that has inputs."""
+    plan, begins, ends = frame.plan, frame.begins, frame.ends
     until = until_of(plan, begins, ends, judged)
     found: dict[str, Said] = {}
     for index, (one, inner) in enumerate(zip(plan.rule.inputs, frame.layers, strict=True)):

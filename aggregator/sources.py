@@ -1,12 +1,13 @@
 """Where windows' buckets come from: the ring of recent ones, or the store."""
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from aggregator.columns import CELL, no_cells
-from aggregator.derive import judged_of, until_of
+from aggregator.derive import judged_by_city, judged_of, until_of
 from aggregator.frame import all_layers
 from aggregator.judge import Judge
 from aggregator.kernels.partial import BUCKET
@@ -42,22 +43,22 @@ class Stored:
     """
 
     def __init__(self) -> None:
-        self._said: dict[tuple[int, int], Said] = {}
+        self._said: dict[tuple[int, int, bytes], Said] = {}
 
-    def put(self, plan: RulePlan, index: int, found: Said) -> None:
+    def put(self, plan: RulePlan, index: int, judged: Ints, found: Said) -> None:
         """Take what an input of a plan comes to, for the piece that is evaluated next."""
-        self._said[id(plan), index] = found
+        self._said[id(plan), index, judged.tobytes()] = found
 
     def said(
         self,
         plan: RulePlan,
         index: int,
         layers: Layers,  # noqa: ARG002 - known when it was folded
-        judged: Ints,  # noqa: ARG002
+        judged: Ints,
         until: Ints,  # noqa: ARG002
     ) -> Said:
         """What an input of a plan comes to at each member."""
-        return self._said[id(plan), index]
+        return self._said[id(plan), index, judged.tobytes()]
 
 
 async def from_store(
@@ -95,6 +96,20 @@ def _reach(chunk: Chunk, extents: Extents) -> tuple[int, int]:
     return begin - begin % BUCKET, max(begin, end)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one input comes to, judged in one way.
+
+    Attributes:
+        parts: places of some members, and what they say.
+    """
+
+    index: int
+    judged: Ints
+    until: Ints
+    parts: list[tuple[Ints, Said]] = field(default_factory=list)
+
+
 class _Wanted:
     """What the stations of one piece say, filled some series at a time.
 
@@ -107,9 +122,15 @@ class _Wanted:
         self.windows = windows
         plan, begins = windows.plan, windows.begins
         self._layers = all_layers(plan, begins, windows.ends) if plan.members else []
-        self._judged = [judged_of(inner, begins, judged) for inner in self._layers]
-        self._until = until_of(plan, begins, windows.ends, judged)
-        self._parts: list[list[tuple[Ints, Said]]] = [[] for _ in self._layers]
+        by_city = judged_by_city(plan, judged)
+        self._asked = [
+            _Asked(
+                index, judged_of(inner, begins, each), until_of(plan, begins, windows.ends, each)
+            )
+            for each in (judged, by_city)
+            if each is not None
+            for index, inner in enumerate(self._layers)
+        ]
 
     @property
     def shortest_windows(self) -> int:
@@ -124,7 +145,8 @@ class _Wanted:
             shared: which of an input's members they are, for rules that have the same.
         """
         plan = self.windows.plan
-        for index, inner in enumerate(self._layers):
+        for one in self._asked:
+            index, inner = one.index, self._layers[one.index]
             members = plan.members[index]
             if id(members) not in shared:
                 mine = np.flatnonzero(cells.at[members.rows] >= 0)
@@ -132,14 +154,13 @@ class _Wanted:
             here, some = shared[id(members)]
             who = Who(plan, index, some, plan.scales[index][here])
             folds = cells.folds(some, inner)
-            found = said(who, inner, folds, self._judged[index], self._until)
-            self._parts[index].append((here, found))
+            one.parts.append((here, said(who, inner, folds, one.judged, one.until)))
 
     def stored(self) -> Stored:
         """All of it."""
         found = Stored()
-        for index, parts in enumerate(self._parts):
-            found.put(self.windows.plan, index, together(parts))
+        for one in self._asked:
+            found.put(self.windows.plan, one.index, one.judged, together(one.parts))
         return found
 
 

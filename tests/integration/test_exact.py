@@ -16,7 +16,7 @@ import pytest
 
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
-from tests.integration.aggregator_town import DAY, HOUR, NOON
+from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
 from tests.integration.exact.actions import ACTIONS
 from tests.integration.exact.cast import SHARD, Row
 from tests.integration.exact.rulebooks import BOOKS
@@ -84,6 +84,31 @@ async def _watermark_goes_back(world: World) -> None:
         await world.cycle(shard)
     await world.settle()
     found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
+
+
+def test_zones_that_a_city_weights_are_judged_by_how_far_the_city_has_come(
+    database: DatabaseSettings,
+) -> None:
+    """The story of seed 71114, in its fewest steps.
+
+    In an hour that is open, a gauge covers a quarter of what has passed for the city, but not of
+    what has for its zone, whose only gateway has come further.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["deep"])
+        machine.runner.run(_a_zone_comes_further(world))
+
+
+async def _a_zone_comes_further(world: World) -> None:
+    await world.found()
+    moved = device("town", "b", zone="south", since_us=NOON - 5 * HOUR, at_us=NOON + 3 * HOUR)
+    await world.say(moved)
+    after = 8 * HOUR + 46 * MINUTE
+    await world.write([Row("town", name, after, 4.0) for name in ("a", "c", "e")], "ingest-0")
+    await world.run()
+    found = await world.verify(settled=False)
     assert found.clean, found.as_text()
 
 

@@ -224,6 +224,21 @@ def test_a_city_is_the_mean_of_its_people() -> None:
     assert without.reasons[0][0] == "no population is declared for a zone that has a value"
 
 
+def test_zones_are_judged_by_the_city_where_that_weights_them() -> None:
+    space = '{ zone = "mean", city = "population_weighted", min_coverage = 0.0 }'
+    plan = planned(series(1, places=NORTH), series(2, places=SOUTH), space=space)
+    source = hours(plan, {0: [10.0] * 6, 1: [40.0] * 12}, MIDNIGHT, 24)
+    people: Facts = {("c", zone, "population"): ([0], [1000.0]) for zone in ("north", "south")}
+    begins, ends = windows_beginning(plan, instants(MIDNIGHT))
+    judged = np.array([[12 * HOUR, 24 * HOUR, 12 * HOUR]])
+    found = derive(frame_of(plan, begins, ends, people), judged, source)
+    assert value(found) == 25.0, "half of what has passed for the city"
+    assert math.isnan(value(found, 1)), "a quarter of what has passed in the north"
+    assert value(found, 2) == 40.0
+    assert found.valid[0].tolist() == [[True, True, False, True]], "members of the city, and zones"
+    assert found.reasons[0, 0] == ""
+
+
 @pytest.mark.parametrize(
     ("how", "expected"), [("max", 50.0), ("min", 10.0), ("median", 15.0), ("sum", 95.0)]
 )
