@@ -302,7 +302,8 @@ class _Zone:
     ) -> None:
         """Compare all rows (INDICATOR) with what they should be (EXPECTED, of whole windows)."""
         newest = indicators.newest(stored)
-        indicators.compare_newest(self.place, newest, expected, city_has["spoken"], out)
+        heard = city_has["spoken"]
+        indicators.compare_newest(self.place, newest, latest, expected, heard, out)
         have = np.concatenate([newest["begin"], latest["begin"]])
         needed = expected[expected["placed"] & city_has["spoken"]]
         if self._lags or self.busy.waiting:

@@ -55,13 +55,19 @@ def newest(stored: Records) -> Records:
 
 
 def compare_newest(
-    place: Place, stored: Records, expected: Records, heard: NDArray[np.bool_], out: Findings
+    place: Place,
+    stored: Records,
+    latest: Records,
+    expected: Records,
+    heard: NDArray[np.bool_],
+    out: Findings,
 ) -> None:
     """Compare the newest revision of each window (INDICATOR) with what it should be.
 
     Args:
         place: whose.
         stored: one row for each window; open ones are compared in `indicator_latest`.
+        latest: what stands there, none or one.
         expected: what they should be (EXPECTED).
         heard: whether any of the city's stations has a partial that each expected window, or what
             its inputs fold, reaches.
@@ -70,8 +76,10 @@ def compare_newest(
     tally = out.tally(NEWEST)
     tally.sealed += int((stored["begin"] < place.sealed_us).sum())
     stored = stored[stored["begin"] >= place.sealed_us]
-    # A later revision may say that nothing is left of what there was; a first one may not.
+    # A later revision may say that nothing is left of what there was; a first one may not. Of an
+    # open window, the later one may stand among the latest alone.
     silent = np.isin(stored["begin"], expected["begin"][~heard]) & (stored["revision"] == 1)
+    silent &= ~np.isin(stored["begin"], latest["begin"][latest["revision"] > 1])
     _superfluous(NEWEST, place, stored["begin"][silent], out)
     tally.checked += int(silent.sum())
     stored = stored[~silent]

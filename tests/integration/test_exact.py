@@ -18,7 +18,7 @@ from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
 from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
 from tests.integration.exact.actions import ACTIONS
-from tests.integration.exact.cast import SHARD, Row
+from tests.integration.exact.cast import ROLLING, SHARD, Row
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.run import play, stage
 from tests.integration.exact.world import World, device
@@ -107,6 +107,28 @@ async def _a_zone_comes_further(world: World) -> None:
     await world.say(moved)
     after = 8 * HOUR + 46 * MINUTE
     await world.write([Row("town", name, after, 4.0) for name in ("a", "c", "e")], "ingest-0")
+    await world.run()
+    found = await world.verify(settled=False)
+    assert found.clean, found.as_text()
+
+
+def test_a_later_revision_may_stand_among_the_latest_alone(database: DatabaseSettings) -> None:
+    """The story of seed 70092, in its fewest steps.
+
+    An interval ends in a window that is not final, which says so; then its station turns out to be
+    a counter, and within the minute in which no other revision is kept nothing is left there.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        machine.runner.run(_nothing_is_left(world))
+
+
+async def _nothing_is_left(world: World) -> None:
+    await world.found()
+    await world.write([Row(city, name, 10 * MINUTE, 4.0) for city, name in world.ids], "ingest-0")
+    await world.run()
+    await world.say(device("ville", "e", declaration=ROLLING, since_us=EARLIEST_US))
     await world.run()
     found = await world.verify(settled=False)
     assert found.clean, found.as_text()
