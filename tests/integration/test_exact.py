@@ -18,7 +18,8 @@ from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
 from tests.integration.aggregator_town import DAY, HOUR, NOON
 from tests.integration.exact.actions import ACTIONS
-from tests.integration.exact.cast import SHARD, Row
+from tests.integration.exact.cast import METER, SHARD, Row
+from tests.integration.exact.registry_text import series_entry
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.run import play, stage
 from tests.integration.exact.world import World, device
@@ -82,6 +83,37 @@ async def _watermark_goes_back(world: World) -> None:
     await place("d", None, None)
     for _ in range(2):
         await world.cycle(shard)
+    await world.settle()
+    found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
+
+
+def test_a_changed_rule_is_said_of_windows_all_of_whose_buckets_are_gone(
+    database: DatabaseSettings,
+) -> None:
+    """The story of seed 71327, in its fewest steps.
+
+    A station turns out to be a meter, so that the city's first hour holds no bucket any more; then
+    the aggregator starts again with a revised rule, and is told by buckets alone where to begin.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        world.settings = AggregatorSettings(
+            final_after_seconds=0, checkpoint_seconds=1e9, derive_years_every_seconds=0
+        )
+        machine.runner.run(_first_buckets_go(world))
+
+
+async def _first_buckets_go(world: World) -> None:
+    await world.found()
+    await world.write([Row("town", "m", 37 * HOUR, 33.3)], "ingest-0")
+    await world.run()
+    await world.register("town", series_entry("b", METER, NOON - HOUR))
+    await world.run()
+    await world.save(SHARD["town"])
+    world.workers.clear()
+    world.rules = BOOKS["revised"]
     await world.settle()
     found = await world.verify(settled=True)
     assert found.clean, found.as_text()
