@@ -14,11 +14,12 @@ from typing import Final
 
 import pytest
 
+from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
-from tests.integration.aggregator_town import DAY, HOUR, NOON
+from tests.integration.aggregator_town import DAY, HOUR, HOURLY, NOON
 from tests.integration.exact.actions import ACTIONS
-from tests.integration.exact.cast import METER, SHARD, Row
+from tests.integration.exact.cast import METER, SHARD, THIRDS, Row
 from tests.integration.exact.registry_text import series_entry
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.run import play, stage
@@ -88,13 +89,14 @@ async def _watermark_goes_back(world: World) -> None:
     assert found.clean, found.as_text()
 
 
+@pytest.mark.parametrize("end", ["first", "last"])
 def test_a_changed_rule_is_said_of_windows_all_of_whose_buckets_are_gone(
-    database: DatabaseSettings,
+    database: DatabaseSettings, end: str
 ) -> None:
-    """The story of seed 71327, in its fewest steps.
+    """The story of seed 71327, in its fewest steps; and the same of the city's last hour.
 
-    A station turns out to be a meter, so that the city's first hour holds no bucket any more; then
-    the aggregator starts again with a revised rule, and is told by buckets alone where to begin.
+    A station turns out to measure otherwise, so that the hour holds no bucket any more; then the
+    aggregator starts again with a revised rule, and buckets alone do not tell how far to go.
     """
     with stage(database, Counter()) as machine:
         old = machine.world
@@ -102,14 +104,23 @@ def test_a_changed_rule_is_said_of_windows_all_of_whose_buckets_are_gone(
         world.settings = AggregatorSettings(
             final_after_seconds=0, checkpoint_seconds=1e9, derive_years_every_seconds=0
         )
-        machine.runner.run(_first_buckets_go(world))
+        machine.runner.run(_buckets_go(world, end))
 
 
-async def _first_buckets_go(world: World) -> None:
+async def _buckets_go(world: World, end: str) -> None:
+    async def declare(declared: Declaration) -> None:
+        await world.say(device("town", "b", declaration=declared, since_us=EARLIEST_US, at_us=NOON))
+
     await world.found()
-    await world.write([Row("town", "m", 37 * HOUR, 33.3)], "ingest-0")
-    await world.run()
-    await world.register("town", series_entry("b", METER, NOON - HOUR))
+    if end == "first":
+        await world.write([Row("town", "m", 37 * HOUR, 33.3)], "ingest-0")
+        await world.run()
+        await world.register("town", series_entry("b", METER, NOON - HOUR))
+    else:
+        await declare(THIRDS)
+        await world.write([Row("town", "b", 60 * HOUR, 3.0)], "ingest-0")
+        await world.settle()
+        await declare(HOURLY)
     await world.run()
     await world.save(SHARD["town"])
     world.workers.clear()
