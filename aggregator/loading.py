@@ -15,13 +15,14 @@ from cityvitals.store.model import load_model
 from cityvitals.store.pool import Connection
 
 Extents = dict[str, tuple[int, int]]
-"""By city: begin of its first bucket, end of its last one, microseconds."""
+"""By city: begin of its first bucket, end of its last one, microseconds; those count, too, that it
+had when something was said of them."""
 
 
 async def load_shard(
     connection: Connection, shard: Shard, claim: shards.Claim, now_us: int
 ) -> Extents:
-    """Bring a fresh shard up to its checkpoint; returns how far its cities' rollups reach.
+    """Bring a fresh shard up to its checkpoint; returns how far its cities' windows reach.
 
     What the log holds after the checkpoint's cursors is absorbed by the first cycle, and comes to
     the same, so nothing is written twice.
@@ -38,7 +39,9 @@ async def load_shard(
     elif claim.cursors or claim.rebuild or point is not None:
         await rebuild_shard(connection, shard, now_us)
     _rederive_changed_rules(shard, latest)
-    return await _load_ring(connection, shard)
+    extents = await _load_ring(connection, shard)
+    await _extend_by_said(connection, extents, shard)
+    return extents
 
 
 async def rebuild_shard(connection: Connection, shard: Shard, now_us: int) -> None:
@@ -87,6 +90,18 @@ async def _load_ring(connection: Connection, shard: Shard) -> Extents:
         cells["series"] = shard.table.rows(cells["series"]).astype(np.int32)
         shard.buckets.put(cells)
     return found
+
+
+async def _extend_by_said(connection: Connection, extents: Extents, shard: Shard) -> None:
+    """Reach windows of which something was said, too, in place.
+
+    All their buckets may be gone, by what stations declare now. They are derived again all the
+    same where the rule changes: what is said of them is that nothing is left.
+    """
+    for city, (first, last) in (await derived.read_said_range(connection, shard.number)).items():
+        # One bucket of the first window and one of the last: others reach far beyond what is there.
+        low, high = extents.get(city, (first - BUCKET, last + BUCKET))
+        extents[city] = (min(low, first - BUCKET), max(high, last + BUCKET))
 
 
 def extend(extents: Extents, shard: Shard, rows: Ints, buckets: Ints) -> None:

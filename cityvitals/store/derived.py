@@ -165,6 +165,17 @@ async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[
     return None if row is None or row["first_us"] is None else (row["first_us"], row["last_us"])
 
 
+async def read_said_range(connection: Connection, shard: int) -> dict[str, tuple[int, int]]:
+    """By city of a shard: end of the first window of its indicators, and begin of the last one.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated(f"reading how far the indicators of shard {shard} reach"):
+        rows = await connection.fetch(queries("derived")["said_range"], shard)
+    return {row["city"]: (row["first_us"], row["last_us"]) for row in rows}
+
+
 async def read_extents(connection: Connection, series: list[int]) -> dict[int, tuple[int, int]]:
     """The oldest and newest observed time of each series that has readings.
 

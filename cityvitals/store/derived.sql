@@ -40,6 +40,21 @@ cross join lateral (
     select bucket_begin from rollup where series_id = mine.series order by bucket_begin desc limit 1
 ) as newest
 
+-- name: said_range
+-- Where the first window of each city's indicators ends, and where the last one begins: by the
+-- index, at whose beginnings the first ones stand.
+select l.city,
+       (extract(epoch from min(least(oldest.window_end, l.window_end))) * 1000000)::bigint
+           as first_us,
+       (extract(epoch from max(l.window_begin)) * 1000000)::bigint as last_us
+from indicator_latest l join city c on c.id = l.city
+left join lateral (
+    select i.window_end from indicator i
+    where i.city = l.city and i.rule = l.rule and i.zone = l.zone order by i.window_begin limit 1
+) as oldest on true
+where c.shard = $1
+group by l.city
+
 -- name: readings
 -- Stored readings of some series in [$2, $3).
 select observed_at, coalesce(lag_ms, (extract(epoch from received_at - observed_at) * 1000)::bigint),

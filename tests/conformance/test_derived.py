@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cityvitals.domain.arrays import ROLLUP, Records
-from cityvitals.domain.times import BUCKET_US, from_us
+from cityvitals.domain.names import shard_of
+from cityvitals.domain.times import BUCKET_US, from_us, to_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.audit import STATES, open_audit
 from cityvitals.store.derived import (
@@ -18,6 +19,7 @@ from cityvitals.store.derived import (
     read_cells,
     read_newest,
     read_rollup_range,
+    read_said_range,
     write_rollups,
 )
 from cityvitals.store.partitions import Partitions
@@ -124,6 +126,8 @@ def test_revisions_stay_and_the_newest_is_shown(database: DatabaseSettings) -> N
                 assert history[0]["value"] is None and history[0]["silent"] == ["gw", "näher"]
                 query = HistoryQuery(CITY, RULE, "barco", begin=NOW - timedelta(days=2), limit=1)
                 assert len(await read_history(connection, query)) == 1
+                said = {CITY: (to_us(nothing.window_end), to_us(ROW.window_begin))}
+                assert await read_said_range(connection, shard_of(CITY)) == said
                 [newest] = await read_newest(connection, [KEY, (*KEY[:2], "none", KEY[3])])
                 assert (newest["state"], str(newest["value"])) == ("corrected", "-0.0")
             async with open_audit(pool) as audit:

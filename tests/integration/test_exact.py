@@ -14,11 +14,13 @@ from typing import Final
 
 import pytest
 
+from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
-from tests.integration.aggregator_town import DAY, HOUR, MINUTE, NOON
+from tests.integration.aggregator_town import DAY, HOUR, HOURLY, MINUTE, NOON
 from tests.integration.exact.actions import ACTIONS
-from tests.integration.exact.cast import ROLLING, SHARD, Row
+from tests.integration.exact.cast import METER, ROLLING, SHARD, THIRDS, Row
+from tests.integration.exact.registry_text import series_entry
 from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.run import play, stage
 from tests.integration.exact.world import World, device
@@ -82,6 +84,47 @@ async def _watermark_goes_back(world: World) -> None:
     await place("d", None, None)
     for _ in range(2):
         await world.cycle(shard)
+    await world.settle()
+    found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
+
+
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_changed_rule_is_said_of_windows_all_of_whose_buckets_are_gone(
+    database: DatabaseSettings, end: str
+) -> None:
+    """The story of seed 71327, in its fewest steps; and the same of the city's last hour.
+
+    A station turns out to measure otherwise, so that the hour holds no bucket any more; then the
+    aggregator starts again with a revised rule, and buckets alone do not tell how far to go.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        world.settings = AggregatorSettings(
+            final_after_seconds=0, checkpoint_seconds=1e9, derive_years_every_seconds=0
+        )
+        machine.runner.run(_buckets_go(world, end))
+
+
+async def _buckets_go(world: World, end: str) -> None:
+    async def declare(declared: Declaration) -> None:
+        await world.say(device("town", "b", declaration=declared, since_us=EARLIEST_US, at_us=NOON))
+
+    await world.found()
+    if end == "first":
+        await world.write([Row("town", "m", 37 * HOUR, 33.3)], "ingest-0")
+        await world.run()
+        await world.register("town", series_entry("b", METER, NOON - HOUR))
+    else:
+        await declare(THIRDS)
+        await world.write([Row("town", "b", 60 * HOUR, 3.0)], "ingest-0")
+        await world.settle()
+        await declare(HOURLY)
+    await world.run()
+    await world.save(SHARD["town"])
+    world.workers.clear()
+    world.rules = BOOKS["revised"]
     await world.settle()
     found = await world.verify(settled=True)
     assert found.clean, found.as_text()

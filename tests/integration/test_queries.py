@@ -120,6 +120,9 @@ ASKED: Final = {
         lambda _: (list(range(1, SERIES + 1)),),
         Bound(rows=2 * SERIES + 100, buffers=20 * SERIES, touched=MONTHS),
     ),
+    "how far the indicators of a city reach": Asked(
+        "derived", "said_range", lambda _: (SHARD,), Bound(rows=40, buffers=100, touched=MONTHS)
+    ),
     "the newest revision of windows": Asked(
         "derived",
         "newest",
