@@ -5,20 +5,14 @@ The whole service in the smog of `tests/data/smog_now.toml`, at three widths in 
 
 import argparse
 import base64
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
-from cityvitals.settings import BrokerSettings, DatabaseSettings
-from cityvitals.store.server import create_database
 from tests.acceptance.test_page_smog import CITY, is_derived, play_smog
 from tests.browser import Browser, browser
-from tests.conftest import migrated
-from tests.servers import Background, BrokerServer, PostgresServer
+from tests.own_service import own_service
 from tests.service import Service, wait_for
 
 _FOLDER: Final = Path(__file__).parents[1] / "docs/pictures"
@@ -31,26 +25,10 @@ _ONCE: Final = {"map": "map", "indicator": "indicator/air.eaqi.hour", "sensors":
 @contextmanager
 def smog_city() -> Iterator[Service]:
     """The whole service with all its rules, on servers of its own."""
-    background = Background()
-    postgres, broker = PostgresServer(background), BrokerServer(background)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            postgres.start()
-            broker.start()
-            background.call(create_database(postgres.dsn("postgres"), "smog"))
-            database = DatabaseSettings(dsn=SecretStr(postgres.dsn("smog")))
-            background.call(migrated(database))
-            service = Service(Path(folder), database, BrokerSettings(port=broker.port))
-            try:
-                play_smog(service)
-                wait_for("all is derived", lambda: is_derived(service), 180)
-                yield service
-            finally:
-                service.stop()
-        finally:
-            broker.discard()
-            postgres.discard()
-            background.close()
+    with own_service("smog") as (service, _):
+        play_smog(service)
+        wait_for("all is derived", lambda: is_derived(service), 180)
+        yield service
 
 
 def take(page: Browser, url: str, path: Path) -> None:

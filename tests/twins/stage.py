@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,14 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from pydantic import SecretStr
 
-from cityvitals.settings import BrokerSettings, DatabaseSettings
-from cityvitals.store.migrate import migrate
-from cityvitals.store.pool import open_pool
-from cityvitals.store.server import create_database
 from tests import state
-from tests.servers import Background, BrokerServer, PostgresServer
+from tests.own_service import own_service
 from tests.service import Service, wait_for
 from tests.twins import compare
 
@@ -75,27 +69,5 @@ class Stage:
 @contextmanager
 def staged() -> Iterator[Stage]:
     """A stage of one's own: PostgreSQL, a broker, ingest and aggregator; all gone afterwards."""
-    background = Background()
-    postgres, broker = PostgresServer(background), BrokerServer(background)
-    try:
-        postgres.start()
-        broker.start()
-        background.call(create_database(postgres.dsn("postgres"), "twins"))
-        database = DatabaseSettings(dsn=SecretStr(postgres.dsn("twins")))
-        background.call(_migrated(database))
-        with tempfile.TemporaryDirectory(prefix="cityvitals-twins-") as folder:
-            ports = BrokerSettings(port=broker.port)
-            service = Service(Path(folder), database, ports, **_PATIENT)
-            try:
-                yield Stage(service, database.dsn.get_secret_value())
-            finally:
-                service.stop()
-    finally:
-        broker.discard()
-        postgres.discard()
-        background.close()
-
-
-async def _migrated(database: DatabaseSettings) -> None:
-    async with open_pool(database, "tests") as pool, pool.acquire() as connection:
-        await migrate(connection)
+    with own_service("twins", **_PATIENT) as (service, dsn):
+        yield Stage(service, dsn)
