@@ -52,7 +52,10 @@ async def _connect(
 ) -> Pool | None:
     """A pool of a fit database, waited for; None when told to stop meanwhile."""
     patience = Patience(
-        settings.aggregator.statement_timeout_seconds, settings.database.lock_timeout_seconds
+        settings.aggregator.statement_timeout_seconds,
+        settings.database.lock_timeout_seconds,
+        # Whoever is put to sleep in a transaction keeps the shard no longer than its lease.
+        settings.aggregator.lease_seconds,
     )
     while not stop.is_set():
         try:

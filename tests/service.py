@@ -171,9 +171,10 @@ class Service:
         return process.wait(30)
 
     def stop(self) -> None:
-        """End all politely; what hangs is a failure."""
+        """End all politely, also who was paused; what hangs is a failure."""
         for process in self._running.values():
             process.terminate()
+            process.send_signal(signal.SIGCONT)
         hung = []
         for name, process in self._running.items():
             try:

@@ -50,15 +50,17 @@ _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the server may take for us; 0 is without end.
+    """How long the server may take for us, and we for it; 0 is without end.
 
     Attributes:
         statement_s: for one statement.
         lock_s: of that, for a lock that another transaction holds.
+        idle_s: for us, between two statements of a transaction: who falls asleep there holds locks.
     """
 
     statement_s: float = 0.0
     lock_s: float = 0.0
+    idle_s: float = 60.0
 
     @property
     def server_settings(self) -> dict[str, str]:
@@ -66,6 +68,7 @@ class Patience:
         return {
             "statement_timeout": f"{round(self.statement_s * 1000)}ms",
             "lock_timeout": f"{round(self.lock_s * 1000)}ms",
+            "idle_in_transaction_session_timeout": f"{round(self.idle_s * 1000)}ms",
         }
 
     @property

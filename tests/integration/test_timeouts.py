@@ -13,14 +13,15 @@ from structlog.testing import capture_logs
 from aggregator.loop import Loop
 from aggregator.metrics import Metrics
 from api.schemas import Problem
+from cityvitals.errors import StoreUnavailable
 from cityvitals.settings import AggregatorSettings, DatabaseSettings, Settings
-from cityvitals.store import derived
-from cityvitals.store.pool import ENDLESS, Patience, Pool, application, open_pool
+from cityvitals.store import derived, shards
+from cityvitals.store.pool import ENDLESS, Patience, Pool, acquired, application, open_pool
 from cityvitals.telemetry import Health
 from tests.api_city import CITY, make_city
 from tests.api_server import eventually, running_api, status_of, with_pool
 from tests.conformance.test_aggregator_loop import is_taken, until
-from tests.integration.aggregator_town import HOUR, samples, town
+from tests.integration.aggregator_town import HOUR, Town, samples, town
 from tests.integration.readings import batch, ledger, opened, writer
 from tests.service import Service
 
@@ -148,6 +149,30 @@ def test_the_aggregator_says_so_and_tries_again(database: DatabaseSettings) -> N
     async def said(logs: Any) -> bool:
         named = [one for one in logs if one["event"] == "a query took too long; trying again"]
         return any("the database ended the query" in one["reason"] for one in named)
+
+    asyncio.run(main())
+
+
+def test_who_falls_asleep_in_a_transaction_keeps_no_shard(database: DatabaseSettings) -> None:
+    async def main() -> None:
+        patience = Patience(idle_s=0.3)
+        async with town(database) as where, open_pool(database, "asleep", patience) as pool:
+            mine = await where.claim()
+            await where.pool.execute("update shard set expires_at = '-infinity'")
+            with pytest.raises(StoreUnavailable):
+                await sleep_on(pool, where, mine)
+
+    async def sleep_on(pool: Pool, where: Town, mine: shards.Claim) -> None:
+        async with acquired(pool) as connection, connection.transaction():
+            await shards.hold(connection, mine.shard, mine.epoch)
+            # Its row stays locked until the server has had enough of the silence.
+            await until(lambda: is_taken_over(where, mine), "nobody could take it over")
+            await shards.hold(connection, mine.shard, mine.epoch)
+
+    async def is_taken_over(where: Town, mine: shards.Claim) -> bool:
+        async with where.pool.acquire() as connection:
+            found = await shards.claim(connection, "awake", 1000)
+        return any(one.shard == mine.shard and one.epoch > mine.epoch for one in found)
 
     asyncio.run(main())
 
