@@ -11,9 +11,11 @@ from aggregator.kernels.levels import (
     MEAN,
     MEAN_OF,
     fold_level,
+    join_counts,
     join_values,
     lowest_values,
     round_all,
+    same_as_city,
 )
 from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
@@ -45,10 +47,12 @@ def warm_up() -> None:
     any_said(folded, bad, bad.copy())
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
-    lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)
+    lowest_values(folded, one, one, one, one, v, MEAN_OF, values)
+    same_as_city(folded, one, one, one, one, v, one, bad.copy())
     fold_level(values, one, one + 1, one, 0.5, 1, MEAN, values.copy())
     round_all(v, 0, 1, 10.0, v.copy())
-    join_values(values, values, here, span, np.zeros((1, 1, 6)))
+    join_values(values, one, values, here, span, np.zeros((1, 1, 6)))
+    join_counts(values, values, one, here, span, np.zeros((2, 1, 1)))
     compile_tree(parse("x"), frozenset())({"x": v})
     pieces = one.reshape(1, 1)
     join_pieces(np.zeros(1, np.uint8), pieces, pieces, one, np.zeros(1, np.uint8))

@@ -94,7 +94,7 @@ def any_said(folded: Any, city: Any, out: Any) -> None:
     for w in range(folded.shape[0]):
         out[w] = False
         for m in range(folded.shape[1]):
-            one = folded[w, m]
-            if city[m] and (one[1] > 0.0 or one[2] > 0.0 or one[3] > 0.0):
+            covered, count, flagged = folded[w, m, 1], folded[w, m, 2], folded[w, m, 3]
+            if city[m] and (covered > 0.0 or count > 0.0 or flagged > 0.0):
                 out[w] = True
                 break
