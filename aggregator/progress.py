@@ -1,7 +1,8 @@
 """How far gateways have come, which of them are silent, and the watermark that follows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
 from aggregator.kernels.partial import NONE
@@ -31,6 +32,23 @@ class Progress:
         if clock == Clock.REPLAY:
             return self.status is not None
         return self.observed_to != NONE and not self.silent
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it has fallen silent, and so the watermark does not wait for it."""
+        return self.silent and self.status != "end"
+
+
+def watermark_of(ids: Iterable[int], active: Mapping[int, int], lateness_us: int) -> int:
+    """Up to where everything has been said, by some gateways: NONE, a time, or EVERYTHING.
+
+    Args:
+        ids: the gateways.
+        active: how far those have come that it waits for (`Gateways.active`).
+        lateness_us: how long they may take to say it.
+    """
+    earliest = min(map(active.get, ids, repeat(EVERYTHING)), default=EVERYTHING)
+    return earliest if earliest in {NONE, EVERYTHING} else earliest - lateness_us
 
 
 class Gateways:
@@ -74,17 +92,21 @@ class Gateways:
             and now_us - one.received > max(patience.get(key, 0.0), least_s) * US
         ]
 
+    def active(self, clock: str) -> dict[int, int]:
+        """How far those gateways have come that watermarks wait for."""
+        return {key: one.observed_to for key, one in self._known.items() if one.is_active(clock)}
+
+    def left_out(self) -> set[int]:
+        """Gateways that watermarks no longer wait for, since they are silent."""
+        return {key for key, one in self._known.items() if one.is_left_out}
+
     def watermark(self, ids: Iterable[int], city: CityRow, lateness_us: int) -> int:
         """Up to where everything has been said, by these gateways: NONE, a time, or EVERYTHING."""
-        active = [one.observed_to for one in self._of(ids) if one.is_active(city.clock)]
-        if not active:
-            return EVERYTHING
-        earliest = min(active)
-        return earliest if earliest == NONE else earliest - lateness_us
+        return watermark_of(ids, self.active(city.clock), lateness_us)
 
     def silent(self, ids: Iterable[int]) -> list[str]:
         """Names of those gateways that the watermark no longer waits for, since they are silent."""
-        return sorted(one.name for one in self._of(ids) if one.silent and one.status != "end")
+        return sorted(one.name for one in self._of(ids) if one.is_left_out)
 
     def _of(self, ids: Iterable[int]) -> list[Progress]:
         return [self._known[key] for key in ids if key in self._known]

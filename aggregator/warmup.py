@@ -19,7 +19,7 @@ from aggregator.kernels.levels import (
 )
 from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
-from aggregator.kernels.windows import any_said, fold_windows, put_cells
+from aggregator.kernels.windows import any_said, buckets_fed, fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
 from kpi_rules.parse import parse
 
@@ -45,6 +45,7 @@ def warm_up() -> None:
     folded = np.zeros((1, 1, 4))
     fold_windows(cells, one, one, one + 1, one, one + 1, one, folded)
     any_said(folded, bad, bad.copy())
+    buckets_fed(bad, one, one, bad.copy())
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
     lowest_values(folded, one, one, one, one, v, MEAN_OF, values)

@@ -98,3 +98,21 @@ def any_said(folded: Any, city: Any, out: Any) -> None:
             if city[m] and (covered > 0.0 or count > 0.0 or flagged > 0.0):
                 out[w] = True
                 break
+
+
+@njit(cache=True, nogil=True)
+def buckets_fed(feeds: Any, rows: Any, at: Any, seen: Any) -> None:
+    """Which buckets some series changed.
+
+    Args:
+        feeds: which rows of the shard they are [n].
+        rows, at: row and bucket of each change [c], the latter as a place in `seen`.
+        seen: bool [b], all unset; written.
+    """
+    left = seen.shape[0]
+    for i in range(rows.shape[0]):
+        if not seen[at[i]] and feeds[rows[i]]:
+            seen[at[i]] = True
+            left -= 1
+            if left == 0:
+                return
