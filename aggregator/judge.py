@@ -1,6 +1,7 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from aggregator.derive import derive, elapsed
 from aggregator.frame import Frame, all_layers
 from aggregator.outputs import Outputs
-from aggregator.plan import RulePlan
-from aggregator.progress import EVERYTHING, watermark_of
+from aggregator.plan import Crowds, RulePlan
+from aggregator.progress import EVERYTHING, watermarks_of
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from aggregator.sheet import Circumstances, Watched
@@ -57,31 +58,31 @@ class Judge:
         key = (plan.city.id, plan.watched, plan.groups)
         found = self._by_groups.get(key)
         if found is None:
-            watchers = self._shard.plan.watchers
-            crowds = [watchers.get((plan.city.id, zone, plan.watched), ()) for zone in plan.groups]
-            found = self._by_groups[key] = Watched.of(
-                self._watermarks(plan, crowds), [self._silent(crowd) for crowd in crowds]
-            )
+            crowds = self._shard.plan.crowds(plan)
+            marks = self._watermarks(plan, crowds)
+            found = self._by_groups[key] = Watched.of(marks, self._silent(crowds))
         return found
 
-    def _watermarks(self, plan: RulePlan, crowds: Sequence[Sequence[int]]) -> list[int]:
+    def _watermarks(self, plan: RulePlan, crowds: Crowds) -> Ints:
         clock = plan.city.clock
         if clock not in self._active:
             self._active[clock] = self._shard.gateways.active(clock)
-        active = self._active[clock]
-        found = [watermark_of(crowd, active, self._lateness_us) for crowd in crowds]
+        come = np.array([*map(self._active[clock].get, crowds.ids, repeat(EVERYTHING))], np.int64)
+        found = watermarks_of(np.minimum.reduceat(come, crowds.begins), self._lateness_us)
         if clock == Clock.LIVE:  # where nobody speaks, time passes all the same
-            now = self._now_us - self._quiet_us
-            found = [now if one == EVERYTHING else one for one in found]
+            found[found == EVERYTHING] = self._now_us - self._quiet_us
         return found
 
-    def _silent(self, crowd: Sequence[int]) -> list[str]:
-        """Names of the gateways that are left out as silent."""
+    def _silent(self, crowds: Crowds) -> list[list[str]] | None:
+        """Names of the gateways of each group that are left out as silent; None: there are none."""
+        gateways = self._shard.gateways
         if self._left_out is None:
-            self._left_out = self._shard.gateways.left_out()
-        if self._left_out.isdisjoint(crowd):
-            return []
-        return self._shard.gateways.silent(crowd)
+            self._left_out = gateways.left_out()
+        if self._left_out.isdisjoint(crowds.ids):
+            return None
+        return [
+            [] if self._left_out.isdisjoint(one) else gateways.silent(one) for one in crowds.each
+        ]
 
     def changed(self, plan: RulePlan, touch: Touch, asked: Ints) -> tuple[Ints, Ints]:
         """Windows of one rule to derive: those of changed buckets, and of asked-for ones."""

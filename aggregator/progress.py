@@ -1,11 +1,14 @@
 """How far gateways have come, which of them are silent, and the watermark that follows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final
 
+import numpy as np
+
 from aggregator.kernels.partial import NONE
+from aggregator.series_table import Ints
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
@@ -39,16 +42,15 @@ class Progress:
         return self.silent and self.status != "end"
 
 
-def watermark_of(ids: Iterable[int], active: Mapping[int, int], lateness_us: int) -> int:
-    """Up to where everything has been said, by some gateways: NONE, a time, or EVERYTHING.
+def watermarks_of(earliest: Ints, lateness_us: int) -> Ints:
+    """Up to where everything has been said by groups whose last has come so far [g].
 
     Args:
-        ids: the gateways.
-        active: how far those have come that it waits for (`Gateways.active`).
+        earliest: NONE, a time, or EVERYTHING where nobody is waited for.
         lateness_us: how long they may take to say it.
     """
-    earliest = min(map(active.get, ids, repeat(EVERYTHING)), default=EVERYTHING)
-    return earliest if earliest in {NONE, EVERYTHING} else earliest - lateness_us
+    is_time = (earliest != NONE) & (earliest != EVERYTHING)
+    return np.where(is_time, earliest - lateness_us, earliest)
 
 
 class Gateways:
@@ -102,7 +104,9 @@ class Gateways:
 
     def watermark(self, ids: Iterable[int], city: CityRow, lateness_us: int) -> int:
         """Up to where everything has been said, by these gateways: NONE, a time, or EVERYTHING."""
-        return watermark_of(ids, self.active(city.clock), lateness_us)
+        active = self.active(city.clock)
+        earliest = min(map(active.get, ids, repeat(EVERYTHING)), default=EVERYTHING)
+        return int(watermarks_of(np.array([earliest]), lateness_us)[0])
 
     def silent(self, ids: Iterable[int]) -> list[str]:
         """Names of those gateways that the watermark no longer waits for, since they are silent."""
