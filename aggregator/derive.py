@@ -257,8 +257,8 @@ def _by_station(frame: Frame, found: Mapping[str, Said]) -> _Found:
     """
     plan, stations = frame.plan, frame.plan.stations
     at = [
-        np.where(at >= 0, found[one.name].of[at], -1)
-        for one, at in zip(plan.rule.inputs, stations.at, strict=True)
+        _column_at(found[one.name], each)
+        for one, each in zip(plan.rule.inputs, stations.at, strict=True)
     ]
     columns = _apart(stations, at, frame.given)
     names: dict[str, Floats | SeriesOf] = dict(frame.shown)
@@ -332,6 +332,13 @@ def _through_zones(members: Members, valid: NDArray[np.bool_]) -> NDArray[np.boo
     w, zoned = np.nonzero(valid & (members.in_city >= 0))
     found[w, members.in_city[zoned]] = True
     return found
+
+
+def _column_at(found: Said, at: Ints) -> Ints:
+    """The column of the member that stands for each station [s]; -1 for none."""
+    column, there = np.full(len(at), -1), at >= 0
+    column[there] = found.of[at[there]]  # of an input that nobody feeds there is none
+    return column
 
 
 def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:
