@@ -1,10 +1,12 @@
 """`cityvitals up` as its user meets it: it serves, keeps, tells, and leaves nothing behind."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.clean import clean
+from tests.acceptance.operator_shell import blocks
 from tests.acceptance.up_run import PATIENCE_S, Ports, Run, gone, running, until
 
 HISTORY = ("--history-hours", "3")
@@ -43,7 +46,34 @@ def _verified(data: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_serves_live_indicators_keeps_them_and_leaves_no_process(data: Path) -> None:
+def _backed_up_and_restored(data: Path) -> None:
+    """As docs/operations.md says, in one shell."""
+    programs = sysconfig.get_path("purelib")
+    typed = "\n".join(blocks("Backup with make up"))
+    for old, new in {
+        ". var/": f". {data}/",
+        '"$PWD"/.venv/lib/python3.*/site-packages': programs,
+        "cityvitals.dump": f"{data.parent}/cityvitals.dump",
+        ".venv/bin/": f"{Path(sys.executable).parent}/",
+    }.items():
+        assert old in typed
+        typed = typed.replace(old, new)
+    done = subprocess.run(["sh", "-ec", typed], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the schema is current" in done.stdout
+    assert done.stdout.endswith("it adds up\n")
+
+
+def _read_into_the_shell(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `set -a; . var/environment` leaves in a shell."""
+    for word in shlex.split((data / "environment").read_text(), comments=True):
+        name, _, value = word.partition("=")
+        monkeypatch.setenv(name, value)
+
+
+def test_it_serves_live_indicators_keeps_them_and_leaves_no_process(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ports = Ports()
     with running(data, ports, *HISTORY) as run:
         run.until_said("CityVitals is up: http://127.0.0.1:")
@@ -52,15 +82,18 @@ def test_it_serves_live_indicators_keeps_them_and_leaves_no_process(data: Path) 
         run.until_said("readings/s")
         assert (data / "environment").stat().st_mode & 0o077 == 0
         _verified(data)
+        _backed_up_and_restored(data)
         family = run.family()
         assert run.stop() == 0
         assert gone(family)
         assert "stopped; the data stays in" in run.said()
         assert not list((data / "run").glob("*.pid"))
+    _read_into_the_shell(data, monkeypatch)
     with running(data, ports, "--no-simulator") as again:
         again.until_said("CityVitals is up")
         assert _has_indicators(again)
         assert "simulate" not in again.children()
+        assert "postgres" in again.children()
         assert again.stop(signal.SIGINT) == 0
 
 
