@@ -89,6 +89,12 @@ _LoadFigure = Annotated[Path | None, typer.Option(help="Write the plots here, as
 _LoadApi = Annotated[
     str | None, typer.Option(help="Ask this API how far the service's books are behind.")
 ]
+_LoadAggregator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Ask the aggregator's health address how far it is behind, too."
+    ),
+]
 _LoadWatch = Annotated[
     list[int] | None, typer.Option(help="Record CPU and memory of this process; repeatable.")
 ]
@@ -187,6 +193,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     page: _LoadPage = None,
     figure: _LoadFigure = None,
     api: _LoadApi = None,
+    aggregator: _LoadAggregator = None,
     watch: _LoadWatch = None,
     soak: _LoadSoak = False,  # noqa: FBT002 (a flag)
     ramp: _LoadRamp = None,
@@ -198,13 +205,17 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
     options = Options(
-        *(city, sensors, pack, rate, duration),
+        city=city,
+        sensors=sensors,
+        pack=pack,
+        rate=rate,
+        duration_s=duration,
         count=count,
         seed=seed,
         connections=connections,
         in_flight=in_flight,
         processes=processes,
-        shares=Shares(duplicates, revisions, poison, reorder),
+        shares=Shares(duplicates=duplicates, revisions=revisions, poison=poison, reorder=reorder),
         numbered=seq,
         declare=declare,
         payload=payload,
@@ -214,6 +225,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
         page=page,
         figure=figure,
         api=api,
+        aggregator=aggregator,
         watch=tuple(watch or ()),
         soak=soak,
         ramp=None if ramp is None else read_ramp(ramp),

@@ -137,7 +137,14 @@ def _plots(samples: Sequence[Sample]) -> list[tuple[str, str, list[Line]]]:
         ),
         ("Sent late", "ms", [over("newest message", lambda one: one.late_ms)]),
         ("Messages unacknowledged", "", [over("messages", lambda one: one.outstanding)]),
-        ("Sent, and not booked by the service", "readings", [over("lag", lambda one: one.lag)]),
+        (
+            "Sent, and not yet there",
+            "readings",
+            [
+                over("in the ledger", lambda one: one.lag),
+                over("in the aggregator", lambda one: one.underived),
+            ],
+        ),
         (
             "CPU, shares of a core",
             "",
