@@ -124,7 +124,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
     limit: _SimulateLimit = None,
     scale: _SimulateScale = 1,
     check: _SimulateCheck = None,
-    still: _SimulateStill = 20.0,
+    still: _SimulateStill = 60.0,
     report: _SimulateReport = None,
     write_registry: _SimulateWriteRegistry = None,
 ) -> None:

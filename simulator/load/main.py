@@ -124,7 +124,7 @@ def run(settings: Settings, options: Options) -> int:
     }
     title = f"Load on {summary.city}"
     _write(options, words, page(title, told, samples, found))
-    _put("--figure", options.figure, figure(title, samples))
+    _put("--figure", options.figure, figure(summary.lines()[0], samples, found))
     good = (summary.complete or stopping()) and (not options.soak or (bool(found) and flat))
     return EXIT_OK if good else EXIT_FAILED
 

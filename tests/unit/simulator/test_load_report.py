@@ -13,7 +13,8 @@ from simulator.check.client import ApiAway
 from simulator.load.generator import Progress
 from simulator.load.judge import Step, holds, knee, lag_at_end, trends
 from simulator.load.meter import Process, called, taken_by
-from simulator.load.page import Line, figure, page, plot, ramp_page
+from simulator.load.page import figure, page, ramp_page
+from simulator.load.plots import Line, plot, thinned, ticks
 from simulator.load.ramp import Ramp, climb, read_ramp, verdict
 from simulator.load.recorder import Recorder, Sample
 
@@ -206,22 +207,56 @@ class TestPage:
         assert len(text) < 200_000
 
     def test_a_figure_is_one_svg_with_all_plots(self) -> None:
-        whole = ET.fromstring(figure("Load <1>", [sample(second) for second in range(99)]))  # noqa: S314 (ours)
+        samples = [sample(second, p99=float(second * 10)) for second in range(99)]
+        whole = ET.fromstring(figure("Load <1>", samples, trends(samples)))  # noqa: S314 (ours)
         name = "{http://www.w3.org/2000/svg}"
         assert whole.tag == f"{name}svg" and len(list(whole.iter(f"{name}polyline"))) == 11
         below = [float(one.attrib["y"]) for one in whole.findall(f"{name}svg")]
         assert len(below) == 8 and below == sorted(set(below))
+        said = [one for one in whole.findall(f"{name}text") if "an hour" in str(one.text)]
+        assert [one.attrib["font-weight"] for one in said] == ["bold"] + ["normal"] * 3
         assert float(whole.attrib["viewBox"].split()[3]) >= below[-1] + 200
 
     def test_a_peak_is_not_thinned_away(self) -> None:
         points = [(float(at), 1000.0 if at == 4321 else 1.0) for at in range(10_000)]
-        (found,) = drawn(plot([Line("one", points)], "ms"))
+        (found,) = drawn(plot([Line("one", points)]))
         heights = [
             float(pair.split(",")[1])
             for line in found.iter("polyline")
             for pair in line.attrib["points"].split()
         ]
         assert min(heights) < 30 and max(heights) > 170
+
+    def test_a_gap_is_not_thinned_away_and_few_points_are_left_alone(self) -> None:
+        points = [(float(at), 0.0 if at == 777 else 5.0) for at in range(3600)]
+        assert (777.0, 0.0) in thinned(points) and len(thinned(points)) <= 800
+        assert thinned(points) == sorted(thinned(points))
+        assert thinned(points[:400]) == points[:400]
+
+    @pytest.mark.parametrize(
+        ("low", "high", "found"),
+        [
+            (0.0, 347_760.0, [0, 100_000, 200_000, 300_000]),
+            (0.0, 0.3665, [0, 0.1, 0.2, 0.3]),
+            (0.0, 2.1, [0, 1, 2]),
+            (1.0, 9.0, [2, 4, 6, 8]),
+            (0.0, 0.0, [0]),
+        ],
+    )
+    def test_ticks_are_round_and_few(self, low: float, high: float, found: list[float]) -> None:
+        assert ticks(low, high, 4) == found
+
+    def test_no_text_leaves_the_plot_and_an_hour_is_told_in_minutes(self) -> None:
+        lines = [
+            Line(f"aggregate {at}", [(1.0, 5e6), (3600.0, 1e7 / at)]) for at in range(10000, 10006)
+        ]
+        (found,) = drawn(plot(lines))
+        texts = [(float(one.attrib["x"]), one) for one in found.iter("text")]
+        assert {"60 min", "4,000,000"} <= {one.text for _, one in texts}
+        for x, one in texts:
+            length = 6.6 * len(one.text or "")
+            share = {"end": 1.0, "middle": 0.5}.get(one.attrib.get("text-anchor", ""), 0.0)
+            assert x - share * length >= 0 and x + (1 - share) * length <= 860 + 4, one.text
 
     def test_a_ramp_shows_its_steps(self) -> None:
         text = ramp_page("Ramp", "knee", [Step(100, 100, 5, 3), Step(200, 150, 900, None)])
