@@ -27,11 +27,10 @@ class Line(NamedTuple):
 
 def style() -> str:
     """CSS of plots: `paper` behind, `ink` of texts, `grid`, and lines `l0` to `l5`."""
+    light = _colours("#ffffff", "#3e4c59", "#e4e7eb", _LIGHT)
     dark = _colours("#0d1117", "#c3cad2", "#30363d", _DARK)
-    return (
-        f"text{{font-family:sans-serif;font-size:12px}}{_colours('#ffffff', '#3e4c59', '#e4e7eb', _LIGHT)}"
-        f"@media(prefers-color-scheme:dark){{{dark}}}"
-    )
+    text = "text{font-family:sans-serif;font-size:12px}"
+    return f"{text}{light}@media(prefers-color-scheme:dark){{{dark}}}"
 
 
 def _colours(paper: str, ink: str, grid: str, lines: Sequence[str]) -> str:
