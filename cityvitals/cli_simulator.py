@@ -1,11 +1,15 @@
 """`cityvitals simulate` and `cityvitals load`: cities that are not there."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cityvitals.settings import load_settings
+
+if TYPE_CHECKING:
+    from simulator.load.order import Shares
+    from simulator.load.ramp import Ramp
 
 _SimulateReplay = Annotated[Path | None, typer.Option(help="Play this recorded file.")]
 _SimulateMapping = Annotated[
@@ -201,34 +205,25 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
 ) -> None:
     """Send as many readings as wanted, and say what must become of them."""
     from simulator.load.main import Options, run  # noqa: PLC0415
+
+    shares = _shares(duplicates=duplicates, revisions=revisions, poison=poison, reorder=reorder)
+    options = Options(
+        city=city, sensors=sensors, pack=pack, rate=rate, duration_s=duration, count=count,
+        seed=seed, connections=connections, in_flight=in_flight, processes=processes,
+        shares=shares, numbered=seq, declare=declare, payload=payload, qos=qos, mqtt=mqtt,
+        report=report, page=page, figure=figure, api=api, aggregator=aggregator,
+        watch=tuple(watch or ()), soak=soak, ramp=_ramp(ramp), within_ms=within_ms,
+    )  # fmt: skip
+    raise typer.Exit(run(load_settings(), options))
+
+
+def _shares(**of: float) -> "Shares":
     from simulator.load.order import Shares  # noqa: PLC0415
+
+    return Shares(**of)
+
+
+def _ramp(text: str | None) -> "Ramp | None":
     from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
-    options = Options(
-        city=city,
-        sensors=sensors,
-        pack=pack,
-        rate=rate,
-        duration_s=duration,
-        count=count,
-        seed=seed,
-        connections=connections,
-        in_flight=in_flight,
-        processes=processes,
-        shares=Shares(duplicates=duplicates, revisions=revisions, poison=poison, reorder=reorder),
-        numbered=seq,
-        declare=declare,
-        payload=payload,
-        qos=qos,
-        mqtt=mqtt,
-        report=report,
-        page=page,
-        figure=figure,
-        api=api,
-        aggregator=aggregator,
-        watch=tuple(watch or ()),
-        soak=soak,
-        ramp=None if ramp is None else read_ramp(ramp),
-        within_ms=within_ms,
-    )
-    raise typer.Exit(run(load_settings(), options))
+    return None if text is None else read_ramp(text)
