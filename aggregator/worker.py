@@ -96,6 +96,7 @@ class ShardWorker:
         self._is_called = is_called
         self._older_at = 0.0
         self._watch = Watch(alerts, rules)
+        self._changed = Changed()
         self._unjudged: list[History] = []
         self._acknowledged = True
         self._judged_cities: set[str] = set()
@@ -142,8 +143,35 @@ class ShardWorker:
             Fenced: the shard has another owner now.
             StoreUnavailable: the server is away.
         """
-        done, changed = Cycle(), Changed()
+        done = Cycle()
         self._share, self._is_calm = share, is_calm
+        await self._fold(connection, heads, now_us, done)
+        done.more = self.lags(heads)
+        changed, self._changed = self._changed, Changed()
+        await self._refold(connection, changed)
+        await self._conclude(connection, changed, now_us, done)
+        done.backlog = self.shard.queued()
+        done.more = done.more or done.backlog > 0
+        await self._judge_history(connection, now_us, done)
+        await self._keep_house(connection, now_us)
+        return done
+
+    async def take(self, connection: Connection, heads: tail.Cursors, now_us: int) -> Cycle:
+        """Fold what there is to take and commit it; windows that it touches wait for a cycle.
+
+        Takes the arguments of `cycle`, and raises the same.
+        """
+        done = Cycle()
+        await self._fold(connection, heads, now_us, done)
+        await self._commit(connection, self._changed, Outputs(), done, now_us)
+        self._changed.forget_stored()
+        done.backlog = self.shard.queued()
+        return done
+
+    async def _fold(
+        self, connection: Connection, heads: tail.Cursors, now_us: int, done: Cycle
+    ) -> None:
+        """Take the next entries into memory."""
         if self._saved is None:
             # What loading found to be done again is known to nobody else: it outlives us thus.
             await self.save(connection, now_us)
@@ -152,17 +180,9 @@ class ShardWorker:
             done.entries += len(entries)
             done.readings += sum(_readings(entry) for entry in entries)
             self._acknowledged |= any(entry.kind == LogKind.ALERTS for entry in entries)
-            changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
+            self._changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
             if not entries or self._has_caught_up():
-                break
-        done.more = self.lags(heads)
-        await self._refold(connection, changed)
-        await self._conclude(connection, changed, now_us, done)
-        done.backlog = self.shard.queued()
-        done.more = done.more or done.backlog > 0
-        await self._judge_history(connection, now_us, done)
-        await self._keep_house(connection, now_us)
-        return done
+                return
 
     async def _refold(self, connection: Connection, changed: Changed) -> None:
         """Restore series that cannot go on without, all of them; then recompute some others."""
@@ -177,6 +197,10 @@ class ShardWorker:
     def lags(self, heads: tail.Cursors) -> bool:
         """Whether there are entries to take."""
         return any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
+
+    def has_news(self, heads: tail.Cursors) -> bool:
+        """Whether there are entries that windows have not seen."""
+        return bool(self._changed) or self.lags(heads)
 
     def _has_caught_up(self) -> bool:
         """Whether memory is where the store is: derived before that, values would go back in time.
@@ -214,7 +238,7 @@ class ShardWorker:
         if tail.has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
-            self._saved, self._acknowledged = None, True
+            self._saved, self._acknowledged, self._changed = None, True, Changed()
             await self.save(connection, now_us)
             return []
         if shard.lacks(entries, self._seen):
@@ -232,17 +256,22 @@ class ShardWorker:
         from what is committed then. Nothing is locked while something is derived: who renews the
         lease, or takes it over, waits for what is written alone.
         """
+        deriving = await self._note(changed, now_us)
+        out = Outputs()
+        idle = self._is_calm and not (done.entries or done.more)
+        await deriving.live(connection, self._time(idle=idle), out)
+        await self._commit(connection, changed, out, done, now_us)
+        await self._derive_older(connection, deriving, done, now_us, idle=idle)
+
+    async def _note(self, changed: Changed, now_us: int) -> Deriving:
+        """Have windows wait that changed buckets touch."""
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
         extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
         deriving = Deriving(self.shard, judge, self._extents, self._seconds, self._is_called)
         await asyncio.to_thread(deriving.note, rows, buckets)
-        out = Outputs()
-        idle = self._is_calm and not (done.entries or done.more)
-        await deriving.live(connection, self._time(idle=idle), out)
-        await self._commit(connection, changed, out, done, now_us)
-        await self._derive_older(connection, deriving, done, now_us, idle=idle)
+        return deriving
 
     async def _derive_older(
         self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
@@ -333,7 +362,8 @@ class ShardWorker:
         return {city.id: city.time_zone for city in self.shard.model.cities}
 
     def _undone(self) -> shards.Undone:
-        return shards.Undone(self.shard.queued(), self.shard.pending.ended)
+        waiting = self.shard.queued() + bool(self._changed)
+        return shards.Undone(waiting, self.shard.pending.ended)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""
@@ -369,6 +399,9 @@ class ShardWorker:
         self._saved_us = now_us
         if self._saved == self.shard.cursors:
             return
+        if self._changed:
+            changed, self._changed = self._changed, Changed()
+            await self._note(changed, now_us)
         body = await asyncio.to_thread(checkpoint.dump, self.shard)
         cursors = dict(self.shard.cursors)
         with translated(f"saving a checkpoint of shard {self.shard.number}"):
