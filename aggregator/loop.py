@@ -9,10 +9,11 @@ from typing import Final
 
 import structlog
 
+from aggregator.budget import Cycle
 from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.rule_files import RuleFiles
-from aggregator.worker import Cycle, ShardWorker
+from aggregator.worker import ShardWorker
 from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
 from cityvitals.store import shards, tail

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,8 @@ import structlog
 from aggregator import checkpoint
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.watch import History, Watch
-from aggregator.deriving import Deriving, Seconds, Time
+from aggregator.budget import Budget, Cycle
+from aggregator.deriving import Deriving, Seconds
 from aggregator.judge import Judge
 from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
 from aggregator.outputs import Outputs
@@ -35,30 +36,7 @@ _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
 _REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
-_IDLE_S: Final = 0.3
-"""Windows of up to an hour have so long in a cycle, with what writing them takes, and twice as long
-in a round of all shards; while nothing comes, longer ones as long again, and those that memory does
-not hold."""
-_BUSY_S: Final = 0.05
-"""While the log goes on, longer ones have so long, and those that memory does not hold as long."""
-_REST: Final = 4.0
-"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
-may take long."""
-_TELLING: Final = 100
-"""Of so many rows or more it is told what writing one takes."""
 _LANE: Final = "aggregator"
-
-
-@dataclass(slots=True)
-class Cycle:
-    """What a cycle did, for metrics and the decision whether to go on at once."""
-
-    entries: int = 0
-    readings: int = 0
-    rollups: int = 0
-    changes: int = 0
-    backlog: int = 0
-    more: bool = False
 
 
 class ShardWorker:
@@ -90,11 +68,8 @@ class ShardWorker:
         self._told = claim.undone
         self._saved_us = 0
         self._swept_us = 0
-        self._row_s = 0.0
-        self._share = 1.0
-        self._is_calm = True
+        self._budget = Budget(seconds)
         self._is_called = is_called
-        self._older_at = 0.0
         self._watch = Watch(alerts, rules)
         self._changed = Changed()
         self._unjudged: list[History] = []
@@ -144,7 +119,7 @@ class ShardWorker:
             StoreUnavailable: the server is away.
         """
         done = Cycle()
-        self._share, self._is_calm = share, is_calm
+        self._budget.share, self._budget.is_calm = share, is_calm
         await self._fold(connection, heads, now_us, done)
         done.more = self.lags(heads)
         changed, self._changed = self._changed, Changed()
@@ -258,8 +233,8 @@ class ShardWorker:
         """
         deriving = await self._note(changed, now_us)
         out = Outputs()
-        idle = self._is_calm and not (done.entries or done.more)
-        await deriving.live(connection, self._time(idle=idle), out)
+        idle = self._budget.is_idle(done)
+        await deriving.live(connection, self._budget.live(idle=idle), out)
         await self._commit(connection, changed, out, done, now_us)
         await self._derive_older(connection, deriving, done, now_us, idle=idle)
 
@@ -277,20 +252,12 @@ class ShardWorker:
         self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
     ) -> None:
         """Derive windows that memory does not hold, and commit them; seldom where time is short."""
-        begun, out = self._seconds(), Outputs()
-        if not idle and begun < self._older_at:
+        seconds, begun, out = self._budget.older(idle=idle), self._seconds(), Outputs()
+        if seconds is None:
             return
-        seconds = (_IDLE_S if idle else _BUSY_S) * self._share
         await deriving.older(connection, seconds, out)
         await self._commit(connection, Changed(), out, done, now_us)
-        now = self._seconds()
-        self._older_at = now + _REST * (now - begun)
-
-    def _time(self, *, idle: bool) -> Time:
-        """What windows that memory holds may take."""
-        share = self._share
-        hours = min(_IDLE_S, 2 * _IDLE_S * share)
-        return Time(hours, share * (_IDLE_S if idle else _BUSY_S), self._row_s)
+        self._budget.took_older(begun)
 
     async def _commit(
         self, connection: Connection, changed: Changed, out: Outputs, done: Cycle, now_us: int
@@ -316,9 +283,7 @@ class ShardWorker:
                 await self._judge(self._clerk(connection, out, now_us), out)
                 await derived.write_changes(connection, [*made.changes, *out.told], out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors, undone)
-        if out.count >= _TELLING:
-            took = (self._seconds() - begun) / out.count
-            self._row_s += (took - self._row_s) / 4
+        self._budget.wrote(out.count, begun)
         self._acknowledged = False
         self._taken, self._told = dict(self.shard.cursors), undone
         done.rollups += len(closed) + len(redone)
@@ -342,7 +307,7 @@ class ShardWorker:
                 step for one in overdue for step in await self._watch.steps(connection, one)
             ]
             self._judged_cities = set(time_zones)
-        end = self._seconds() + _IDLE_S
+        end = self._budget.history()
         while self._unjudged and self._seconds() < end:
             await self._judge_step(connection, self._unjudged.pop(0), now_us, done)
         done.more = done.more or bool(self._unjudged)
