@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from aggregator.worker import Cycle
+from aggregator.budget import Cycle
 
 
 class Metrics:

@@ -74,6 +74,15 @@ class Changed:
         self.redone += later.redone
         self.touched += later.touched
 
+    def __bool__(self) -> bool:
+        """Whether there is anything that windows have not seen."""
+        return any(len(one) for one in (*self.touched, *self.rows))
+
+    def forget_stored(self) -> None:
+        """The store has all rollups now; windows have not seen them yet."""
+        self.closed.clear()
+        self.redone.clear()
+
     def keys(self) -> tuple[Ints, Ints]:
         """All changed (row, bucket)."""
         if not self.rows:

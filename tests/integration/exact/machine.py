@@ -272,6 +272,11 @@ class Exactness(RuleBasedStateMachine):
         """A few cycles."""
         self._do("cycle", self._cycles(shard, count))
 
+    @rule(shard=shards)
+    def follow(self, shard: int) -> None:
+        """The log alone is taken; windows that it touches wait."""
+        self._do("take", self.world.take(shard))
+
     @precondition(lambda self: not self.is_done)
     @rule()
     def catch_up(self) -> None:
@@ -282,6 +287,11 @@ class Exactness(RuleBasedStateMachine):
     def break_cycle(self, shard: int, at: int) -> None:
         """The aggregator dies before some statement of a cycle."""
         self._do("crash in a cycle", self._broken(self.world.cycle, shard, at))
+
+    @rule(shard=shards, at=steps)
+    def break_take(self, shard: int, at: int) -> None:
+        """It dies before some statement of taking the log."""
+        self._do("crash in a take", self._broken(self.world.take, shard, at))
 
     @rule(shard=shards, at=steps)
     def break_save(self, shard: int, at: int) -> None:
