@@ -45,12 +45,12 @@ class Served:
     def is_ready(self, number: int) -> bool:
         assert self.process.poll() is None, self._log.read_text()[-2000:]
         try:
-            return httpx.get(f"{self._port(number)}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self._port(number)}/readyz", timeout=30).status_code == 200
         except httpx.HTTPError:
             return False
 
     def metric(self, number: int, name: str) -> float:
-        lines = httpx.get(f"{self._port(number)}/metrics", timeout=5).text.splitlines()
+        lines = httpx.get(f"{self._port(number)}/metrics", timeout=30).text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
     def worker(self, number: int) -> psutil.Process:
@@ -68,8 +68,8 @@ class Served:
         workers = psutil.Process(self.process.pid).children()
         assert len(workers) == WORKERS
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0
-        assert not psutil.wait_procs(workers, timeout=5)[1]
+        assert self.process.wait(60) == 0
+        assert not psutil.wait_procs(workers, timeout=30)[1]
         with pytest.raises(httpx.ConnectError):
             httpx.get(self.base, timeout=5)
 
@@ -96,7 +96,7 @@ class Watcher:
         self._thread.start()
 
     def close(self) -> None:
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -160,7 +160,7 @@ def test_a_worker_is_killed_and_comes_back_and_its_clients_miss_nothing(
     gone = served.worker(killed)
     gone.send_signal(signal.SIGKILL)
     missed = [commit(filled, value) for value in (2.0, 3.0)]
-    assert httpx.get(f"{served.base}/v1/cities", timeout=10).status_code == 200
+    assert httpx.get(f"{served.base}/v1/cities", timeout=60).status_code == 200
     wait_for("the worker is back", lambda: served.is_ready(killed))
     assert served.worker(killed).pid != gone.pid
 
@@ -192,7 +192,7 @@ def test_a_worker_that_cannot_have_its_port_ends_the_whole(filled: DatabaseSetti
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
     assert done.returncode == 2, done.stderr
     assert f"health port {health + 10}" in done.stderr

@@ -22,7 +22,7 @@ from tests.api_city import CITY, make_city
 from tests.api_server import running_api, with_pool
 
 PATH = f"/v1/cities/{CITY}"
-get, post = partial(httpx.get, timeout=30), partial(httpx.post, timeout=30)
+get, post = partial(httpx.get, timeout=60), partial(httpx.post, timeout=60)
 """The first facts that are stated wait until all rules are read."""
 FACT = {
     "name": "population",
@@ -91,7 +91,7 @@ def test_a_closed_api_is_read_with_a_token_alone(here: Here, path: str) -> None:
     basic = {"Authorization": "Basic eDp5"}
     assert problem(get(f"{here.closed}{path}", headers=basic), 401)
     with httpx.stream(
-        "GET", f"{here.closed}{path}", headers=here.token("read"), timeout=30
+        "GET", f"{here.closed}{path}", headers=here.token("read"), timeout=60
     ) as answer:
         assert answer.status_code == 200
 

@@ -30,7 +30,7 @@ from tests.api_server import next_of, running_api, stream, with_pool
 
 PATH = f"/v1/cities/{CITY}/alerts"
 NOTICE = replace(own_alert("own.haze", "air.pm10.hour", 40.0), severity=Severity.NOTICE)
-get, post = partial(httpx.get, timeout=30), partial(httpx.post, timeout=30)
+get, post = partial(httpx.get, timeout=60), partial(httpx.post, timeout=60)
 Judge = Callable[..., int]
 
 

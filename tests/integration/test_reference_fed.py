@@ -94,7 +94,7 @@ def _explain(database: DatabaseSettings, fed: Fed, rule: Rule) -> None:
     """What the API tells of the window, worked out by hand, gives its value."""
     path = f"/v1/cities/{CITY}/indicators/{rule.id}/explain"
     with running_api(database) as base:
-        answer = httpx.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=30)
+        answer = httpx.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=60)
     assert answer.status_code == 200, answer.text
     check(answer.json())
 

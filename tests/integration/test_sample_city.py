@@ -80,7 +80,7 @@ def test_the_sample_city_scores_the_same_through_the_api(
     with_pool(database, plant_windows)
     with running_api(database) as base:
         asked = {"at": "2026-11-30T12:00:00Z"}
-        answer = httpx.get(f"{base}/v1/cities/sample/scores", params=asked, timeout=30)
+        answer = httpx.get(f"{base}/v1/cities/sample/scores", params=asked, timeout=60)
     shown = answer.json()
     Scores.model_validate(shown)
     found = points(shown)
