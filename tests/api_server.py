@@ -17,6 +17,7 @@ from api.feed import Timing
 from api.main import bound, serve
 from cityvitals.settings import BrokerSettings, DatabaseSettings, Settings
 from cityvitals.store.pool import Pool, open_pool
+from tests import plain
 
 Result = TypeVar("Result")
 
@@ -125,7 +126,7 @@ def eventually(found: Callable[[], bool], within_seconds: float = 60.0) -> None:
 
 def status_of(url: str) -> int:
     """The status that a URL answers with."""
-    return httpx.get(url, timeout=60).status_code
+    return plain.get(url, timeout=60).status_code
 
 
 @contextmanager

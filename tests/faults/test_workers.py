@@ -18,7 +18,7 @@ from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.wire.formats.own_json import encode
 from cityvitals.wire.pack import Reading
 from deploy.local.ports import free_port, listens
-from tests import state
+from tests import plain, state
 from tests.servers import BrokerServer
 from tests.service import Service, wait_for
 
@@ -104,7 +104,7 @@ class Ingest:
         assert self._process is not None
         assert self._process.poll() is None, self.log[-2000:]
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self._port + 10 * number}/readyz", timeout=30)
+            answer = plain.get(f"http://127.0.0.1:{self._port + 10 * number}/readyz", timeout=30)
         except httpx.HTTPError:
             return False
         return answer.status_code == 200

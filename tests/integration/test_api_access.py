@@ -18,11 +18,12 @@ from cityvitals.domain.names import LogKind, shard_of
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token, list_tokens, revoke_token
+from tests import plain
 from tests.api_city import CITY, make_city
 from tests.api_server import running_api, with_pool
 
 PATH = f"/v1/cities/{CITY}"
-get, post = partial(httpx.get, timeout=60), partial(httpx.post, timeout=60)
+get, post = partial(plain.get, timeout=60), partial(plain.post, timeout=60)
 """The first facts that are stated wait until all rules are read."""
 FACT = {
     "name": "population",
@@ -90,7 +91,7 @@ def test_a_closed_api_is_read_with_a_token_alone(here: Here, path: str) -> None:
     assert "not known" in problem(get(f"{here.closed}{path}", headers=wrong), 401)
     basic = {"Authorization": "Basic eDp5"}
     assert problem(get(f"{here.closed}{path}", headers=basic), 401)
-    with httpx.stream(
+    with plain.stream(
         "GET", f"{here.closed}{path}", headers=here.token("read"), timeout=60
     ) as answer:
         assert answer.status_code == 200
@@ -284,23 +285,23 @@ AIM = {
 
 def test_targets_are_stated_listed_noted_and_scored(here: Here) -> None:
     token, url = here.token("facts", name="planning"), f"{here.open}{PATH}/targets"
-    answer = httpx.post(url, json={"items": [AIM]}, headers=token)
+    answer = plain.post(url, json={"items": [AIM]}, headers=token)
     assert answer.status_code == 200, answer.text
     assert Stated.model_validate(answer.json()).changes == 1
-    assert httpx.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
-    (found,) = Targets.model_validate(httpx.get(url).json()).items
+    assert plain.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
+    (found,) = Targets.model_validate(plain.get(url).json()).items
     assert (found.point, found.value, found.start) == (AIM["point"], 10, 30)
     assert (found.declared_by, found.source) == ("planning", "Clean air plan")
-    assert httpx.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
-    assert "Clean air plan" in httpx.get(url, params={"format": "csv"}).text
-    audit = httpx.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
+    assert plain.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
+    assert "Clean air plan" in plain.get(url, params={"format": "csv"}).text
+    audit = plain.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
     (noted,) = AuditTrail.model_validate(audit).items
     assert (noted.token_name, noted.action) == ("planning", "state_targets")
-    scores = httpx.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
+    scores = plain.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
     assert "Clean air plan" in scores
     taken = {"point": AIM["point"], "value": "withdrawn", "valid_from": "2026-01-01"}
-    assert httpx.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
-    assert httpx.get(url).json()["items"] == []
+    assert plain.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
+    assert plain.get(url).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -318,6 +319,6 @@ def test_bad_targets_are_named_and_none_is_stated(
 ) -> None:
     url = f"{here.open}{PATH}/targets"
     body = {"items": [AIM | changed]}
-    answer = httpx.post(url, json=body, headers=here.token("facts"))
+    answer = plain.post(url, json=body, headers=here.token("facts"))
     assert re.search(said, problem(answer, 422)), answer.text
-    assert httpx.get(url).json()["items"] == []
+    assert plain.get(url).json()["items"] == []

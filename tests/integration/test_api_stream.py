@@ -14,6 +14,7 @@ import pytest
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow, prune_changes
 from cityvitals.store.pool import Pool
+from tests import plain
 from tests.api_city import BODIES, CITY, indicator, make_cities, write
 from tests.api_server import (
     QUICK,
@@ -66,7 +67,7 @@ def numbers(events: Iterator[Told], last: int) -> list[int | None]:
 
 
 def test_stream_begins_with_all_latest_indicators(base: str) -> None:
-    latest = httpx.get(f"{base}/v1/cities/{CITY}/indicators").json()
+    latest = plain.get(f"{base}/v1/cities/{CITY}/indicators").json()
     with stream(base, CITY) as events:
         first = next(events)
         assert (first.kind, first.number) == ("snapshot", FIRST)
@@ -241,7 +242,7 @@ def test_client_that_takes_nothing_is_sent_away_and_the_others_do_not_wait(
 
 
 def metrics(base: str) -> str:
-    return httpx.get(f"{base}/metrics", timeout=60).text
+    return plain.get(f"{base}/metrics", timeout=60).text
 
 
 def test_server_stops_with_streams_open(filled: DatabaseSettings) -> None:
@@ -265,5 +266,5 @@ def test_a_filtered_stream_tells_only_what_is_asked_for(base: str) -> None:
 
 def test_bad_filters_of_a_stream_are_named(base: str) -> None:
     for query in ({"rule": "a b"}, {"zone": "a b"}, {"domain": "fire"}, {"event": "snapshot"}):
-        answer = httpx.get(f"{base}/v1/stream", params={"city": CITY, **query})
+        answer = plain.get(f"{base}/v1/stream", params={"city": CITY, **query})
         assert answer.status_code == 422 and next(iter(query)) in answer.text
