@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.dated import dated_of, latest_of
+from aggregator.folds import Columns
 from aggregator.frame import Frame
-from aggregator.joining import Joined, Joining, combined, join, joined
+from aggregator.joining import Joined, Joining, Values, combined, join, joined
 from aggregator.layers import Layers
-from aggregator.members import Members
+from aggregator.members import Members, Stations
 from aggregator.plan import RulePlan, combines
-from aggregator.program import Floats, Names, SeriesOf
+from aggregator.program import Floats, SeriesOf
 from aggregator.reasons import reasons_of
 from aggregator.series_table import Ints
 from aggregator.stations import Said, Source, rounded
@@ -254,59 +255,55 @@ def _by_station(frame: Frame, found: Mapping[str, Said]) -> _Found:
 
     What comes out is rounded, what goes in is not.
     """
-    plan = frame.plan
+    plan, stations = frame.plan, frame.plan.stations
+    at = [
+        _column_at(found[one.name], each)
+        for one, each in zip(plan.rule.inputs, stations.at, strict=True)
+    ]
+    columns = _apart(stations, at, frame.given)
     names: dict[str, Floats | SeriesOf] = dict(frame.shown)
-    for one, at in zip(plan.rule.inputs, plan.stations.at, strict=True):
-        names[one.name] = _at_stations(found[one.name], at)
+    for one, each in zip(plan.rule.inputs, at, strict=True):
+        names[one.name] = _at_stations(found[one.name], each[columns.own])
     for name, value in frame.given.items():
-        names[name] = value[:, plan.stations.group]
-    value = _evaluated(plan, names)
-    placed = np.ones(value.shape, np.bool_)
-    out = joined(value, np.zeros_like(value), placed, plan.stations.offsets)
+        names[name] = value[:, stations.group[columns.own]]
+    value = plan.compiled(names).unrounded
+    placed = np.ones((len(value), len(stations.group)), np.bool_)
+    values = Values(value, columns.of, placed)
     how = combines(plan.rule, None)
-    join_as = Joining(how, plan.rule.space.min_stations, plan.stations.offsets)
-    total = combined(join_as, value, placed, frame.weights)
+    join_as = Joining(how, plan.rule.space.min_stations, stations.offsets)
+    out = joined(values, np.zeros(placed.shape), stations.offsets)
+    total = combined(join_as, out, values, frame.weights)
     used = out[..., 1]
     mean = _is_mean(plan, None)[None, :]
     numerator = np.where(mean, out[..., 0], total)
     result = rounded(total, plan.rule.rounding)
-    return _Found(result, numerator, np.where(mean, used, np.nan), np.isfinite(value))
+    took = np.isfinite(value)[:, columns.of]
+    return _Found(result, numerator, np.where(mean, used, np.nan), took)
 
 
-def _evaluated(plan: RulePlan, names: Names) -> Floats:
-    """The expression at each station [w, s].
+def _apart(stations: Stations, at: Sequence[Ints], given: Mapping[str, Floats]) -> Columns:
+    """At which stations the expression is evaluated.
 
     Each stands in its zone and in the city, nearly always with the same numbers: what comes of them
     is the same then, too.
+
+    Args:
+        stations: the sensors.
+        at: per input, the column that each has of its numbers [s]; -1 for none.
+        given: facts [w, g].
     """
-    twins = plan.stations.in_city
+    twins = stations.in_city
     alike = twins >= 0
-    for one in names.values():
-        numbers, at = one.values if isinstance(one, SeriesOf) else one, twins[alike]
-        if numbers.shape[1] == len(twins):  # what the clock shows is the same at all
-            mine, other = numbers[:, alike], numbers[:, at]
-            same = (mine == other) | (np.isnan(mine) & np.isnan(other))
-            alike[alike] = same.all(axis=tuple(axis for axis in range(same.ndim) if axis != 1))
+    for each in at:
+        alike &= each == each[twins]
+    for value in given.values():
+        same = (value == value[:, :1]) | (np.isnan(value) & np.isnan(value[:, :1]))
+        alike &= same.all(axis=0)[stations.group]
     own = np.flatnonzero(~alike)
-    value = np.empty((_windows(names), len(twins)))
-    value[:, own] = plan.compiled({name: _some(one, own) for name, one in names.items()}).unrounded
-    value[:, alike] = value[:, twins[alike]]
-    return value
-
-
-def _some(one: Floats | SeriesOf, at: Ints) -> Floats | SeriesOf:
-    """The numbers or series of some stations [w, s, …]."""
-    if isinstance(one, SeriesOf):
-        if one.lengths.shape[1] == 1:
-            return one
-        return SeriesOf(one.values[:, at], one.lengths[:, at])
-    return one[:, at]
-
-
-def _windows(names: Names) -> int:
-    return max(
-        len(one.lengths) if isinstance(one, SeriesOf) else len(one) for one in names.values()
-    )
+    of = np.empty(len(twins), np.int64)
+    of[own] = np.arange(len(own))
+    of[alike] = of[twins[alike]]
+    return Columns(own, of)
 
 
 def _valid(
@@ -337,15 +334,23 @@ def _through_zones(members: Members, valid: NDArray[np.bool_]) -> NDArray[np.boo
     return found
 
 
+def _column_at(found: Said, at: Ints) -> Ints:
+    """The column of the member that stands for each station [s]; -1 for none."""
+    column, there = np.full(len(at), -1), at >= 0
+    column[there] = found.of[at[there]]  # of an input that nobody feeds there is none
+    return column
+
+
 def _at_stations(found: Said, at: Ints) -> Floats | SeriesOf:
-    """Members' values at stations; nan where a station has no such series."""
+    """Columns' values at stations; nan where a station has no such series."""
+    values = found.values.values if isinstance(found.values, SeriesOf) else found.values
     there = at >= 0
-    if isinstance(found.values, SeriesOf):
-        values = found.values.values
-        taken = np.full((len(values), len(at), values.shape[2]), np.nan)
+    if len(at) == values.shape[1] and (at == np.arange(len(at))).all():
+        taken = values
+    else:
+        taken = np.full((len(values), len(at), *values.shape[2:]), np.nan)
         taken[:, there] = values[:, at[there]]
-        lengths = np.broadcast_to(found.places[:, None], taken.shape[:2])
-        return SeriesOf(taken, np.ascontiguousarray(lengths))
-    numbers = np.full((len(found.values), len(at)), np.nan)
-    numbers[:, there] = found.values[:, at[there]]
-    return numbers
+    if not isinstance(found.values, SeriesOf):
+        return taken
+    lengths = np.broadcast_to(found.places[:, None], taken.shape[:2])
+    return SeriesOf(taken, np.ascontiguousarray(lengths))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ class _Now(NamedTuple):
 
     Attributes:
         rows: of `Told` [w].
-        cells: index of all windows in the plan's groups there.
+        cells: index of all windows in the plan's groups there; whole rows are copied faster.
         used: the facts that are used; None of a rule that uses none.
         took: which contributing series took part [w, u].
     """
@@ -37,7 +38,7 @@ class _Now(NamedTuple):
     plan: RulePlan
     around: Circumstances
     rows: Ints
-    cells: tuple[Ints, Ints]
+    cells: Ints | tuple[Ints, Ints]
     content: NDArray[Any]
     reason: Objects
     used: Used | None
@@ -101,7 +102,7 @@ class Emitter:
             plan=plan,
             around=around,
             rows=rows,
-            cells=(rows[:, None], told.at[None, :]),
+            cells=rows if told.is_plain else (rows[:, None], told.at[None, :]),
             content=content_of(plan, found, took),
             reason=found.reasons,
             used=self.facts.used(plan, found.begins, found.ends),
@@ -120,40 +121,42 @@ class Emitter:
     ) -> None:
         """Make rows of some windows and groups, remember them, and put them out."""
         city, now_us = now.plan.city.id, now.around.now_us
-        cells = now.rows[at[0]], told.at[at[1]]
+        cells = _Cells.of(told, now.rows, at)
         before = _Before.of(told, cells)
-        closed = now.around.closing[at]
-        begins, newest = found.begins[at[0]], told.newest[cells[1]]
+        closed = cells.among(now.around.closing)
+        begins, newest = found.begins[at[0]], told.newest[cells.column]
         settled = closed | (begins < newest) | (before.saved_us <= now_us - self._every_us)
-        said = self._saying(now, found, at, before)
+        said = self._saying(now, found, cells, before)
         self.numbers[city] = out.numbers[city] = said.number - 1 + len(said)
-        told.content[cells], told.reason[cells] = said.content, said.reason
-        told.facts[cells] = None if now.used is None else now.used.ids[at]
+        cells.put(told.content, said.content)
+        cells.put(told.reason, said.reason)
+        cells.put(told.facts, None if now.used is None else cells.among(now.used.ids))
         told.remember_takers(now.rows, at, now.took)
-        told.revision[cells], told.closed[cells], told.known[cells] = before.next, closed, True
-        told.saved_us[cells] = np.where(settled, now_us, before.saved_us)
-        told.unsaved[cells] = None
+        cells.put(told.revision, before.next)
+        cells.put(told.closed, closed)
+        cells.put(told.known, np.ones(len(closed), np.bool_))
+        cells.put(told.saved_us, np.where(settled, now_us, before.saved_us))
+        cells.put(told.unsaved, None)
         unsaved = [(place, Unsaved()) for place in np.flatnonzero(~settled).tolist()]
         for place, keeper in unsaved:
-            told.unsaved[cells[0][place], cells[1][place]] = keeper
+            told.unsaved[cells.row[place], cells.column[place]] = keeper
         if (begins > newest).any():
-            told.move_on(cells[1], begins)
+            told.move_on(cells.column, begins)
             out.pass_on(told.pass_on())
         kept, shown = np.flatnonzero(settled), np.flatnonzero(begins >= newest)
         out.say(said, kept, shown, unsaved)
 
-    def _saying(
-        self, now: _Now, found: Derived, at: tuple[Ints, Ints], before: "_Before"
-    ) -> Saying:
+    def _saying(self, now: _Now, found: Derived, cells: "_Cells", before: "_Before") -> Saying:
+        at = cells.at
         return Saying(
             plan=now.plan,
             found=found,
             around=now.around,
             w=at[0],
             g=at[1],
-            content=now.content[at],
-            reason=now.reason[at],
-            closed=now.around.closing[at],
+            content=cells.among(now.content),
+            reason=cells.among(now.reason),
+            closed=cells.among(now.around.closing),
             was_closed=before.closed,
             revision=before.next,
             number=self.numbers.get(now.plan.city.id, 0) + 1,
@@ -169,6 +172,46 @@ class Emitter:
         return self._forms[key][1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Some windows and groups [c] of a rule, or all of them: then whole rows are copied.
+
+    Attributes:
+        at: windows and groups.
+        row, column: of `Told`.
+        rows: of `Told`, where these are all cells of them [w].
+    """
+
+    at: tuple[Ints, Ints]
+    row: Ints
+    column: Ints
+    rows: Ints | None
+
+    @classmethod
+    def of(cls, told: Told, rows: Ints, at: tuple[Ints, Ints]) -> "_Cells":
+        are_all = told.is_plain and len(at[0]) == len(rows) * len(told.at)
+        return cls(at, rows[at[0]], told.at[at[1]], rows if are_all else None)
+
+    def among(self, found: NDArray[Any]) -> NDArray[Any]:
+        """Of an array over windows and groups [w, g] these: [c]."""
+        return found[self.at] if self.rows is None else found.reshape(-1)
+
+    def get(self, known: NDArray[Any]) -> NDArray[Any]:
+        """Of an array of `Told` these: [c]."""
+        if self.rows is None:
+            return known[self.row, self.column]
+        return known[self.rows].reshape(-1)
+
+    def put(self, known: NDArray[Any], values: NDArray[Any] | None) -> None:
+        """Set these in an array of `Told`."""
+        if self.rows is None:
+            known[self.row, self.column] = values
+        elif isinstance(values, np.ndarray):
+            known[self.rows] = values.reshape(len(self.rows), -1)
+        else:
+            known[self.rows] = values
+
+
 class _Before(NamedTuple):
     """What was known of some cells: arrays [c].
 
@@ -182,12 +225,12 @@ class _Before(NamedTuple):
     closed: Bools
 
     @classmethod
-    def of(cls, told: Told, cells: tuple[Ints, Ints]) -> "_Before":
-        known = told.known[cells]
+    def of(cls, told: Told, cells: _Cells) -> "_Before":
+        known = cells.get(told.known)
         return cls(
-            next=np.where(known, told.revision[cells], 0) + 1,
-            saved_us=np.where(known, told.saved_us[cells], NONE),
-            closed=known & told.closed[cells],
+            next=np.where(known, cells.get(told.revision), 0) + 1,
+            saved_us=np.where(known, cells.get(told.saved_us), NONE),
+            closed=known & cells.get(told.closed),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.kernels.levels import join_values
+from aggregator.kernels.levels import join_counts, join_values
 from aggregator.plan import How, RulePlan, combines
 from aggregator.program import Floats, SeriesOf
 from aggregator.series_table import Ints
@@ -78,54 +78,65 @@ def join(plan: RulePlan, index: int, found: Said, weights: Floats) -> Joined:
 
 
 def _join(join_as: Joining, found: Said, weights: Floats) -> Joined:
-    offsets, valid = join_as.offsets, found.valid
+    of, offsets, valid = found.of, join_as.offsets, found.valid
+    numbers = np.where(valid, 1.0, np.nan) if isinstance(found.values, SeriesOf) else found.values
+    out = joined(Values(numbers, of, found.placed), found.share, offsets)
+    value: Floats | SeriesOf
     if isinstance(found.values, SeriesOf):
-        numbers = np.where(valid, 1.0, np.nan)
-        value: Floats | SeriesOf = _series(join_as, found.values, found, weights)
+        value = _series(join_as, found.values, found, weights)
     else:
-        numbers = found.values
-        value = combined(join_as, numbers, found.placed, weights)
-    out = joined(numbers, found.share, found.placed, offsets)
+        value = combined(join_as, out, Values(numbers, of, found.placed), weights)
+    counts = np.empty((2, *out.shape[:2]))
+    join_counts(found.observed, found.flagged, of, found.placed, offsets, counts)
     return Joined(
         value=value,
         numerator=out[..., _SUM],
         used=out[..., _USED],
         coverage=out[..., _SHARE],
-        observed=_sums(found.observed, found.placed, offsets),
-        flagged=_sums(found.flagged, found.placed, offsets),
+        observed=counts[0],
+        flagged=counts[1],
         stations=out[..., _HERE],
         spoken=found.spoken,
-        valid=valid & found.placed,
+        valid=valid[:, of] & found.placed,
     )
 
 
-def joined(values: Floats, share: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:
+class Values(NamedTuple):
+    """Numbers of members, or stations.
+
+    Attributes:
+        numbers: by column [w, c]; nan where there is none.
+        of: the column of each member [m].
+        placed: whether it stands there at all [w, m].
+    """
+
+    numbers: Floats
+    of: Ints
+    placed: NDArray[np.bool_]
+
+
+def joined(values: Values, share: Floats, offsets: Ints) -> Floats:
     """What `kernels.levels.join_values` makes of members [w, m]: [w, g, 6]."""
-    out = np.empty((len(values), len(offsets) - 1, _OUT))
-    join_values(values, share, placed, offsets, out)
+    out = np.empty((len(values.numbers), len(offsets) - 1, _OUT))
+    join_values(values.numbers, values.of, share, values.placed, offsets, out)
     return out
 
 
-def combined(
-    join_as: Joining, values: Floats, placed: NDArray[np.bool_], weights: Floats
-) -> Floats:
-    """Each group's value of its members' values [w, m]: [w, g]."""
+def combined(join_as: Joining, out: Floats, values: Values, weights: Floats) -> Floats:
+    """Each group's value of its members' values [w, g], of which `joined` made `out`."""
     offsets, (city, zones) = join_as.offsets, join_as.how
-    out = joined(values, np.zeros_like(values), placed, offsets)
     found = np.empty(out.shape[:2])
     if len(offsets) > 2:  # noqa: PLR2004 (there is more than the city)
-        found[:, 1:] = _combined(zones, out[:, 1:], values, placed, offsets[1:])
+        found[:, 1:] = _combined(zones, out[:, 1:], values, offsets[1:])
     if city is Combine.POPULATION_WEIGHTED:
         found[:, 0] = _weighted(found[:, 1:], weights[:, 1:])
     else:
-        found[:, :1] = _combined(city, out[:, :1], values, placed, offsets[:2])
+        found[:, :1] = _combined(city, out[:, :1], values, offsets[:2])
     few = out[..., _USED] < join_as.min_stations
     return np.where(few, np.nan, found)
 
 
-def _combined(
-    how: Combine, out: Floats, values: Floats, placed: NDArray[np.bool_], offsets: Ints
-) -> Floats:
+def _combined(how: Combine, out: Floats, values: Values, offsets: Ints) -> Floats:
     used = out[..., _USED]
     match how:
         case Combine.SUM:
@@ -135,7 +146,8 @@ def _combined(
         case Combine.MAX:
             found = out[..., _HIGH]
         case Combine.MEDIAN:
-            found = _medians(np.where(placed, values, np.nan), offsets)
+            here = np.where(values.placed, values.numbers[:, values.of], np.nan)
+            found = _medians(here, offsets)
         case _:
             with np.errstate(divide="ignore", invalid="ignore"):
                 found = out[..., _SUM] / used
@@ -169,15 +181,13 @@ def _weighted(values: Floats, weights: Floats) -> Floats:
 
 def _series(join_as: Joining, series: SeriesOf, found: Said, weights: Floats) -> SeriesOf:
     """Place by place, what the groups' stations come to together; all nan where there are none."""
-    windows, members, width = series.values.shape
-    values = np.moveaxis(series.values, 2, 1).reshape(windows * width, members)
+    windows, columns, width = series.values.shape
+    values = np.moveaxis(series.values, 2, 1).reshape(windows * width, columns)
     here = np.repeat(found.placed, width, axis=0)
     by = np.repeat(weights, width, axis=0)
     groups = len(join_as.offsets) - 1
-    joint = combined(join_as, values, here, by).reshape(windows, width, groups)
+    mine = Values(values, found.of, here)
+    out = joined(mine, np.zeros(here.shape), join_as.offsets)
+    joint = combined(join_as, out, mine, by).reshape(windows, width, groups)
     lengths = np.broadcast_to(found.places[:, None], (windows, groups))
     return SeriesOf(np.ascontiguousarray(np.moveaxis(joint, 1, 2)), np.ascontiguousarray(lengths))
-
-
-def _sums(values: Floats, placed: NDArray[np.bool_], offsets: Ints) -> Floats:
-    return joined(values, np.zeros_like(values), placed, offsets)[..., _SUM]

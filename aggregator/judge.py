@@ -1,6 +1,7 @@
 """Windows with their circumstances: which are ripe, how judged, what comes of them. Pure."""
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from aggregator.derive import derive, elapsed
 from aggregator.frame import Frame, all_layers
 from aggregator.outputs import Outputs
-from aggregator.plan import RulePlan
-from aggregator.progress import EVERYTHING
+from aggregator.plan import Crowds, RulePlan
+from aggregator.progress import EVERYTHING, watermarks_of
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
 from aggregator.sheet import Circumstances, Watched
@@ -42,7 +43,8 @@ class Judge:
         self._days_us = round(settings.derive_days_every_seconds * US)
         self._years_us = round(settings.derive_years_every_seconds * US)
         self._now_us = now_us
-        self._marks: dict[tuple[str, str, str], int] = {}
+        self._active: dict[str, dict[int, int]] = {}
+        self._left_out: set[int] | None = None
         self._dirty: dict[int, set[int]] = {}
         self._by_groups: dict[tuple[str, str, tuple[str, ...]], Watched] = {}
         self._judged: tuple[Windows, tuple[NDArray[np.bool_], Ints]] | None = None
@@ -56,21 +58,31 @@ class Judge:
         key = (plan.city.id, plan.watched, plan.groups)
         found = self._by_groups.get(key)
         if found is None:
-            marks = [self._watermark(plan, zone) for zone in plan.groups]
-            silent = [self._left_out(plan, zone) for zone in plan.groups]
-            found = self._by_groups[key] = Watched.of(marks, silent)
+            crowds = self._shard.plan.crowds(plan)
+            marks = self._watermarks(plan, crowds)
+            found = self._by_groups[key] = Watched.of(marks, self._silent(crowds))
         return found
 
-    def _watermark(self, plan: RulePlan, zone: str) -> int:
-        key = (plan.city.id, zone, plan.watched)
-        found = self._marks.get(key)
-        if found is None:
-            watchers = self._shard.plan.watchers.get(key, ())
-            found = self._shard.gateways.watermark(watchers, plan.city, self._lateness_us)
-            if found == EVERYTHING and plan.city.clock == Clock.LIVE:
-                found = self._now_us - self._quiet_us  # nobody speaks: time passes all the same
-            self._marks[key] = found
+    def _watermarks(self, plan: RulePlan, crowds: Crowds) -> Ints:
+        clock = plan.city.clock
+        if clock not in self._active:
+            self._active[clock] = self._shard.gateways.active(clock)
+        come = np.array([*map(self._active[clock].get, crowds.ids, repeat(EVERYTHING))], np.int64)
+        found = watermarks_of(np.minimum.reduceat(come, crowds.begins), self._lateness_us)
+        if clock == Clock.LIVE:  # where nobody speaks, time passes all the same
+            found[found == EVERYTHING] = self._now_us - self._quiet_us
         return found
+
+    def _silent(self, crowds: Crowds) -> list[list[str]] | None:
+        """Names of the gateways of each group that are left out as silent; None: there are none."""
+        gateways = self._shard.gateways
+        if self._left_out is None:
+            self._left_out = gateways.left_out()
+        if self._left_out.isdisjoint(crowds.ids):
+            return None
+        return [
+            [] if self._left_out.isdisjoint(one) else gateways.silent(one) for one in crowds.each
+        ]
 
     def changed(self, plan: RulePlan, touch: Touch, asked: Ints) -> tuple[Ints, Ints]:
         """Windows of one rule to derive: those of changed buckets, and of asked-for ones."""
@@ -168,11 +180,6 @@ class Judge:
         """What a piece of windows is evaluated in."""
         shard = self._shard
         return shard.frames.of(part.plan, part.begins, part.ends, shard.facts.of(part.plan))
-
-    def _left_out(self, plan: RulePlan, zone: str) -> list[str]:
-        """Names of the gateways that are left out as silent."""
-        watchers = self._shard.plan.watchers.get((plan.city.id, zone, plan.watched), ())
-        return self._shard.gateways.silent(watchers)
 
     def judged(self, part: Windows) -> tuple[NDArray[np.bool_], Ints]:
         """Which windows are final from now on, and what their coverage counts against [w, g].

@@ -75,9 +75,15 @@ def of_records(records: NDArray[Any]) -> Spans:
 def of_numbers(values: NDArray[Any]) -> Spans:
     """Numbers as JSON, nan as null [r]."""
     bits = np.ascontiguousarray(values).view(np.int64)  # 0.0 and -0.0 are not the same text
-    if len(bits) and (bits == bits[0]).all():
-        one = of_texts([_encoder.encode(values[0].item())])
-        return one.at(np.zeros(len(values), np.int64))
+    changes = np.flatnonzero(bits[1:] != bits[:-1]) + 1
+    if 2 * len(changes) < len(bits):  # neighbours have the same: each text is made once
+        edges = np.concatenate([[0], changes, [len(bits)]])
+        texts = _numbers(values[edges[:-1]])
+        return texts.at(np.repeat(np.arange(len(edges) - 1), np.diff(edges)))
+    return _numbers(values)
+
+
+def _numbers(values: NDArray[Any]) -> Spans:
     text = as_bytes(_encoder.encode(values.tolist()))
     commas = np.flatnonzero(text == _COMMA)
     return Spans(text, np.append(1, commas + 1), np.append(commas, len(text) - 1))

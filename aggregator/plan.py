@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -36,6 +36,8 @@ from kpi_rules.model import FactUse, Input, Rule
 from kpi_rules.words import Combine, Statistic
 
 EVERY_DOMAIN: Final = ""
+NOBODY: Final = -1
+"""The id of no gateway."""
 _SHARE: Final = "ppb"
 _NOTHING_TOLD: Final[Mapping[tuple[str, str], AbstractSet[str]]] = MappingProxyType({})
 
@@ -116,6 +118,41 @@ class Plan:
     rules: tuple[RulePlan, ...]
     watchers: dict[tuple[str, str, str], tuple[int, ...]]
     patience: dict[int, float]
+    _crowds: dict[tuple[str, str, tuple[str, ...]], "Crowds"] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def crowds(self, rule: RulePlan) -> "Crowds":
+        """The gateways whose progress counts for each group of a rule; kept for all cycles."""
+        key = (rule.city.id, rule.watched, rule.groups)
+        if key not in self._crowds:
+            found = [
+                self.watchers.get((rule.city.id, one, rule.watched), ()) for one in rule.groups
+            ]
+            self._crowds[key] = Crowds.of(found)
+        return self._crowds[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Crowds:
+    """The gateways of some groups.
+
+    Attributes:
+        each: ids, group by group.
+        ids: all of them; each group's end with `NOBODY`.
+        begins: where each group's begin there [g].
+    """
+
+    each: tuple[tuple[int, ...], ...]
+    ids: list[int]
+    begins: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, each: Sequence[tuple[int, ...]]) -> "Crowds":
+        """From the ids of each group."""
+        ends = np.cumsum([len(one) + 1 for one in each], dtype=np.int64)
+        ids = [one for crowd in each for one in (*crowd, NOBODY)]
+        return cls(tuple(each), ids, np.append(0, ends)[:-1])
 
 
 def make_plan(

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
+import numpy as np
+
 from aggregator.kernels.partial import NONE
+from aggregator.series_table import Ints
 from cityvitals.domain.arrays import Records
 from cityvitals.domain.names import Clock
 from cityvitals.domain.times import US
@@ -31,6 +35,22 @@ class Progress:
         if clock == Clock.REPLAY:
             return self.status is not None
         return self.observed_to != NONE and not self.silent
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it has fallen silent, and so the watermark does not wait for it."""
+        return self.silent and self.status != "end"
+
+
+def watermarks_of(earliest: Ints, lateness_us: int) -> Ints:
+    """Up to where everything has been said by groups whose last has come so far [g].
+
+    Args:
+        earliest: NONE, a time, or EVERYTHING where nobody is waited for.
+        lateness_us: how long they may take to say it.
+    """
+    is_time = (earliest != NONE) & (earliest != EVERYTHING)
+    return np.where(is_time, earliest - lateness_us, earliest)
 
 
 class Gateways:
@@ -74,17 +94,23 @@ class Gateways:
             and now_us - one.received > max(patience.get(key, 0.0), least_s) * US
         ]
 
+    def active(self, clock: str) -> dict[int, int]:
+        """How far those gateways have come that watermarks wait for."""
+        return {key: one.observed_to for key, one in self._known.items() if one.is_active(clock)}
+
+    def left_out(self) -> set[int]:
+        """Gateways that watermarks no longer wait for, since they are silent."""
+        return {key for key, one in self._known.items() if one.is_left_out}
+
     def watermark(self, ids: Iterable[int], city: CityRow, lateness_us: int) -> int:
         """Up to where everything has been said, by these gateways: NONE, a time, or EVERYTHING."""
-        active = [one.observed_to for one in self._of(ids) if one.is_active(city.clock)]
-        if not active:
-            return EVERYTHING
-        earliest = min(active)
-        return earliest if earliest == NONE else earliest - lateness_us
+        active = self.active(city.clock)
+        earliest = min(map(active.get, ids, repeat(EVERYTHING)), default=EVERYTHING)
+        return int(watermarks_of(np.array([earliest]), lateness_us)[0])
 
     def silent(self, ids: Iterable[int]) -> list[str]:
         """Names of those gateways that the watermark no longer waits for, since they are silent."""
-        return sorted(one.name for one in self._of(ids) if one.silent and one.status != "end")
+        return sorted(one.name for one in self._of(ids) if one.is_left_out)
 
     def _of(self, ids: Iterable[int]) -> list[Progress]:
         return [self._known[key] for key in ids if key in self._known]

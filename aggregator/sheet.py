@@ -53,14 +53,23 @@ class Watched:
     kind: Ints
 
     @classmethod
-    def of(cls, marks: Sequence[int], silent: Sequence[Sequence[str]]) -> "Watched":
-        """Of each group its watermark, and the names of its gateways left out as silent."""
+    def of(cls, marks: Sequence[int] | Ints, silent: Sequence[Sequence[str]] | None) -> "Watched":
+        """Of each group its watermark, and the names of its gateways left out as silent, if any."""
+        found = np.asarray(marks, np.int64)
+        ascending = np.sort(found).tolist()
+        if silent is None:
+            distinct, at = np.unique(found, return_inverse=True)
+            return cls(found, ascending, tuple((_shown(one), ()) for one in distinct.tolist()), at)
         kinds: dict[tuple[int | None, tuple[str, ...]], int] = {}
         kind = [
-            kinds.setdefault((None if mark in _SAYS_NOTHING else mark, tuple(names)), len(kinds))
-            for mark, names in zip(marks, silent, strict=True)
+            kinds.setdefault((_shown(mark), tuple(names)), len(kinds))
+            for mark, names in zip(found.tolist(), silent, strict=True)
         ]
-        return cls(np.array(marks, np.int64), sorted(marks), tuple(kinds), np.array(kind, np.int64))
+        return cls(found, ascending, tuple(kinds), np.array(kind, np.int64))
+
+
+def _shown(mark: int) -> int | None:
+    return None if mark in _SAYS_NOTHING else mark
 
 
 def content_of(plan: RulePlan, found: Derived, took: Bools) -> NDArray[Any]:

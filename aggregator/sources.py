@@ -17,10 +17,11 @@ from aggregator.layers import Layers
 from aggregator.loading import Extents
 from aggregator.members import Members
 from aggregator.memo import Memo
+from aggregator.merging import together
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from aggregator.shard import Shard
-from aggregator.stations import Cells, Said, Who, said, together
+from aggregator.stations import Cells, Said, Who, said
 from aggregator.touched import Chunk, Windows
 from cityvitals.domain.arrays import ROLLUP
 from cityvitals.store import derived

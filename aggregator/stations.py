@@ -1,14 +1,14 @@
 """What each station says of one input over windows: a number, or a series of numbers. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.compiler import ROUNDING
+from aggregator.folds import Columns, Folds, Held, folds_of
 from aggregator.kernels.levels import (
     COUNT,
     COUNT_OF,
@@ -25,8 +25,8 @@ from aggregator.kernels.levels import (
     fold_level,
     lowest_values,
     round_all,
+    same_as_city,
 )
-from aggregator.kernels.windows import any_said, fold_windows
 from aggregator.layers import Layer, Layers
 from aggregator.members import Members
 from aggregator.memo import Memo, windows_of
@@ -37,8 +37,6 @@ from cityvitals.domain.coverage import least
 from cityvitals.domain.times import BUCKET_US
 from kpi_rules.model import Input, Rounding
 from kpi_rules.words import Combine, Statistic
-
-_Kind = TypeVar("_Kind", bound=np.generic)
 
 _STATISTICS: Final = {
     Statistic.MEAN: MEAN,
@@ -59,26 +57,6 @@ _LOWEST: Final = {
     Statistic.ENERGY_MEAN: LEVEL_OF,
     Statistic.COUNT: COUNT_OF,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Folds:
-    """An input's partials, as `kernels.windows.fold_windows` gives them.
-
-    Attributes:
-        whole: over its own windows [w, m, 4].
-        lowest: over its shortest ones [n, m, 4]; where it has no levels, the same array.
-        spoken: whether any station of the city has said anything that each window reaches [w].
-    """
-
-    whole: Floats
-    lowest: Floats
-    spoken: NDArray[np.bool_]
-
-    @property
-    def nbytes(self) -> int:
-        """About how much memory it takes."""
-        return self.whole.nbytes + self.lowest.nbytes
 
 
 class Source(Protocol):
@@ -129,30 +107,7 @@ class Cells:
         return self.memo.get(windows_of(layers), members, lambda: self._folds(members, layers))
 
     def _folds(self, members: Members, layers: Layers) -> Folds:
-        whole = self.fold(members, layers.begins, layers.ends)
-        lowest = self.fold(members, *layers.lowest) if layers.levels else whole
-        return Folds(whole, lowest, _spoken(layers, whole, lowest, members))
-
-    def fold(self, members: Members, begins: Ints, ends: Ints) -> Floats:
-        """Members' partials over windows [w, m, 4]."""
-        out = np.empty((len(begins), len(members.rows), 4))
-        first, last = begins // BUCKET_US, ends // BUCKET_US
-        alike = np.zeros(len(members.rows), np.bool_)
-        if len(begins) and len(members.in_city):
-            # Who stood there all the time comes to what it comes to for the city.
-            begun, over = members.since <= first.min(), members.until >= last.max()
-            alike = (begun & over)[members.starts[:-1]]
-            alike &= (members.in_city >= 0) & (np.diff(members.starts) == 1)
-        if self.span is not None:
-            first, last = np.clip(first, *self.span), np.clip(last, *self.span)
-        mine = np.flatnonzero(~alike[members.of])
-        who = members.of[mine]
-        fold_windows(
-            self.cells, self.at[members.rows[who]], members.since[mine], members.until[mine],
-            first, last, who, out,
-        )  # fmt: skip
-        out[:, alike] = out[:, members.in_city[alike]]
-        return out
+        return folds_of(Held(self.cells, self.at, self.span), members, layers)
 
 
 @lru_cache(maxsize=4096)
@@ -163,19 +118,23 @@ def _asked(one: Input) -> Input:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the members of one input say over windows [w, m].
+    """What the members of one input say over windows: by member [w, m], or by column [w, c].
+
+    Members that are the same series mostly say the same, and share a column.
 
     Attributes:
-        values: numbers [w, m], nan where a member takes no part; or series [w, m, n].
+        of: the column of each member [m].
+        values: numbers [w, c], nan where a member takes no part; or series [w, c, n].
         places: how many places its series have, whether or not anybody has one [w]; else 1.
-        share: how much of its own window each covers, of what has passed.
+        share: how much of its own window each member covers, of what has passed.
         placed: whether it stands there at all during the window.
-        observed, flagged: how many readings, and how many of them with a flag.
+        observed, flagged: how many readings, and how many of them with a flag [w, c].
         spoken: whether any station of the city has said anything that the window reaches [w].
-        valid: which members take part [w, m].
+        valid: which columns are of members that take part [w, c].
         joints: what its members come to together, by how (`aggregator.joining`).
     """
 
+    of: Ints
     values: Floats | SeriesOf
     places: Ints
     share: Floats
@@ -221,71 +180,77 @@ def said(who: Who, layers: Layers, folds: Folds, judged: Ints, until: Ints) -> S
         until: up to when windows count as begun, per group [g].
     """
     members, group = who.members, who.members.group
-    covered = folds.whole[..., 1]
+    least_of = _least(who)
+    columns, at = _columns(who, layers, folds, until, least_of)
+    covered = folds.whole[..., 1][:, folds.columns.of]
     passed = judged[:, group]
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(passed > 0, np.minimum(1.0, covered / passed), 0.0)
-    values = _values(who, layers, folds, until[group])
+    mine = group[columns.own]
+    values = _values(who, layers, _Lowest(folds.lowest, at, until[mine], least_of[mine]), columns)
     return Said(
+        of=columns.of,
         values=values,
         places=_places(layers),
         share=share,
         placed=placed(members, layers.begins, layers.ends),
-        observed=folds.whole[..., 2],
-        flagged=folds.whole[..., 3],
+        observed=np.ascontiguousarray(folds.whole[:, at, 2]),
+        flagged=np.ascontiguousarray(folds.whole[:, at, 3]),
         spoken=folds.spoken,
         valid=_valid(values),
     )
 
 
-def together(parts: Sequence[tuple[Ints, Said]]) -> Said:
-    """What some members say and what others do, as one.
+class _Lowest(NamedTuple):
+    """What columns are made of.
 
-    Args:
-        parts: places of the members among all, and what they say; each place once.
+    Attributes:
+        folded: partials over the shortest windows [n, f, 4].
+        at: whose of them are each column's [c].
+        until: up to when windows count as begun [c].
+        minimum: share of a shortest window that must be covered [c].
     """
-    order = np.argsort(np.concatenate([at for at, _ in parts]))
-    found = [one for _, one in parts]
-    series = [one.values for one in found if isinstance(one.values, SeriesOf)]
-    numbers = [one.values for one in found if not isinstance(one.values, SeriesOf)]
-    values: Floats | SeriesOf
-    if series:
-        values = SeriesOf(
-            _joined([one.values for one in series], order),
-            _joined([one.lengths for one in series], order),
-        )
-    else:
-        values = _joined(numbers, order)
-    return Said(
-        values=values,
-        places=found[0].places,
-        share=_joined([one.share for one in found], order),
-        placed=_joined([one.placed for one in found], order),
-        observed=_joined([one.observed for one in found], order),
-        flagged=_joined([one.flagged for one in found], order),
-        spoken=np.logical_or.reduce([one.spoken for one in found]),
-        valid=_joined([one.valid for one in found], order),
-    )
+
+    folded: Floats
+    at: Ints
+    until: Ints
+    minimum: Floats
 
 
-def _joined(parts: Sequence[NDArray[_Kind]], order: NDArray[np.intp]) -> NDArray[_Kind]:
-    """Arrays [w, m, …] of some members each, with all in their order."""
-    return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, order])
+def _least(who: Who) -> Floats:
+    """Share of the shortest windows that must be covered, per group [g]."""
+    plan, one = who.plan, who.plan.rule.inputs[who.place]
+    lowest = one.levels[0] if one.levels else one
+    found = np.full(len(plan.groups), least(lowest.min_coverage))
+    if not one.levels:  # a sum takes in every station, however little of it there is
+        found[combines(plan.rule, one).are(Combine.SUM, len(plan.groups))] = 0.0
+    return found
 
 
-def _spoken(layers: Layers, whole: Floats, lowest: Floats, members: Members) -> NDArray[np.bool_]:
-    """Whether anybody said anything that each window or its shorter ones reach [w]."""
-    city = members.group == 0
-    found = np.empty(len(whole), np.bool_)
-    any_said(whole, city, found)
-    if not layers.levels:
-        return found
-    said = np.empty(len(lowest), np.bool_)
-    any_said(lowest, city, said)
+def _columns(
+    who: Who, layers: Layers, folds: Folds, until: Ints, minimum: Floats
+) -> tuple[Columns, Ints]:
+    """Whose numbers are worked out, and by which columns of the folds [c].
+
+    Zones have mostly come further than their city. That makes another number of the same partials
+    only where it decides whether a window has begun, or is covered enough.
+    """
+    columns, at = folds.columns, np.arange(len(folds.columns.own))
+    if (until == until[:1]).all() and (minimum == minimum[:1]).all():
+        return columns, at
+    asked = columns.others
+    group = who.members.group[asked]
+    same = np.ones(len(until), np.bool_)
     for layer in layers.levels:
-        upto = np.append(0, np.cumsum(said))
-        said = upto[layer.last] > upto[layer.first]
-    return found | said
+        begun = np.searchsorted(layer.begins, until)
+        same &= begun == begun[:1]
+    alike = same[group]
+    same_as_city(folds.lowest, columns.of[asked], *layers.lowest, until, minimum, group, alike)
+    apart = asked[~alike]
+    of = columns.of.copy()
+    of[apart] = len(at) + np.arange(len(apart))
+    own = np.concatenate([columns.own, apart])
+    return Columns(own, of), np.concatenate([at, columns.of[apart]])
 
 
 def _places(layers: Layers) -> Ints:
@@ -309,19 +274,16 @@ def placed(members: Members, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     return found
 
 
-def _values(who: Who, layers: Layers, folds: Folds, until: Ints) -> Floats | SeriesOf:
-    plan, one = who.plan, who.plan.rule.inputs[who.place]
+def _values(who: Who, layers: Layers, lowest: _Lowest, columns: Columns) -> Floats | SeriesOf:
+    one, until = who.plan.rule.inputs[who.place], lowest.until
     begins, ends = layers.lowest
-    due = np.maximum(np.minimum(ends[:, None], until[None, :]) - begins[:, None], 0)
-    lowest = one.levels[0] if one.levels else one
-    stations = len(who.members.rows)
-    values = np.empty((len(begins), stations))
-    minimum = np.full(stations, least(lowest.min_coverage))
-    if not one.levels:  # a sum takes in every station, however little of it there is
-        summed = combines(plan.rule, one).are(Combine.SUM, len(plan.groups))
-        minimum[summed[who.members.group]] = 0.0
-    lowest_values(folds.lowest, due, minimum, _LOWEST[lowest.statistic], values)
-    values = _seen(one, who.scales, values)
+    values = np.empty((len(begins), len(columns.own)))
+    shortest = one.levels[0] if one.levels else one
+    lowest_values(
+        lowest.folded, lowest.at, begins, ends, until, lowest.minimum,
+        _LOWEST[shortest.statistic], values,
+    )  # fmt: skip
+    values = _seen(one, who.scales[columns.own], values)
     if not one.levels:
         return rounded(values, one.rounding)
     values = rounded(values, one.levels[0].rounding)

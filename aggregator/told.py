@@ -57,6 +57,7 @@ class Told:
         unsaved: the newest revision's row (`Unsaved`), while `indicator_latest` alone has it.
         known: whether anything was said at all.
         at, took_at: columns of the plan's groups and of its contributing series.
+        is_plain: whether the columns are the plan's groups, in their order.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class Told:
         self._lost: Ints = np.empty(0, np.int64)
         self.at: Ints = np.empty(0, np.int64)
         self.took_at: Ints = np.empty(0, np.int64)
+        self.is_plain = False
         self.newest: Ints = np.empty(0, np.int64)
         self.content: NDArray[Any] = np.zeros((0, 0), CONTENT)
         self.reason: Objects = np.empty((0, 0), object)
@@ -90,6 +92,7 @@ class Told:
         self.took_at = np.array([self._taker(*one) for one in found], np.int64)
         self._lost = np.setdiff1d(np.arange(len(self._series)), self.took_at)
         self._grow(len(self.known))
+        self.is_plain = np.array_equal(self.at, np.arange(len(self._groups)))
 
     def learn(self, row: Mapping[str, Any], *, newest: bool) -> None:
         """Take over a revision from the store; `newest` where it is the group's latest."""

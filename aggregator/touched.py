@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from aggregator.kernels.windows import buckets_fed
 from aggregator.plan import RulePlan
 from aggregator.series_table import Ints
 from cityvitals.domain.times import BUCKET_US
@@ -89,7 +90,7 @@ class Touch:
         key = id(plan.feeds)
         if key not in self._begins:
             seen = np.zeros(len(self._distinct), np.bool_)
-            seen[self._at[plan.feeds[self._rows]]] = True
+            buckets_fed(plan.feeds, self._rows, self._at, seen)
             self._begins[key] = self._distinct[seen]
         return self._begins[key]
 

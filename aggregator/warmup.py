@@ -11,13 +11,15 @@ from aggregator.kernels.levels import (
     MEAN,
     MEAN_OF,
     fold_level,
+    join_counts,
     join_values,
     lowest_values,
     round_all,
+    same_as_city,
 )
 from aggregator.kernels.partial import NONE
 from aggregator.kernels.refold import fold_ranges, restore, snapshot, snapshot_size
-from aggregator.kernels.windows import any_said, fold_windows, put_cells
+from aggregator.kernels.windows import any_said, buckets_fed, fold_windows, put_cells
 from cityvitals.domain.arrays import ROLLUP
 from kpi_rules.parse import parse
 
@@ -43,12 +45,15 @@ def warm_up() -> None:
     folded = np.zeros((1, 1, 4))
     fold_windows(cells, one, one, one + 1, one, one + 1, one, folded)
     any_said(folded, bad, bad.copy())
+    buckets_fed(bad, one, one, bad.copy())
     values = np.zeros((1, 1))
     here = np.zeros((1, 1), np.bool_)
-    lowest_values(folded, one.reshape(1, 1), v, MEAN_OF, values)
+    lowest_values(folded, one, one, one, one, v, MEAN_OF, values)
+    same_as_city(folded, one, one, one, one, v, one, bad.copy())
     fold_level(values, one, one + 1, one, 0.5, 1, MEAN, values.copy())
     round_all(v, 0, 1, 10.0, v.copy())
-    join_values(values, values, here, span, np.zeros((1, 1, 6)))
+    join_values(values, one, values, here, span, np.zeros((1, 1, 6)))
+    join_counts(values, values, one, here, span, np.zeros((2, 1, 1)))
     compile_tree(parse("x"), frozenset())({"x": v})
     pieces = one.reshape(1, 1)
     join_pieces(np.zeros(1, np.uint8), pieces, pieces, one, np.zeros(1, np.uint8))

@@ -18,37 +18,70 @@ INTEGRAL_OF, MEAN_OF, LEVEL_OF, COUNT_OF = range(4)
 
 
 @njit(cache=True, nogil=True)
-def lowest_values(folded: Any, due: Any, minimum: Any, how: int, out: Any) -> None:
+def lowest_values(
+    folded: Any, at: Any, begins: Any, ends: Any, until: Any, minimum: Any, how: int, out: Any
+) -> None:
     """What members' partials come to over the shortest windows.
 
     Args:
-        folded: what `fold_windows` gave [n, m, 4]: integral, covered microseconds, …
-        due: microseconds of each window that have passed for each member [n, m].
-        minimum: share of those that must be covered, for each member [m].
+        folded: what `fold_windows` gave [n, f, 4]: integral, covered microseconds, …
+        at: whose of them are each member's [m].
+        begins, ends: the windows, microseconds [n].
+        until: up to when windows count as begun for each member [m].
+        minimum: share of what has passed of a window that must be covered, for each member [m].
         how: INTEGRAL_OF, MEAN_OF, LEVEL_OF or COUNT_OF.
         out: float64 [n, m]; nan where there is no value.
     """
-    for n in range(folded.shape[0]):
-        for m in range(folded.shape[1]):
-            covered = folded[n, m, 1]
+    for n in range(begins.shape[0]):
+        for m in range(at.shape[0]):
+            f = at[m]
+            due = min(ends[n], until[m]) - begins[n]
             out[n, m] = math.nan
-            if covered <= 0.0 or due[n, m] <= 0:
-                continue
-            if min(1.0, covered / due[n, m]) < minimum[m]:
-                continue
-            out[n, m] = _lowest(folded[n, m], how)
+            if _is_enough(folded[n, f, 1], due, minimum[m]):
+                out[n, m] = _lowest(folded[n, f, 0], folded[n, f, 1], folded[n, f, 2], how)
 
 
 @njit(cache=True, nogil=True)
-def _lowest(folded: Any, how: int) -> float:
+def same_as_city(
+    folded: Any, at: Any, begins: Any, ends: Any, until: Any, minimum: Any, group: Any, same: Any
+) -> None:
+    """Which members of zones come to the same numbers as they do for the city.
+
+    Args:
+        folded, begins, ends: as in `lowest_values`. at: whose partials are each member's [m].
+        until, minimum: as there, but for each group [g], of which the city is the first.
+        group: of each member [m].
+        same: bool [m]; unset where they do not.
+    """
+    for m in range(at.shape[0]):
+        f, g = at[m], group[m]
+        for n in range(begins.shape[0]):
+            due = min(ends[n], until[g]) - begins[n]
+            of_city = min(ends[n], until[0]) - begins[n]
+            if due == of_city and minimum[g] == minimum[0]:
+                continue
+            covered = folded[n, f, 1]
+            if _is_enough(covered, due, minimum[g]) != _is_enough(covered, of_city, minimum[0]):
+                same[m] = False
+                break
+
+
+@njit(cache=True, nogil=True)
+def _is_enough(covered: float, due: int, minimum: float) -> bool:
+    """Whether so much of a window of which so much has passed is enough for a value."""
+    if covered <= 0.0 or due <= 0:
+        return False
+    return not min(1.0, covered / due) < minimum
+
+
+@njit(cache=True, nogil=True)
+def _lowest(integral: float, covered: float, count: float, how: int) -> float:
     """What one member's partials, which cover some time, come to over one window."""
-    integral: float = folded[0]
-    count: float = folded[2]
     if how == INTEGRAL_OF:
         return integral
     if how == COUNT_OF:
         return count
-    mean: float = integral / (folded[1] * 1e-6)
+    mean: float = integral / (covered * 1e-6)
     if how == MEAN_OF:
         return mean
     return 10.0 * math.log10(mean) if mean > 0.0 else math.nan
@@ -129,12 +162,13 @@ def round_all(values: Any, code: int, digits: int, ten: float, out: Any) -> None
 
 
 @njit(cache=True, nogil=True)
-def join_values(values: Any, share: Any, placed: Any, groups: Any, out: Any) -> None:
+def join_values(values: Any, of: Any, share: Any, placed: Any, groups: Any, out: Any) -> None:
     """What the stations of each group come to together, one number after the other.
 
     Args:
-        values: of each member [w, m]; nan where it takes no part.
-        share: how much of the window each has [w, m].
+        values: of each column [w, c]; nan where it takes no part.
+        of: the column of each member [m].
+        share: how much of the window each member has [w, m].
         placed: whether it stands there at all during the window [w, m].
         groups: where each group's members begin [g + 1].
         out: float64 [w, g, 6]: sum, how many take part, mean share of those placed, lowest,
@@ -149,7 +183,7 @@ def join_values(values: Any, share: Any, placed: Any, groups: Any, out: Any) -> 
                     continue
                 here += 1
                 shares += share[w, m]
-                value = values[w, m]
+                value = values[w, of[m]]
                 if math.isnan(value):
                     continue
                 used += 1
@@ -162,3 +196,23 @@ def join_values(values: Any, share: Any, placed: Any, groups: Any, out: Any) -> 
             out[w, g, 3] = low if used > 0 else np.nan
             out[w, g, 4] = high if used > 0 else np.nan
             out[w, g, 5] = here
+
+
+@njit(cache=True, nogil=True)
+def join_counts(observed: Any, flagged: Any, of: Any, placed: Any, groups: Any, out: Any) -> None:
+    """How many readings, and how many with a flag, the stations placed in each group had.
+
+    Args:
+        observed, flagged: of each column [w, c].
+        of, placed, groups: as in `join_values`.
+        out: float64 [2, w, g], written.
+    """
+    for w in range(observed.shape[0]):
+        for g in range(groups.shape[0] - 1):
+            seen, bad = 0.0, 0.0
+            for m in range(groups[g], groups[g + 1]):
+                if placed[w, m]:
+                    seen += observed[w, of[m]]
+                    bad += flagged[w, of[m]]
+            out[0, w, g] = seen
+            out[1, w, g] = bad

@@ -94,7 +94,25 @@ def any_said(folded: Any, city: Any, out: Any) -> None:
     for w in range(folded.shape[0]):
         out[w] = False
         for m in range(folded.shape[1]):
-            one = folded[w, m]
-            if city[m] and (one[1] > 0.0 or one[2] > 0.0 or one[3] > 0.0):
+            covered, count, flagged = folded[w, m, 1], folded[w, m, 2], folded[w, m, 3]
+            if city[m] and (covered > 0.0 or count > 0.0 or flagged > 0.0):
                 out[w] = True
                 break
+
+
+@njit(cache=True, nogil=True)
+def buckets_fed(feeds: Any, rows: Any, at: Any, seen: Any) -> None:
+    """Which buckets some series changed.
+
+    Args:
+        feeds: which rows of the shard they are [n].
+        rows, at: row and bucket of each change [c], the latter as a place in `seen`.
+        seen: bool [b], all unset; written.
+    """
+    left = seen.shape[0]
+    for i in range(rows.shape[0]):
+        if not seen[at[i]] and feeds[rows[i]]:
+            seen[at[i]] = True
+            left -= 1
+            if left == 0:
+                return

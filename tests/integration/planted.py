@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from aggregator import stations
+from aggregator import folds
 from aggregator.kernels import fold, partial, refold
 from aggregator.kernels.windows import fold_windows
 from cityvitals.domain.names import Domain, Kind, Stamp
@@ -98,7 +98,7 @@ def planted(name: str, fault: Callable[..., Any]) -> Iterator[None]:
     """Have kernels do a step otherwise."""
     before = [
         (module, getattr(module, name))
-        for module in (partial, fold, refold, stations)
+        for module in (partial, fold, refold, folds)
         if hasattr(module, name)
     ]
     assert before, f"no kernel has {name}"

@@ -15,7 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregator import buckets, refolding, sealing, sources, stations
+from aggregator import buckets, folds, refolding, sealing, sources
 from tests.unit.aggregator import test_fold
 
 _EXAMPLES = 40
@@ -65,7 +65,7 @@ def make_plain() -> None:
         (refolding, ("fold_ranges", "restore")),
         (sources, ("put_cells", "snapshot", "snapshot_size")),
         (sealing, ("snapshot", "snapshot_size")),
-        (stations, ("fold_windows",)),
+        (folds, ("fold_windows",)),
     ):
         for name in names:
             setattr(module, name, _plainly(getattr(module, name)))
