@@ -44,6 +44,7 @@ from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.world import World, device
 
 T = TypeVar("T")
+_Act = Callable[[int, int | None], Coroutine[Any, Any, Any]]
 
 _CHECKS: Final = 3
 """So often a run verifies on its way at most: that takes as long as all else."""
@@ -366,9 +367,7 @@ class Exactness(RuleBasedStateMachine):
         for _ in range(count):
             await self.world.cycle(shard)
 
-    async def _broken(
-        self, act: Callable[[int, int | None], Coroutine[Any, Any, Any]], shard: int, at: int
-    ) -> None:
+    async def _broken(self, act: _Act, shard: int, at: int) -> None:
         with suppress(StoreUnavailable):
             await act(shard, at)
 
