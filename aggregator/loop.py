@@ -202,6 +202,7 @@ class Loop:
             async with self._locks[number]:
                 if self._workers.get(number) is worker:
                     await self._step(number, worker.take(connection, found, self._clock()))
+        self._metrics.lag(self._lag(heads))
 
     async def _round(self, connection: Connection) -> bool:
         """One cycle of every shard that has something to do; returns whether more is waiting."""
@@ -223,7 +224,7 @@ class Loop:
                 self._passed_over.discard(number)
                 self._wake.set()
             more = more or done.more
-        self._metrics.round(self._lag(heads), len(self._claims))
+        self._metrics.owned(len(self._claims))
         self._health.set_ready("store", ok=True)
         return more
 
@@ -241,10 +242,10 @@ class Loop:
         return done
 
     def _lag(self, heads: dict[int, tail.Cursors]) -> int:
-        """Entries that are not taken."""
+        """Entries up to these heads that are not taken."""
         taken = {number: worker.shard.cursors for number, worker in self._workers.items()}
         return sum(
-            head - taken[number].get(lane, 0)
+            max(0, head - taken[number].get(lane, 0))
             for number, found in heads.items()
             if number in taken
             for lane, head in found.items()
