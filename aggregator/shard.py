@@ -295,7 +295,8 @@ class Shard:
         if not len(rows):
             return
         begin = t - self.table.ahead[rows]
-        end = (t if until is None else until) + np.maximum(self.table.back[rows], 1)
+        # Who comes just when the one before ends is compared with it still.
+        end = (t if until is None else until) + self.table.back[rows] + 1
         begin -= begin % BUCKET
         end = -(-end // BUCKET) * BUCKET
         for row, low, high in _merged(rows, begin, end):
