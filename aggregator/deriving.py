@@ -89,6 +89,7 @@ class Deriving:
             again = self._shard.rederive.take(self._extents, lengths)
         touch, left = Touch(rows, buckets), _RIPE
         self._shard.pending.count_anew()
+        self._shard.pending.keep_fed(self._plans)
         for key, plan in self._plans.items():
             asked = np.arange(*again[key], BUCKET) if key in again else np.empty(0, np.int64)
             begins, ends = self._judge.changed(plan, touch, asked)

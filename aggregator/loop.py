@@ -3,11 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
+from aggregator.budget import Cycle
 from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.rule_files import RuleFiles
@@ -30,8 +32,8 @@ class Loop:
     """Owns shards and drives their workers; after a failure it starts again from the store.
 
     Args:
-        pool: at most three connections are used at a time: for cycles, leases and dropping; two
-            will do.
+        pool: at most four connections are used at a time: for logs, cycles, leases and dropping;
+            two will do.
         settings: when to do what.
         rules: what to derive.
         owner: unlike any other process's name.
@@ -64,7 +66,12 @@ class Loop:
         self._clock = clock
         self._claims: dict[int, shards.Claim] = {}
         self._workers: dict[int, ShardWorker] = {}
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._following = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._news = asyncio.Event()
+        self._came = asyncio.Event()
+        self._passed_over: set[int] = set()
         self._log = structlog.get_logger()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -107,6 +114,7 @@ class Loop:
             await self._claim()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_leases(over), name="leases")
+                group.create_task(self._follow(over), name="logs")
                 group.create_task(self._work(stop, over), name="cycles")
                 group.create_task(
                     keep_dropping(self._pool, self._settings.retention, over), name="dropping"
@@ -119,15 +127,16 @@ class Loop:
         try:
             while not stop.is_set():
                 begun = time.monotonic()
-                self._wake.clear()
+                self._news.clear()
                 await self._look_at_rules()
                 async with acquired(self._pool) as connection:
                     more = await self._round(connection)
                 if not more:
-                    await self._rest(stop)
+                    await self._wait_for(self._news, stop)
                     left = begun + self._settings.aggregator.cycle_seconds - time.monotonic()
                     await pause(stop, max(0.0, left))
-            async with acquired(self._pool) as connection:
+            over.set()
+            async with acquired(self._pool) as connection, self._following:
                 await self._put_away(connection)
         finally:
             over.set()
@@ -143,7 +152,8 @@ class Loop:
         self._rules, self._alerts = rules, self._files.alerts
         async with acquired(self._pool) as connection:
             for number, worker in list(self._workers.items()):
-                await self._begin_again(connection, number, worker)
+                async with self._locks[number]:
+                    await self._begin_again(connection, number, worker)
 
     async def _begin_again(self, connection: Connection, number: int, worker: ShardWorker) -> None:
         """Save a shard, and let its next cycle load it anew."""
@@ -155,9 +165,9 @@ class Loop:
         if self._workers.pop(number, None) is worker and number in self._claims:
             self._claims[number] = worker.as_saved()
 
-    async def _rest(self, stop: asyncio.Event) -> None:
-        """Wait for a commit, a stop, or the next look around."""
-        waits = [asyncio.create_task(self._wake.wait()), asyncio.create_task(stop.wait())]
+    async def _wait_for(self, news: asyncio.Event, stop: asyncio.Event) -> None:
+        """Wait for news, a stop, or the next look around."""
+        waits = [asyncio.create_task(news.wait()), asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait(
                 waits,
@@ -168,37 +178,81 @@ class Loop:
             for task in waits:
                 task.cancel()
 
+    async def _follow(self, over: asyncio.Event) -> None:
+        """Take what is logged as soon as it is committed, whatever is being derived meanwhile."""
+        while not over.is_set():
+            await self._wait_for(self._wake, over)
+            self._wake.clear()
+            async with acquired(self._pool) as connection, self._following:
+                if not over.is_set():
+                    await self._take(connection)
+
+    async def _take(self, connection: Connection) -> None:
+        """Take the logs of all shards that lag, but those that are in a cycle."""
+        heads = await tail.read_heads(connection, list(self._workers))
+        for number, found in sorted(heads.items()):
+            worker = self._workers.get(number)
+            if worker is None or not worker.lags(found):
+                continue
+            self._news.set()
+            self._came.set()
+            if self._locks[number].locked():
+                self._passed_over.add(number)
+                continue
+            async with self._locks[number]:
+                if self._workers.get(number) is worker:
+                    await self._step(number, worker.take(connection, found, self._clock()))
+        self._metrics.lag(self._lag(heads))
+
     async def _round(self, connection: Connection) -> bool:
         """One cycle of every shard that has something to do; returns whether more is waiting."""
         heads = await tail.read_heads(connection, list(self._claims))
+        busy = sum(self._has_news(number, found) for number, found in heads.items())
+        share = 1.0 / max(1, busy or len(heads))
         more = False
-        lag = 0
-        lagging = sum(self._lags(number, found) for number, found in heads.items())
-        share = 1.0 / max(1, lagging or len(heads))
         for number in sorted(heads):
-            worker = await self._worker(connection, number)
-            if worker is None:
-                continue
-            begun = time.monotonic()
-            try:
-                done = await worker.cycle(
-                    connection, heads[number], self._clock(), share, is_calm=not lagging
+            self._came.clear()
+            async with self._locks[number]:
+                worker = await self._worker(connection, number)
+                if worker is None:
+                    continue
+                doing = worker.cycle(
+                    connection, heads[number], self._clock(), share, is_calm=not busy
                 )
-            except Fenced as error:
-                self._log.warning("lost a shard", shard=number, reason=str(error))
-                self._claims.pop(number, None)
-                self._workers.pop(number, None)
-                continue
-            self._metrics.cycle(number, done, time.monotonic() - begun)
-            taken = worker.shard.cursors
-            lag += sum(head - taken.get(lane, 0) for lane, head in heads[number].items())
+                done = await self._step(number, doing)
+            if number in self._passed_over:
+                self._passed_over.discard(number)
+                self._wake.set()
             more = more or done.more
-        self._metrics.round(lag, len(self._claims))
+        self._metrics.owned(len(self._claims))
         self._health.set_ready("store", ok=True)
         return more
 
-    def _lags(self, number: int, heads: tail.Cursors) -> bool:
-        return number not in self._workers or self._workers[number].lags(heads)
+    async def _step(self, number: int, doing: Awaitable[Cycle]) -> Cycle:
+        """What a shard's worker does, counted; of one that has another owner now, nothing."""
+        begun = time.monotonic()
+        try:
+            done = await doing
+        except Fenced as error:
+            self._log.warning("lost a shard", shard=number, reason=str(error))
+            self._claims.pop(number, None)
+            self._workers.pop(number, None)
+            return Cycle()
+        self._metrics.cycle(number, done, time.monotonic() - begun)
+        return done
+
+    def _lag(self, heads: dict[int, tail.Cursors]) -> int:
+        """Entries up to these heads that are not taken."""
+        taken = {number: worker.shard.cursors for number, worker in self._workers.items()}
+        return sum(
+            max(0, head - taken[number].get(lane, 0))
+            for number, found in heads.items()
+            if number in taken
+            for lane, head in found.items()
+        )
+
+    def _has_news(self, number: int, heads: tail.Cursors) -> bool:
+        return number not in self._workers or self._workers[number].has_news(heads)
 
     async def _worker(self, connection: Connection, number: int) -> ShardWorker | None:
         """The worker of a shard, loaded when it is first needed."""
@@ -212,7 +266,7 @@ class Loop:
                 self._settings.aggregator,
                 self._settings.retention,
                 alerts=self._alerts,
-                is_called=self._wake.is_set,
+                is_called=self._came.is_set,
             )
             await worker.load(connection, self._clock())
             self._workers[number] = worker

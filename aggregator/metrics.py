@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from aggregator.worker import Cycle
+from aggregator.budget import Cycle
 
 
 class Metrics:
@@ -65,7 +65,10 @@ class Metrics:
         if done.entries or done.changes:
             self._seconds.observe(seconds)
 
-    def round(self, lag: int, owned: int) -> None:
-        """Say how much lies ahead, and how many shards are held."""
-        self._lag.set(lag)
-        self._shards.set(owned)
+    def lag(self, entries: int) -> None:
+        """Say how much of the log lies ahead."""
+        self._lag.set(entries)
+
+    def owned(self, count: int) -> None:
+        """Say how many shards are held."""
+        self._shards.set(count)

@@ -110,6 +110,14 @@ class Pending:
         for key in [key for key in self._waiting if key[1] not in rules]:
             del self._waiting[key]
 
+    def keep_fed(self, rules: Container[RuleKey]) -> None:
+        """Forget windows of all but these: nothing feeds the others, and nothing is said of them.
+
+        What feeds them again is folded again, and touches them.
+        """
+        for key in [key for key in self._waiting if key not in rules]:
+            del self._waiting[key]
+
     def keys(self) -> list[RuleKey]:
         """Cities and rules that have windows waiting."""
         return [key for key, found in self._waiting.items() if found]

@@ -74,6 +74,15 @@ class Changed:
         self.redone += later.redone
         self.touched += later.touched
 
+    def __bool__(self) -> bool:
+        """Whether there is anything that windows have not seen."""
+        return any(len(one) for one in (*self.touched, *self.rows))
+
+    def forget_stored(self) -> None:
+        """The store has all rollups now; windows have not seen them yet."""
+        self.closed.clear()
+        self.redone.clear()
+
     def keys(self) -> tuple[Ints, Ints]:
         """All changed (row, bucket)."""
         if not self.rows:
@@ -286,7 +295,8 @@ class Shard:
         if not len(rows):
             return
         begin = t - self.table.ahead[rows]
-        end = (t if until is None else until) + np.maximum(self.table.back[rows], 1)
+        # Who comes just when the one before ends is compared with it still.
+        end = (t if until is None else until) + self.table.back[rows] + 1
         begin -= begin % BUCKET
         end = -(-end // BUCKET) * BUCKET
         for row, low, high in _merged(rows, begin, end):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,8 @@ import structlog
 from aggregator import checkpoint
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.watch import History, Watch
-from aggregator.deriving import Deriving, Seconds, Time
+from aggregator.budget import Budget, Cycle
+from aggregator.deriving import Deriving, Seconds
 from aggregator.judge import Judge
 from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
 from aggregator.outputs import Outputs
@@ -35,30 +36,7 @@ _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
 _REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
-_IDLE_S: Final = 0.3
-"""Windows of up to an hour have so long in a cycle, with what writing them takes, and twice as long
-in a round of all shards; while nothing comes, longer ones as long again, and those that memory does
-not hold."""
-_BUSY_S: Final = 0.05
-"""While the log goes on, longer ones have so long, and those that memory does not hold as long."""
-_REST: Final = 4.0
-"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
-may take long."""
-_TELLING: Final = 100
-"""Of so many rows or more it is told what writing one takes."""
 _LANE: Final = "aggregator"
-
-
-@dataclass(slots=True)
-class Cycle:
-    """What a cycle did, for metrics and the decision whether to go on at once."""
-
-    entries: int = 0
-    readings: int = 0
-    rollups: int = 0
-    changes: int = 0
-    backlog: int = 0
-    more: bool = False
 
 
 class ShardWorker:
@@ -90,12 +68,10 @@ class ShardWorker:
         self._told = claim.undone
         self._saved_us = 0
         self._swept_us = 0
-        self._row_s = 0.0
-        self._share = 1.0
-        self._is_calm = True
+        self._budget = Budget(seconds)
         self._is_called = is_called
-        self._older_at = 0.0
         self._watch = Watch(alerts, rules)
+        self._changed = Changed()
         self._unjudged: list[History] = []
         self._acknowledged = True
         self._judged_cities: set[str] = set()
@@ -142,8 +118,35 @@ class ShardWorker:
             Fenced: the shard has another owner now.
             StoreUnavailable: the server is away.
         """
-        done, changed = Cycle(), Changed()
-        self._share, self._is_calm = share, is_calm
+        done = Cycle()
+        self._budget.share, self._budget.is_calm = share, is_calm
+        await self._fold(connection, heads, now_us, done)
+        done.more = self.lags(heads)
+        changed, self._changed = self._changed, Changed()
+        await self._refold(connection, changed)
+        await self._conclude(connection, changed, now_us, done)
+        done.backlog = self.shard.queued()
+        done.more = done.more or done.backlog > 0
+        await self._judge_history(connection, now_us, done)
+        await self._keep_house(connection, now_us)
+        return done
+
+    async def take(self, connection: Connection, heads: tail.Cursors, now_us: int) -> Cycle:
+        """Fold what there is to take and commit it; windows that it touches wait for a cycle.
+
+        Takes the arguments of `cycle`, and raises the same.
+        """
+        done = Cycle()
+        await self._fold(connection, heads, now_us, done)
+        await self._commit(connection, self._changed, Outputs(), done, now_us)
+        self._changed.forget_stored()
+        done.backlog = self.shard.queued()
+        return done
+
+    async def _fold(
+        self, connection: Connection, heads: tail.Cursors, now_us: int, done: Cycle
+    ) -> None:
+        """Take the next entries into memory."""
         if self._saved is None:
             # What loading found to be done again is known to nobody else: it outlives us thus.
             await self.save(connection, now_us)
@@ -152,17 +155,9 @@ class ShardWorker:
             done.entries += len(entries)
             done.readings += sum(_readings(entry) for entry in entries)
             self._acknowledged |= any(entry.kind == LogKind.ALERTS for entry in entries)
-            changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
+            self._changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
             if not entries or self._has_caught_up():
-                break
-        done.more = self.lags(heads)
-        await self._refold(connection, changed)
-        await self._conclude(connection, changed, now_us, done)
-        done.backlog = self.shard.queued()
-        done.more = done.more or done.backlog > 0
-        await self._judge_history(connection, now_us, done)
-        await self._keep_house(connection, now_us)
-        return done
+                return
 
     async def _refold(self, connection: Connection, changed: Changed) -> None:
         """Restore series that cannot go on without, all of them; then recompute some others."""
@@ -177,6 +172,10 @@ class ShardWorker:
     def lags(self, heads: tail.Cursors) -> bool:
         """Whether there are entries to take."""
         return any(self.shard.cursors.get(lane, 0) < head for lane, head in heads.items())
+
+    def has_news(self, heads: tail.Cursors) -> bool:
+        """Whether there are entries that windows have not seen."""
+        return bool(self._changed) or self.lags(heads)
 
     def _has_caught_up(self) -> bool:
         """Whether memory is where the store is: derived before that, values would go back in time.
@@ -214,7 +213,7 @@ class ShardWorker:
         if tail.has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await rebuild_shard(connection, shard, now_us)
-            self._saved, self._acknowledged = None, True
+            self._saved, self._acknowledged, self._changed = None, True, Changed()
             await self.save(connection, now_us)
             return []
         if shard.lacks(entries, self._seen):
@@ -232,36 +231,33 @@ class ShardWorker:
         from what is committed then. Nothing is locked while something is derived: who renews the
         lease, or takes it over, waits for what is written alone.
         """
+        deriving = await self._note(changed, now_us)
+        out = Outputs()
+        idle = self._budget.is_idle(done)
+        await deriving.live(connection, self._budget.live(idle=idle), out)
+        await self._commit(connection, changed, out, done, now_us)
+        await self._derive_older(connection, deriving, done, now_us, idle=idle)
+
+    async def _note(self, changed: Changed, now_us: int) -> Deriving:
+        """Have windows wait that changed buckets touch."""
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
         extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
         deriving = Deriving(self.shard, judge, self._extents, self._seconds, self._is_called)
         await asyncio.to_thread(deriving.note, rows, buckets)
-        out = Outputs()
-        idle = self._is_calm and not (done.entries or done.more)
-        await deriving.live(connection, self._time(idle=idle), out)
-        await self._commit(connection, changed, out, done, now_us)
-        await self._derive_older(connection, deriving, done, now_us, idle=idle)
+        return deriving
 
     async def _derive_older(
         self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
     ) -> None:
         """Derive windows that memory does not hold, and commit them; seldom where time is short."""
-        begun, out = self._seconds(), Outputs()
-        if not idle and begun < self._older_at:
+        seconds, begun, out = self._budget.older(idle=idle), self._seconds(), Outputs()
+        if seconds is None:
             return
-        seconds = (_IDLE_S if idle else _BUSY_S) * self._share
         await deriving.older(connection, seconds, out)
         await self._commit(connection, Changed(), out, done, now_us)
-        now = self._seconds()
-        self._older_at = now + _REST * (now - begun)
-
-    def _time(self, *, idle: bool) -> Time:
-        """What windows that memory holds may take."""
-        share = self._share
-        hours = min(_IDLE_S, 2 * _IDLE_S * share)
-        return Time(hours, share * (_IDLE_S if idle else _BUSY_S), self._row_s)
+        self._budget.took_older(begun)
 
     async def _commit(
         self, connection: Connection, changed: Changed, out: Outputs, done: Cycle, now_us: int
@@ -287,9 +283,7 @@ class ShardWorker:
                 await self._judge(self._clerk(connection, out, now_us), out)
                 await derived.write_changes(connection, [*made.changes, *out.told], out.numbers)
                 await shards.advance(connection, self.shard.number, self.shard.cursors, undone)
-        if out.count >= _TELLING:
-            took = (self._seconds() - begun) / out.count
-            self._row_s += (took - self._row_s) / 4
+        self._budget.wrote(out.count, begun)
         self._acknowledged = False
         self._taken, self._told = dict(self.shard.cursors), undone
         done.rollups += len(closed) + len(redone)
@@ -313,7 +307,7 @@ class ShardWorker:
                 step for one in overdue for step in await self._watch.steps(connection, one)
             ]
             self._judged_cities = set(time_zones)
-        end = self._seconds() + _IDLE_S
+        end = self._budget.history()
         while self._unjudged and self._seconds() < end:
             await self._judge_step(connection, self._unjudged.pop(0), now_us, done)
         done.more = done.more or bool(self._unjudged)
@@ -333,7 +327,8 @@ class ShardWorker:
         return {city.id: city.time_zone for city in self.shard.model.cities}
 
     def _undone(self) -> shards.Undone:
-        return shards.Undone(self.shard.queued(), self.shard.pending.ended)
+        waiting = self.shard.queued() + bool(self._changed)
+        return shards.Undone(waiting, self.shard.pending.ended)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""
@@ -369,6 +364,9 @@ class ShardWorker:
         self._saved_us = now_us
         if self._saved == self.shard.cursors:
             return
+        if self._changed:
+            changed, self._changed = self._changed, Changed()
+            await self._note(changed, now_us)
         body = await asyncio.to_thread(checkpoint.dump, self.shard)
         cursors = dict(self.shard.cursors)
         with translated(f"saving a checkpoint of shard {self.shard.number}"):

@@ -1,11 +1,15 @@
 """`cityvitals simulate` and `cityvitals load`: cities that are not there."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cityvitals.settings import load_settings
+
+if TYPE_CHECKING:
+    from simulator.load.order import Shares
+    from simulator.load.ramp import Ramp
 
 _SimulateReplay = Annotated[Path | None, typer.Option(help="Play this recorded file.")]
 _SimulateMapping = Annotated[
@@ -89,6 +93,12 @@ _LoadFigure = Annotated[Path | None, typer.Option(help="Write the plots here, as
 _LoadApi = Annotated[
     str | None, typer.Option(help="Ask this API how far the service's books are behind.")
 ]
+_LoadAggregator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Ask the aggregator's health address how far it is behind, too."
+    ),
+]
 _LoadWatch = Annotated[
     list[int] | None, typer.Option(help="Record CPU and memory of this process; repeatable.")
 ]
@@ -118,7 +128,7 @@ def simulate(  # noqa: PLR0913, PLR0917 (one argument for each option)
     limit: _SimulateLimit = None,
     scale: _SimulateScale = 1,
     check: _SimulateCheck = None,
-    still: _SimulateStill = 20.0,
+    still: _SimulateStill = 60.0,
     report: _SimulateReport = None,
     write_registry: _SimulateWriteRegistry = None,
 ) -> None:
@@ -187,6 +197,7 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
     page: _LoadPage = None,
     figure: _LoadFigure = None,
     api: _LoadApi = None,
+    aggregator: _LoadAggregator = None,
     watch: _LoadWatch = None,
     soak: _LoadSoak = False,  # noqa: FBT002 (a flag)
     ramp: _LoadRamp = None,
@@ -194,29 +205,25 @@ def load(  # noqa: PLR0913, PLR0917 (one argument for each option)
 ) -> None:
     """Send as many readings as wanted, and say what must become of them."""
     from simulator.load.main import Options, run  # noqa: PLC0415
+
+    shares = _shares(duplicates=duplicates, revisions=revisions, poison=poison, reorder=reorder)
+    options = Options(
+        city=city, sensors=sensors, pack=pack, rate=rate, duration_s=duration, count=count,
+        seed=seed, connections=connections, in_flight=in_flight, processes=processes,
+        shares=shares, numbered=seq, declare=declare, payload=payload, qos=qos, mqtt=mqtt,
+        report=report, page=page, figure=figure, api=api, aggregator=aggregator,
+        watch=tuple(watch or ()), soak=soak, ramp=_ramp(ramp), within_ms=within_ms,
+    )  # fmt: skip
+    raise typer.Exit(run(load_settings(), options))
+
+
+def _shares(**of: float) -> "Shares":
     from simulator.load.order import Shares  # noqa: PLC0415
+
+    return Shares(**of)
+
+
+def _ramp(text: str | None) -> "Ramp | None":
     from simulator.load.ramp import read_ramp  # noqa: PLC0415
 
-    options = Options(
-        *(city, sensors, pack, rate, duration),
-        count=count,
-        seed=seed,
-        connections=connections,
-        in_flight=in_flight,
-        processes=processes,
-        shares=Shares(duplicates, revisions, poison, reorder),
-        numbered=seq,
-        declare=declare,
-        payload=payload,
-        qos=qos,
-        mqtt=mqtt,
-        report=report,
-        page=page,
-        figure=figure,
-        api=api,
-        watch=tuple(watch or ()),
-        soak=soak,
-        ramp=None if ramp is None else read_ramp(ramp),
-        within_ms=within_ms,
-    )
-    raise typer.Exit(run(load_settings(), options))
+    return None if text is None else read_ramp(text)

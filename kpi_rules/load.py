@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,6 +20,8 @@ from kpi_rules.read_tables import read_table
 
 _ID_LINE: Final = re.compile(r'^\s*id\s*=\s*"([^"]+)"', re.MULTILINE)
 _T = TypeVar("_T")
+_TEXTS: Final = 128
+"""Rule files whose outcome is remembered: those shipped, and some folders' of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,13 @@ def read_rules(text: str, name: str) -> tuple[Rule, ...]:
     return _all_or_nothing(read_file(text, name))
 
 
+@lru_cache(maxsize=_TEXTS)
 def read_file(text: str, name: str) -> Loaded:
-    """The rules of one TOML text, and what is wrong with some of them."""
+    """The rules of one TOML text, and what is wrong with some of them.
+
+    What comes of it never changes, and is remembered: who looks again for changed files reads
+    those alone, and a process that asks several times for what is shipped parses it once.
+    """
     try:
         table = parse_toml(text, name, BadRule)
     except BadRule as bad:

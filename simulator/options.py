@@ -62,7 +62,7 @@ class Options:
     connections: int = 8
     report: Path | None = None
     check: str | None = None
-    still_s: float = 20.0
+    still_s: float = 60.0
     registry: Path | None = None
 
 

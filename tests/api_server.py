@@ -17,6 +17,7 @@ from api.feed import Timing
 from api.main import bound, serve
 from cityvitals.settings import BrokerSettings, DatabaseSettings, Settings
 from cityvitals.store.pool import Pool, open_pool
+from tests import plain
 
 Result = TypeVar("Result")
 
@@ -115,7 +116,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-def eventually(found: Callable[[], bool], within_seconds: float = 10.0) -> None:
+def eventually(found: Callable[[], bool], within_seconds: float = 60.0) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + within_seconds
     while not found():
@@ -125,7 +126,7 @@ def eventually(found: Callable[[], bool], within_seconds: float = 10.0) -> None:
 
 def status_of(url: str) -> int:
     """The status that a URL answers with."""
-    return httpx.get(url, timeout=10).status_code
+    return plain.get(url, timeout=60).status_code
 
 
 @contextmanager
@@ -178,7 +179,7 @@ def stream(
     """Watch a city; the iterator waits at most ten seconds for each next event."""
     headers = {} if seen is None else {"Last-Event-ID": str(seen)}
     with (
-        httpx.Client(timeout=10) as client,
+        httpx.Client(timeout=60) as client,
         client.stream(
             "GET", f"{base}/v1/stream", params={"city": city, **query}, headers=headers
         ) as answer,

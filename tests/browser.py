@@ -15,6 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 _AXE: Final = Path(__file__).parents[1] / "api/dashboard/node_modules/axe-core/axe.min.js"
+_PATIENCE_S: Final = 60.0
+"""How long a page may take on a machine that others use."""
 _INSTALL: Final = "apt-get install chromium chromium-driver"
 _OPTIONS: Final = (
     "--headless=new",
@@ -70,7 +72,8 @@ def browser(width: int = 1280, height: int = 800) -> Iterator["Browser"]:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(options=options, service=Service(programs[1]))
         try:
-            driver.set_page_load_timeout(20)
+            driver.set_page_load_timeout(_PATIENCE_S)
+            driver.set_script_timeout(_PATIENCE_S)
             found = Browser(driver)
             found.resize(width, height)
             yield found
@@ -123,21 +126,21 @@ class Browser:
         """Click the first element that fits."""
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
 
-    def wait_for_text(self, selector: str, text: str, within_seconds: float = 15.0) -> None:
+    def wait_for_text(self, selector: str, text: str, within_seconds: float = _PATIENCE_S) -> None:
         """Wait until the element holds the text."""
         WebDriverWait(self.driver, within_seconds, 0.05).until(
             lambda _: text in (self.find_text(selector) or ""),
             f"{selector} does not show {text!r} but {self.find_text(selector)!r}",
         )
 
-    def wait_for_connection(self, state: str, within_seconds: float = 15.0) -> None:
+    def wait_for_connection(self, state: str, within_seconds: float = _PATIENCE_S) -> None:
         """Wait until the header says how the connection is: live, catching-up or lost."""
         WebDriverWait(self.driver, within_seconds, 0.05).until(
             lambda _: self.find_attribute("[data-part=connection]", "data-state") == state,
             f"the connection does not become {state}",
         )
 
-    def wait_until(self, script: str, within_seconds: float = 15.0) -> None:
+    def wait_until(self, script: str, within_seconds: float = _PATIENCE_S) -> None:
         """Wait until a script in the page returns something true."""
         WebDriverWait(self.driver, within_seconds, 0.05).until(
             lambda _: self.run(script), f"this does not become true: {script}"

@@ -18,7 +18,7 @@ from xdist.remote import Producer
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import open_pool
-from cityvitals.store.server import create_database, drop_database
+from cityvitals.store.server import create_database
 from deploy.local.broker import choose, find_mosquitto
 from deploy.local.ports import share_ports
 from tests.million import Million, load_million
@@ -86,7 +86,7 @@ def background() -> Iterator[Background]:
 
 @pytest.fixture(scope="session")
 def postgres(background: Background) -> Iterator[PostgresServer]:
-    server = PostgresServer(background)
+    server = PostgresServer(background, in_memory=True)
     server.start()
     background.call(prepare_template(server))
     yield server
@@ -114,28 +114,25 @@ def database(postgres_database: DatabaseSettings) -> DatabaseSettings:
 def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
     """A fresh, migrated database of the embedded PostgreSQL."""
     name = f"test_{next(_numbers)}"
-    dsn = postgres.dsn("postgres")
-    postgres.call(create_database(dsn, name, "template_cityvitals"))
+    postgres.copy("template_cityvitals", name)
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
-    # As superuser: the server's own workers may be at it, and only that one may end them.
-    postgres.call(drop_database(postgres.admin_dsn(), name))
+    postgres.drop(name)
 
 
 @pytest.fixture(scope="module")
 def module_database(postgres: PostgresServer) -> Iterator[DatabaseSettings]:
     """A fresh, migrated database that the tests of a file share."""
     name = f"module_{next(_numbers)}"
-    dsn = postgres.dsn("postgres")
-    postgres.call(create_database(dsn, name, "template_cityvitals"))
+    postgres.copy("template_cityvitals", name)
     yield DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
-    postgres.call(drop_database(postgres.admin_dsn(), name))
+    postgres.drop(name)
 
 
 @pytest.fixture(scope="session", params=["postgresql"])
 def engine_database(postgres: PostgresServer, request: pytest.FixtureRequest) -> DatabaseSettings:
     """An empty, migrated database of the session on each engine that the store knows."""
     name = f"session_{request.param}"
-    postgres.call(create_database(postgres.dsn("postgres"), name, "template_cityvitals"))
+    postgres.copy("template_cityvitals", name)
     return DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
 
 
@@ -167,10 +164,11 @@ def timescaledb_database(timescale: TimescaleServer) -> DatabaseSettings:
 @pytest.fixture
 def own_postgres(background: Background) -> Iterator[PostgresServer]:
     """A PostgreSQL of the test's own, to be stopped and killed; database `cityvitals`, migrated."""
-    server = PostgresServer(background)
+    server = PostgresServer(background, in_memory=True)
     server.start()
     background.call(prepare_template(server))
-    background.call(create_database(server.dsn("postgres"), "cityvitals", "template_cityvitals"))
+    server.drop("cityvitals")
+    server.copy("template_cityvitals", "cityvitals")
     yield server
     server.discard()
 

@@ -14,15 +14,16 @@ import psutil
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from deploy.local.ports import free_port
+from tests import plain
 
 T = TypeVar("T")
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 _ROOT = Path(__file__).parent.parent
 
 
 def wait_for(
-    what: str, condition: Callable[[], T], deadline: float = DEADLINE, every: float = 0.05
+    what: str, condition: Callable[[], T], deadline: float = DEADLINE, every: float = 0.1
 ) -> T:
     """The first true thing that a condition returns, before the deadline; both in seconds."""
     end = time.monotonic() + deadline
@@ -122,7 +123,7 @@ class Service:
             msg = f"{name} ended with {code}: {self.log(name)[-2000:]}"
             raise AssertionError(msg)
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self._health[name]}/readyz", timeout=5)
+            answer = plain.get(f"http://127.0.0.1:{self._health[name]}/readyz", timeout=30)
         except httpx.HTTPError:
             return None
         return list(answer.json()["reasons"])
@@ -138,7 +139,7 @@ class Service:
 
     def metric(self, name: str, metric: str) -> float:
         """The sum of a metric over its labels."""
-        answer = httpx.get(f"http://127.0.0.1:{self._health[name]}/metrics", timeout=5)
+        answer = plain.get(f"http://127.0.0.1:{self._health[name]}/metrics", timeout=30)
         lines = answer.text.splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(metric))
 
@@ -168,7 +169,7 @@ class Service:
         """SIGTERM; the exit code."""
         process = self._running.pop(name)
         process.terminate()
-        return process.wait(30)
+        return process.wait(60)
 
     def stop(self) -> None:
         """End all politely, also who was paused; what hangs is a failure."""
@@ -178,7 +179,7 @@ class Service:
         hung = []
         for name, process in self._running.items():
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
@@ -216,6 +217,6 @@ class Service:
 
     def get(self, path: str) -> Any:
         """The JSON that the API answers."""
-        answer = httpx.get(self.api + path, timeout=10)
+        answer = plain.get(self.api + path, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()

@@ -10,19 +10,19 @@ from xdist.scheduler import LoadScopeScheduling
 
 _GROUPS: Final = {
     "acceptance": "processes",
-    "faults": "processes",
     "conformance": "timescaledb",
     "timescaledb": "timescaledb",
 }
-_FIRST: Final = ("processes", "timescaledb")
+_FIRST: Final = ("processes", "timescaledb", "faults", "deploy", "integration")
+"""Groups, then suites by how long their files take: at the end there are short ones to share."""
 
 
 def group_of(node_id: str) -> str:
     """The group of a test: one worker runs all of it, in order.
 
-    One worker has what mostly waits for real processes, the other the rest. What needs a
-    TimescaleDB stays together: one takes seconds to start, and half a gigabyte. All else stays
-    together by file.
+    One worker has what begins with the whole service, a browser or both. What needs a TimescaleDB
+    stays together: one takes seconds to start, and half a gigabyte. All else stays together by
+    file; those of `faults`, a minute each, both workers share.
     """
     path = node_id.split("::", maxsplit=1)[0]
     return _GROUPS.get(suite_of(node_id), path)
@@ -37,7 +37,8 @@ def suite_of(node_id: str) -> str:
 def rank(node_id: str) -> int:
     """The longest groups begin first."""
     group = group_of(node_id)
-    return _FIRST.index(group) if group in _FIRST else len(_FIRST)
+    name = group if group in _FIRST else suite_of(node_id)
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -11,12 +11,14 @@ select coalesce(bool_and(
 ), false)
 from lane l join shard s using (shard) where l.next_seq > 1
 """
-_OPEN: Final = """
-select count(*) from (
-    select distinct on (rule, zone, window_begin) closed
-    from indicator where city = $1 order by rule, zone, window_begin, revision desc
-) newest where not closed
-"""
+_SETTLED: Final = f"""
+select case when ({_TAKEN}) and exists (select from indicator where city = $1) then not exists (
+    select from (
+        select distinct on (rule, zone, window_begin) closed
+        from indicator where city = $1 order by rule, zone, window_begin, revision desc
+    ) newest where not closed
+) else false end
+"""  # noqa: S608 (both parts are ours)
 _BOOKS: Final = """
 select coalesce(sum(received), 0)::bigint as received,
        coalesce(sum(stored), 0)::bigint as stored,
@@ -75,5 +77,4 @@ def is_taken(dsn: str) -> bool:
 
 def is_settled(dsn: str, city: str) -> bool:
     """Whether every log entry is taken, and every window of the city has become final."""
-    some = value(dsn, "select exists (select from indicator where city = $1)", city)
-    return bool(some and is_taken(dsn) and not value(dsn, _OPEN, city))
+    return bool(value(dsn, _SETTLED, city))

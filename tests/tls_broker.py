@@ -30,7 +30,7 @@ SERVICE = {"cityvitals": "pass-of-service", "operator": "pass-of-operator"}
 WILL = b'{"status": "offline"}'
 HERE = "DNS:localhost,IP:127.0.0.1"
 FOREVER_S = 1200
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 _numbers = itertools.count(1)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cityvitals.errors import NotFound
 from cityvitals.store.failures import translated
 from cityvitals.store.pool import Connection
 from cityvitals.store.sql import queries
@@ -71,6 +72,7 @@ async def read_ledger(connection: Connection, city: str | None = None) -> Ledger
     """The ledger of a city, or of all.
 
     Raises:
+        NotFound: there is no such city, nor did anybody send anything for it.
         StoreUnavailable: the server is away.
     """
     found = queries("ledger")
@@ -78,4 +80,7 @@ async def read_ledger(connection: Connection, city: str | None = None) -> Ledger
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             rows: Any = await connection.fetch(found["read"], city)
             flight: Any = await connection.fetchrow(found["in_flight"])
+            place = queries("registry")["place"]
+            if city and not rows and await connection.fetchrow(place, city) is None:
+                raise NotFound(f"there is no city {city!r}, and nothing was sent for one")
     return LedgerView([Line(**row) for row in rows], flight["messages"], flight["workers"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cityvitals.settings import Settings
+from deploy.local.note import Note
 
 DATABASE_PORT: Final = 25432
 BROKER_PORT: Final = 21883
@@ -99,16 +100,25 @@ class Plan:
         }
 
 
-def make_plan(settings: Settings, options: Options) -> Plan:
-    """Decide what to start: a server that the settings name is used, not started."""
+def make_plan(settings: Settings, options: Options, note: Note | None = None) -> Plan:
+    """Decide what to start: a server that the settings name is used, not started.
+
+    Args:
+        settings: of the environment and the file.
+        options: of the command line.
+        note: what an earlier run wrote of its own servers: who names those means ours.
+    """
+    note = note or Note()
     named = settings.broker.model_fields_set if "broker" in settings.model_fields_set else set()
     database = settings.database.model_fields_set if "database" in settings.model_fields_set else ()
+    dsn = settings.database.dsn.get_secret_value()
     return Plan(
         settings=settings,
         options=options,
         data=settings.data.absolute(),
-        own_database="dsn" not in database,
-        own_broker="host" not in named,
+        own_database="dsn" not in database or dsn == note.dsn,
+        own_broker="host" not in named
+        or (settings.broker.host, settings.broker.port) == note.broker,
         broker_port=settings.broker.port if {"host", "port"} & named else BROKER_PORT,
     )
 

@@ -7,7 +7,6 @@ Everything is a child of this process and ends with it, in order, however it end
 
 import asyncio
 import os
-import shlex
 import signal
 import time
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from deploy.local.broker import EmbeddedBroker
 from deploy.local.child import Child, Program, data_folder, end_leftovers
 from deploy.local.claim import claimed
 from deploy.local.console import Console
+from deploy.local.note import read_note, write_note
 from deploy.local.plan import Options, Plan, command, make_plan
 from deploy.local.ports import require_free
 from deploy.local.postgres import EmbeddedPostgres
@@ -41,6 +41,11 @@ _STOP_SECONDS: Final = {"ingest": 20.0}
 """Ingest may take 15 s to commit what it holds; nobody else holds anything."""
 _USUAL_STOP_SECONDS: Final = 8.0
 _READY_SECONDS: Final = 120.0
+_COMPILING: Final = "kernels: starting"
+_COMPILING_SECONDS: Final = 1200.0
+"""Compiling is work, not standing still; how long it takes is up to the processor."""
+_TELL_COMPILING_S: Final = 3.0
+"""Later starts only read what was compiled."""
 _LOCKED_SECONDS: Final = 60.0
 """How long others may hold a table that a migration needs."""
 _HOPELESS: Final = 3
@@ -51,7 +56,7 @@ _LINE_EVERY_S: Final = {True: 1.0, False: 10.0}
 
 def run(settings: Settings, options: Options) -> int:
     """Run everything until asked to stop; returns the exit code."""
-    plan = make_plan(settings, options)
+    plan = make_plan(settings, options, read_note(settings.data / "environment"))
     return run_service(lambda stop: Up(plan, Console()).main(stop))
 
 
@@ -98,7 +103,12 @@ class Up:
         dsn = await self._servers()
         await self._prepare(dsn)
         environment = self._plan.environment(dsn)
-        _note(self._plan.data / "environment", environment)
+        write_note(
+            self._plan.data / "environment",
+            environment,
+            own_broker=self._plan.own_broker,
+            own_database=self._plan.own_database,
+        )
         self._console.say("starting ingest, aggregate and api …")
         for name in _PROCESSES:
             await self._supervisor.start(name, self._process(name, [name], environment))
@@ -162,11 +172,15 @@ class Up:
         Raises:
             SettingsError: one of them keeps ending, or is not ready in time; with its last words.
         """
-        deadline = time.monotonic() + _READY_SECONDS
+        begun, is_told = time.monotonic(), False
         for name, port in self._plan.health_ports.items():
             while why := await not_ready(port):
+                waited, is_compiling = time.monotonic() - begun, _COMPILING in why
                 hopeless = self._supervisor.restarts[name] >= _HOPELESS
-                if hopeless or time.monotonic() > deadline:
+                if is_compiling and not is_told and waited > _TELL_COMPILING_S:
+                    is_told = True
+                    self._console.say("compiling the rules' kernels (a minute or two at first) …")
+                if hopeless or waited > (_COMPILING_SECONDS if is_compiling else _READY_SECONDS):
                     raise SettingsError(
                         f"{name} does not become ready ({why}): {self._supervisor.last_words(name)}"
                         f" ({self._plan.data / 'log' / name}.log)"
@@ -212,13 +226,6 @@ class Up:
         self._console.say("stopping …")
         await self._supervisor.stop(_STOP_ORDER)
         self._console.say(f"stopped; the data stays in {self._plan.data}")
-
-
-def _note(path: Path, environment: dict[str, str]) -> None:
-    """Write down the settings for who wants to join in; they hold a password."""
-    lines = [f"{name}={shlex.quote(value)}\n" for name, value in environment.items()]
-    path.touch(mode=0o600)
-    path.write_text("".join(lines))
 
 
 def _registry() -> Path:

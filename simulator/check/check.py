@@ -33,7 +33,7 @@ class Patience:
         most_s: the check ends then in any case.
     """
 
-    still_s: float = 20.0
+    still_s: float = 60.0
     most_s: float = 3600.0
 
 

@@ -22,7 +22,7 @@ from cityvitals.tls import client_context
 from simulator.load.coding import OWN, Coding
 from simulator.load.fleet import MOST, Fleet, Share
 from simulator.load.generator import Generator, Pace
-from simulator.load.judge import Step, trends
+from simulator.load.judge import Step, knee, lag_at_end, trends
 from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
@@ -62,6 +62,7 @@ class Options:
         report, page: files for the summary with its samples, as JSON and as a page of plots.
         figure: file for the plots alone, as SVG.
         api: address of the service's API, to see how far its books are behind.
+        aggregator: health address of the aggregator, to see how far it is behind, too.
         watch: processes whose CPU and memory are recorded.
         soak: judge whether latency, lag and memory held flat.
         ramp: rates to try one after the other, each for the duration (10 s), to find the knee.
@@ -88,6 +89,7 @@ class Options:
     page: Path | None = None
     figure: Path | None = None
     api: str | None = None
+    aggregator: str | None = None
     watch: tuple[int, ...] = ()
     soak: bool = False
     ramp: Ramp | None = None
@@ -122,7 +124,7 @@ def run(settings: Settings, options: Options) -> int:
     }
     title = f"Load on {summary.city}"
     _write(options, words, page(title, told, samples, found))
-    _put("--figure", options.figure, figure(title, samples))
+    _put("--figure", options.figure, figure(summary.lines()[0], samples, found))
     good = (summary.complete or stopping()) and (not options.soak or (bool(found) and flat))
     return EXIT_OK if good else EXIT_FAILED
 
@@ -142,7 +144,8 @@ def _once(
     with contextlib.ExitStack() as stack:
         booked = None
         if options.api is not None:
-            booked = stack.enter_context(Booked(options.api, options.city))
+            asked = Booked(options.api, options.city, options.aggregator or "")
+            booked = stack.enter_context(asked)
         recorder = Recorder(watched, booked)
         tell = lambda progress: _tell(recorder(progress))  # noqa: E731
         if options.processes > 1:
@@ -163,8 +166,7 @@ def _ramp(settings: Settings, options: Options, ramp: Ramp, stopping: "_Stopping
         summary, samples = _once(settings, replace(options, city=city, rate=rate), stopping)
         if not summary.complete:
             return None
-        lag = next((one.lag for one in reversed(samples)), None)
-        return Step(rate, summary.readings_per_s, summary.ack_ms.p99, lag)
+        return Step(rate, summary.readings_per_s, summary.ack_ms.p99, lag_at_end(samples))
 
     def tell(line: str) -> None:
         sys.stdout.write(line + "\n")
@@ -174,7 +176,12 @@ def _ramp(settings: Settings, options: Options, ramp: Ramp, stopping: "_Stopping
     told = verdict(steps, options.within_ms)
     tell(told)
     if steps:
-        words = {"knee": told, "steps": [one.words() for one in steps]}
+        best = knee(steps, options.within_ms)
+        words = {
+            "knee": told,
+            "knee_per_s": None if best is None else best.asked,
+            "steps": [one.words() for one in steps],
+        }
         _write(options, words, ramp_page(f"Ramp on {options.city}", told, steps))
     return EXIT_OK
 
@@ -251,7 +258,9 @@ class _Stopping:
 def _tell(sample: Sample) -> None:
     """A line of progress; on a terminal always the same one."""
     acked = "" if sample.ack_ms is None else f", p99 {sample.ack_ms[2]:,.0f} ms"
-    lag = "" if sample.lag is None else f", service {sample.lag:,} behind"
+    lag = "" if sample.lag is None else f", ledger {sample.lag:,} behind"
+    if sample.underived is not None:
+        lag += f", aggregator {sample.underived:,}"
     line = (
         f"load: {sample.readings_per_s:,.0f} readings/s, {sample.outstanding:,} messages"
         f" outstanding, {sample.late_ms:,.0f} ms late{acked}{lag}"
@@ -273,6 +282,8 @@ def _check(options: Options) -> None:
         options.rate or options.count is not None or options.soak or options.figure
     ):
         raise SettingsError("load: --ramp: expected without --rate, --count, --soak and --figure")
+    if options.aggregator is not None and options.api is None:
+        raise SettingsError("load: --aggregator: expected with --api, whose ledger it is held to")
     if options.mqtt not in VERSIONS:
         raise SettingsError(
             f"load: --mqtt: expected one of {', '.join(VERSIONS)}, got {options.mqtt!a}"

@@ -1,29 +1,29 @@
-"""A load's report as one page: plots as SVG, no script, nothing from elsewhere. Pure."""
+"""A load's report as one page, and as a figure: plots, no script, nothing from elsewhere. Pure."""
 
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
 from simulator.load.judge import Step, Trend
+from simulator.load.plots import HEIGHT, WIDTH, Line, plot, style
 from simulator.load.recorder import Sample
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 860, 200, 80, 24
-_MOST_POINTS: Final = 800
-_COLOURS: Final = ("#0b6e99", "#c2410c", "#4d7c0f", "#7c3aed", "#be123c", "#525252")
 _STYLE: Final = """
+:root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-body{color:#1f2933}
 h1{font-size:1.4rem}h2{font-size:1rem;margin:1.5rem 0 0}svg{width:100%;height:auto}
 table{border-collapse:collapse}td,th{padding:.15rem .8rem .15rem 0;text-align:left}
-pre{background:#f4f5f7;padding:.8rem;overflow-x:auto}text{font-size:12px;fill:#52606d}
+pre{padding:.8rem;overflow-x:auto;border:1px solid #8888}
+body{background:#ffffff;color:#1f2933}
+@media(prefers-color-scheme:dark){body{background:#0d1117;color:#c3cad2}}
 """.replace("\n", "")
+_ROW: Final = 18
+_GAP: Final = 26
 
 
-class Line(NamedTuple):
-    """A line of a plot: points (seconds, value), ascending."""
-
-    name: str
-    points: Sequence[tuple[float, float]]
+class _Plot(NamedTuple):
+    heading: str
+    lines: list[Line]
 
 
 def page(title: str, told: str, samples: Sequence[Sample], trends: Sequence[Trend]) -> str:
@@ -38,37 +38,36 @@ def page(title: str, told: str, samples: Sequence[Sample], trends: Sequence[Tren
     parts = [f"<pre>{escape(told)}</pre>"]
     if trends:
         parts.append("<ul>" + "".join(f"<li>{escape(str(one))}</li>" for one in trends) + "</ul>")
-    for heading, unit, lines in _plots(samples):
-        drawn = [line for line in lines if line.points]
-        if drawn:
-            parts.append(f"<h2>{escape(heading)}</h2>{plot(drawn, unit)}")
+    parts += [f"<h2>{escape(one.heading)}</h2>{plot(one.lines)}" for one in _plots(samples)]
     return _document(title, parts)
 
 
-def figure(title: str, samples: Sequence[Sample]) -> str:
-    """The plots of one load below each other, as an SVG file.
+def figure(title: str, samples: Sequence[Sample], trends: Sequence[Trend]) -> str:
+    """The plots of one load below each other, with what became of it, as an SVG file.
 
     Args:
         title: its heading.
         samples: second by second.
+        trends: what became of latency, lag and memory; a line each.
     """
-    plots = [
-        (f"{heading}, {unit}" if unit else heading, plot(drawn, unit))
-        for heading, unit, lines in _plots(samples)
-        if (drawn := [line for line in lines if line.points])
-    ]
-    row, head = _HEIGHT + 24, 30
-    parts = [f'<text x="10" y="20" style="font-weight:bold">{escape(title)}</text>']
-    for number, (heading, drawn_plot) in enumerate(plots):
-        y = head + number * row
-        size = f'<svg y="{y + 20}" width="{_WIDTH}" height="{_HEIGHT}"'
-        parts.append(f'<text x="10" y="{y + 14}">{escape(heading)}</text>')
-        parts.append(drawn_plot.replace("<svg", size, 1))
-    whole = f"{_WIDTH} {head + len(plots) * row}"
+    said = [f'<text x="10" y="20" font-weight="bold">{escape(title)}</text>']
+    y = 20
+    for trend in trends:
+        y += _ROW
+        weight = "normal" if trend.is_flat else "bold"
+        said.append(f'<text x="10" y="{y}" font-weight="{weight}">{escape(str(trend))}</text>')
+    y += 10
+    for one in _plots(samples):
+        size = f'<svg y="{y + _GAP}" width="{WIDTH}" height="{HEIGHT}"'
+        said.append(
+            f'<text x="10" y="{y + _GAP - 6}" font-weight="bold">{escape(one.heading)}</text>'
+        )
+        said.append(plot(one.lines).replace("<svg", size, 1))
+        y += HEIGHT + _GAP
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole}" font-family="sans-serif"'
-        f' font-size="12" fill="#52606d"><rect width="100%" height="100%" fill="#fff"/>'
-        f"{''.join(parts)}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 4}">'
+        f'<style>{style()}</style><rect class="paper" width="100%" height="100%"/>'
+        f"{''.join(said)}</svg>\n"
     )
 
 
@@ -84,106 +83,66 @@ def ramp_page(title: str, told: str, steps: Sequence[Step]) -> str:
         for step in steps
     )
     head = "<tr><th>asked /s</th><th>reached /s</th><th>p99 ms</th><th>lag</th></tr>"
-    rate = plot([asked, reached], "/s", "/s")
     return _document(
         title,
         [
             f"<pre>{escape(told)}</pre>",
-            f"<h2>Readings a second, over the rate that was asked</h2>{rate}",
-            f"<h2>Acknowledged after</h2>{plot([late], 'ms', '/s')}",
+            f"<h2>Readings a second, over the rate asked</h2>{plot([asked, reached], '/s')}",
+            f"<h2>Acknowledged after, ms</h2>{plot([late], '/s')}",
             f"<table>{head}{rows}</table>",
         ],
     )
 
 
-def plot(lines: Sequence[Line], unit: str, across: str = "s") -> str:
-    """Lines over one axis, as SVG."""
-    points = [point for line in lines for point in line.points]
-    begin, end = min(x for x, _ in points), max(x for x, _ in points)
-    top = max([1e-9, *(y for _, y in points)]) * 1.05
-
-    def x_of(x: float) -> float:
-        return _LEFT + (x - begin) / max(end - begin, 1e-9) * (_WIDTH - _LEFT - 10)
-
-    def y_of(y: float) -> float:
-        return _HEIGHT - _BOTTOM - y / top * (_HEIGHT - _BOTTOM - 18)
-
-    drawn = [_grid(top, y_of, unit), _ends(begin, end, across)]
-    for number, line in enumerate(lines):
-        colour = _COLOURS[number % len(_COLOURS)]
-        way = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in _thinned(line.points))
-        drawn.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{way}"/>')
-        at = _LEFT + 10 + number * 170
-        drawn.append(f'<text x="{at}" y="12" style="fill:{colour}">{escape(line.name)}</text>')
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(drawn)}</svg>'
+def _plots(samples: Sequence[Sample]) -> list[_Plot]:
+    """What has been recorded; nothing of what was not."""
+    found = [
+        _Plot(heading, [line for line in lines if line.points]) for heading, lines in _all(samples)
+    ]
+    return [one for one in found if one.lines]
 
 
-def _plots(samples: Sequence[Sample]) -> list[tuple[str, str, list[Line]]]:
+def _all(samples: Sequence[Sample]) -> list[tuple[str, list[Line]]]:
     def over(name: str, figure: Callable[[Sample], float | None]) -> Line:
         found = [(one.at_s, value) for one in samples if (value := figure(one)) is not None]
         return Line(name, found)
 
-    shares = ((0, "p50"), (1, "p95"), (2, "p99"))
+    def acknowledged(name: str, at: int) -> Line:
+        return over(name, lambda one: one.ack_ms[at] if one.ack_ms else None)
+
     names = samples[0].cpu if samples else {}
+    behind = [
+        over("in the ledger", lambda one: one.lag),
+        over("in the aggregator", lambda one: one.underived),
+    ]
     return [
-        ("Readings", "/s", [over("sent", lambda one: one.readings_per_s)]),
+        ("Readings sent, /s", [over("sent", lambda one: one.readings_per_s)]),
         (
-            "Acknowledged after",
-            "ms",
-            [
-                over(name, lambda one, at=at: one.ack_ms[at] if one.ack_ms else None)  # type: ignore[misc]
-                for at, name in shares
-            ],
+            "Acknowledged after, ms",
+            [acknowledged(name, at) for at, name in enumerate(("p50", "p95", "p99"))],
         ),
-        ("Sent late", "ms", [over("newest message", lambda one: one.late_ms)]),
-        ("Messages unacknowledged", "", [over("messages", lambda one: one.outstanding)]),
-        ("Sent, and not booked by the service", "readings", [over("lag", lambda one: one.lag)]),
-        (
-            "CPU, shares of a core",
-            "",
-            [over(name, lambda one, name=name: one.cpu.get(name)) for name in names],  # type: ignore[misc]
-        ),
-        (
-            "Memory",
-            "MB",
-            [over(name, lambda one, name=name: one.memory_mb.get(name)) for name in names],  # type: ignore[misc]
-        ),
-        ("Bytes", "/s", [over("to the broker", lambda one: one.bytes_per_s)]),
+        ("Sent late, ms", [over("newest message", lambda one: one.late_ms)]),
+        ("Messages unacknowledged", [over("messages", lambda one: one.outstanding)]),
+        ("Readings sent, and not yet there", behind),
+        ("CPU, shares of a core", [over(name, _of("cpu", name)) for name in names]),
+        ("Memory, MB", [over(name, _of("memory_mb", name)) for name in names]),
+        ("Bytes to the broker, kB/s", [over("sent", lambda one: one.bytes_per_s / 1000)]),
     ]
 
 
-def _grid(top: float, y_of: Callable[[float], float], unit: str) -> str:
-    parts = []
-    for share in (0.0, 0.5, 1.0):
-        y = y_of(top / 1.05 * share)
-        label = f"{top / 1.05 * share:,.4g} {unit}".strip()
-        parts.append(
-            f'<line x1="{_LEFT}" x2="{_WIDTH - 10}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e7eb"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>'
-        )
-    return "".join(parts)
+def _of(field: str, process: str) -> Callable[[Sample], float | None]:
+    """A figure of a process, once it has been seen."""
 
+    def found(sample: Sample) -> float | None:
+        by_process: dict[str, float] = getattr(sample, field)
+        return by_process.get(process)
 
-def _ends(begin: float, end: float, across: str) -> str:
-    y = _HEIGHT - 6
-    return (
-        f'<text x="{_LEFT}" y="{y}">{begin:,.0f} {across}</text>'
-        f'<text x="{_WIDTH - 10}" y="{y}" text-anchor="end">{end:,.0f} {across}</text>'
-    )
-
-
-def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most so many points; of each stretch the highest, so that no peak is lost."""
-    size = -(-len(points) // _MOST_POINTS)
-    return [
-        max(points[at : at + size], key=lambda point: point[1])
-        for at in range(0, len(points), size)
-    ]
+    return found
 
 
 def _document(title: str, parts: Sequence[str]) -> str:
     named = escape(title)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{named}</title>'
-        f"<style>{_STYLE}</style><h1>{named}</h1>{''.join(parts)}</html>\n"
+        f"<style>{_STYLE}{style()}</style><h1>{named}</h1>{''.join(parts)}</html>\n"
     )

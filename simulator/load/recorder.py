@@ -4,10 +4,10 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from simulator.load.generator import Progress
-from simulator.load.meter import Booked, Process, Use
+from simulator.load.meter import Process, Use
 
 _MB: Final = 1e6
 
@@ -21,6 +21,7 @@ class Sample:
         ack_ms: 50th, 95th and 99th percentile of what was acknowledged in it; None: nothing was.
         late_ms: how late the newest message was.
         lag: readings sent that the service has not booked; None where it is not asked.
+        underived: those, and what is booked that the aggregator has not taken; None likewise.
         cpu: by process, shares of one core. memory_mb: by process, resident.
     """
 
@@ -32,12 +33,25 @@ class Sample:
     ack_ms: tuple[float, float, float] | None
     late_ms: float
     lag: int | None
+    underived: int | None
     cpu: dict[str, float]
     memory_mb: dict[str, float]
 
     def words(self) -> dict[str, Any]:
         """The sample as JSON takes it."""
         return asdict(self)
+
+
+class Counts(Protocol):
+    """What the service has of a load, such as `meter.Booked`."""
+
+    @property
+    def of_load(self) -> int:
+        """Readings of it that are booked."""
+
+    @property
+    def underived(self) -> int | None:
+        """Readings of it that are stored, and not taken by the aggregator; None: not asked."""
 
 
 class Recorder:
@@ -52,7 +66,7 @@ class Recorder:
     def __init__(
         self,
         watched: Sequence[Process] = (),
-        booked: Booked | None = None,
+        booked: Counts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         own = Process(os.getpid())
@@ -70,6 +84,7 @@ class Recorder:
         now_s = self._clock()
         length_s = max(now_s - self._at_s, 1e-9)
         cpu, memory = self._uses(length_s)
+        lag, underived = self._behind(progress.readings)
         sample = Sample(
             round(now_s - self._begin_s, 3),
             progress.readings,
@@ -78,13 +93,20 @@ class Recorder:
             progress.outstanding,
             progress.ack_ms,
             round(progress.lateness_s * 1000, 3),
-            None if self._booked is None else progress.readings - self._booked.of_load,
+            lag,
+            underived,
             cpu,
             memory,
         )
         self._at_s, self._readings, self._bytes = now_s, progress.readings, progress.bytes
         self.samples.append(sample)
         return sample
+
+    def _behind(self, readings: int) -> tuple[int | None, int | None]:
+        if self._booked is None:
+            return None, None
+        lag, waiting = readings - self._booked.of_load, self._booked.underived
+        return lag, None if waiting is None else lag + waiting
 
     def _uses(self, length_s: float) -> tuple[dict[str, float], dict[str, float]]:
         cpu: dict[str, float] = {}

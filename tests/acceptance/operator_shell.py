@@ -54,6 +54,10 @@ class Operator:
         with self._passwords.open("a") as file:
             file.writelines(f"*:*:*:{role}:{word}\n" for role, word in passwords.items())
 
+    def sets(self, **variables: str) -> None:
+        """Have variables in the environment of all that is typed from now on."""
+        self._environment |= variables
+
     def types(self, commands: str) -> str:
         """Run a block, with what was exported before; what it prints."""
         for old, new in self._said.items():

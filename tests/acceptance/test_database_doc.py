@@ -1,5 +1,6 @@
 """What docs/operations.md says of a production database is done as it stands, on a real service."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.servers import BrokerServer, PostgresServer
 from tests.service import Service, wait_for
 
 DATABASES = ("cityvitals", "restored")
+RULES = json.dumps(["air.no2.hour", "air.no2.day", "air.eu2030.no2.year", "air.us_aqi.nowcast"])
+"""What becomes of the database is the same whatever is derived in it."""
 SEQUENCE = "select sum(next_seq) from lane where lane = 'ingest-0'"
 
 
@@ -33,7 +36,8 @@ def operator(own_postgres: PostgresServer, tmp_path: Path) -> Operator:
 def service_on(server: PostgresServer, database: str, folder: Path, port: int) -> Iterator[Service]:
     """The three processes, each as its role, until the end of the block."""
     folder.mkdir()
-    service = Service(folder, as_role(server, database, READER), BrokerSettings(port=port))
+    reader, broker = as_role(server, database, READER), BrokerSettings(port=port)
+    service = Service(folder, reader, broker, AGGREGATOR__ONLY=RULES)
     for process, role in (("ingest", WRITER), ("aggregate", AGGREGATOR)):
         dsn = as_role(server, database, role).dsn.get_secret_value()
         service.override(process, DATABASE__DSN=dsn)
@@ -60,6 +64,7 @@ def test_set_up_backed_up_under_load_restored_and_going_on(
     city: str,
 ) -> None:
     set_up(operator, own_postgres)
+    operator.sets(CITYVITALS_AGGREGATOR__ONLY=RULES)
     back_up, restore, check, _ = blocks("Backup and restore")
     workload, port = mixed(city, seed=9), own_broker.port
     half = workload.messages[: len(workload.messages) // 2]

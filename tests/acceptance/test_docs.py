@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from api.app import create_app
+from cityvitals.settings import Settings
 from deploy.local.lodging import shipped_programs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SERVED = re.compile(r"`(/[\w./-]*)` of a running service")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 BIN = Path(sys.executable).parent
 
@@ -79,6 +82,13 @@ def test_make_lists_its_verbs(command: list[str]) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert not missing
+
+
+def test_addresses_of_a_running_service_are_there() -> None:
+    routes = {getattr(route, "path", "") for route in create_app(Settings()).routes}
+    named = {path for page in PAGES for path in SERVED.findall(page.read_text())}
+    assert named
+    assert named <= routes
 
 
 def _runs(command: list[str], line: str) -> str:

@@ -1,6 +1,7 @@
 """What docs/gateways.md tells a vendor works: its program is run against the shipped broker."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from cityvitals.catalogue.gases import refusal
+from cityvitals.catalogue.load import load_catalogue
+from cityvitals.domain.outcome import Reason
 from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.pool import open_pool
 from cityvitals.wire import meta, payload
@@ -131,6 +135,13 @@ def test_ingest_stores_what_the_page_sends(
             ]
 
     asyncio.run(main())
+
+
+def test_the_reject_of_the_page_says_what_ingest_says() -> None:
+    (shown,) = re.findall(r"^```json\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (one,) = json.loads(shown)["rejected"]
+    assert one["reason"] == Reason.BAD_UNIT
+    assert one["detail"] == refusal(load_catalogue(), "no2", "furlong")
 
 
 def test_the_page_has_examples_in_three_payloads() -> None:

@@ -11,7 +11,6 @@ import pytest
 from pydantic import SecretStr
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings, Settings
-from cityvitals.store.server import create_database, drop_database
 from simulator.check.check import Check, Patience
 from simulator.check.client import Api
 from simulator.check.indicators import CHECKED
@@ -36,7 +35,7 @@ def shared(
 ) -> Iterator[Service]:
     """One service for all scenarios: each is a city of its own."""
     name = f"scenarios_{next(_numbers)}"
-    postgres.call(create_database(postgres.dsn("postgres"), name, "template_cityvitals"))
+    postgres.copy("template_cityvitals", name)
     database = DatabaseSettings(dsn=SecretStr(postgres.dsn(name)))
     broker = BrokerSettings(port=mosquitto.port)
     rules = {"AGGREGATOR__ONLY": json.dumps([one.rule for one in CHECKED])}
@@ -46,7 +45,7 @@ def shared(
         yield found
     finally:
         found.stop()
-        postgres.call(drop_database(postgres.admin_dsn(), name))
+        postgres.drop(name)
 
 
 @pytest.mark.parametrize("name", scenario.names())

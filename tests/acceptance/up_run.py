@@ -18,7 +18,7 @@ import psutil
 from deploy.local.ports import free_port
 
 OPENER = build_opener(ProxyHandler({}))
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 _numbers = itertools.count(1)
 
 
@@ -66,7 +66,7 @@ class Run:
 
     def get(self, path: str) -> Any:
         """The JSON at a path of the API."""
-        with OPENER.open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with OPENER.open(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
             return json.load(answer)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

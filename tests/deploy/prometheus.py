@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from deploy.local.ports import free_port
+from tests import plain
 from tests.service import Service, wait_for
 
 SHIPPED: Final = Path(__file__).parents[2] / "deploy" / "prometheus"
@@ -41,6 +42,6 @@ def prometheus(service: Service, folder: Path) -> Iterator[str]:
 
 def _is_ready(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/-/ready", timeout=5).status_code == 200
+        return plain.get(f"{address}/-/ready", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False

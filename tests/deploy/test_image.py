@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-import httpx
 import pytest
 
 from deploy.image.ready import ask
 from deploy.local.ports import free_port
+from tests import plain
 from tests.service import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ def test_what_is_built_serves_the_dashboard_without_its_source(built: Path, tmp_
     try:
         said = wait_for("health answers", lambda: _refused(health))
         assert "database" in said
-        assert "<script" in httpx.get(f"http://127.0.0.1:{page}/").text
+        assert "<script" in plain.get(f"http://127.0.0.1:{page}/").text
     finally:
         api.terminate()
         assert api.wait(20) == 0

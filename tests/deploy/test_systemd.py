@@ -83,6 +83,15 @@ def test_the_settings_on_the_page_are_settings(
     assert settings.broker.tls
 
 
+def test_they_name_nothing_that_is_not_installed() -> None:
+    named = {
+        place
+        for unit in (*UNITS, SHIPPED / "cityvitals.target")
+        for place in re.findall(r"/opt/cityvitals[\w/.]*", unit.read_text())
+    }
+    assert named == {"/opt/cityvitals/bin/cityvitals"}
+
+
 @pytest.mark.skipif(which("systemd-sysusers") is None, reason="no systemd-sysusers here")
 def test_the_user_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()

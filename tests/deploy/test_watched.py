@@ -16,7 +16,7 @@ import yaml
 
 from cityvitals.settings import BrokerSettings
 from cityvitals.store.server import drop_database
-from tests import state
+from tests import plain, state
 from tests.acceptance.gateway import Gateway
 from tests.deploy.prometheus import prometheus
 from tests.roles import AGGREGATOR, OWNER, READER, WRITER, as_role, set_up
@@ -68,7 +68,7 @@ class Watched:
         def finite() -> list[float]:
             return [one for one in self.ask(expression) if math.isfinite(one)]
 
-        return wait_for(expression, finite, deadline=20, every=0.3)
+        return wait_for(expression, finite, deadline=60, every=0.3)
 
     def until(self, expression: str, count: int) -> None:
         """Wait for so many series."""
@@ -99,7 +99,7 @@ def work(broker: BrokerServer, service: Service) -> None:
     some = "select exists (select from indicator_latest where city = $1 and value is not null)"
     kept = some.replace("indicator_latest", "indicator")
     wait_for("an indicator", lambda: state.value(dsn, some, CITY) and state.value(dsn, kept, CITY))
-    with httpx.stream("GET", f"{service.api}/v1/stream?city={CITY}", timeout=30) as stream:
+    with plain.stream("GET", f"{service.api}/v1/stream?city={CITY}", timeout=60) as stream:
         next(stream.iter_lines())
 
 

@@ -14,7 +14,6 @@ import pytest
 from pydantic import SecretStr
 
 from cityvitals.settings import BrokerSettings, DatabaseSettings
-from cityvitals.store.server import create_database, drop_database
 from tests.conftest import prepare_template
 from tests.faults.stage import Stage
 from tests.proxy import Proxy
@@ -76,7 +75,7 @@ def stage(
 @pytest.fixture(scope="session")
 def frail_postgres(background: Background) -> Iterator[PostgresServer]:
     """A PostgreSQL that tests stop and kill, and leave running."""
-    server = PostgresServer(background)
+    server = PostgresServer(background, in_memory=True)
     server.start()
     background.call(prepare_template(server))
     yield server
@@ -93,13 +92,11 @@ def frail_stage(
 ) -> Iterator[Stage]:
     """A service on a server that may be stopped."""
     name = city.replace("-", "_")
-    frail_postgres.call(
-        create_database(frail_postgres.dsn("postgres"), name, "template_cityvitals")
-    )
+    frail_postgres.copy("template_cityvitals", name)
     made = _stage(background, tmp_path, frail_postgres.dsn(name), own_broker)
     yield made
     made.end()
-    frail_postgres.call(drop_database(frail_postgres.admin_dsn(), name))
+    frail_postgres.drop(name)
 
 
 @pytest.fixture

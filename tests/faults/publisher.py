@@ -43,7 +43,7 @@ class Publisher:
     def until(self, part: float) -> None:
         """Wait until the broker has a part of all, 0 to 1."""
         least = part * len(self._messages)
-        wait_for(f"{part:.0%} is published", lambda: self.acked >= least, 120)
+        wait_for(f"{part:.0%} is published", lambda: self.acked >= least, 300)
 
     def stop(self) -> None:
         self._is_stopping.set()

@@ -83,7 +83,7 @@ def _take_all(stage: Stage, workload: Workload) -> None:
         books = state.ledger(stage.dsn, workload.city)
         return books["stored"] >= workload.readings
 
-    wait_for("everything is stored", is_stored, 120)
+    wait_for("everything is stored", is_stored, 300)
     assert peak < MOST_MB, f"{peak:.0f} MB while catching up"
     books = state.ledger(stage.dsn, workload.city)
     assert books["stored"] == workload.readings

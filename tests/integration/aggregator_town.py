@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from aggregator.worker import Cycle, ShardWorker
+from aggregator.budget import Cycle
+from aggregator.worker import ShardWorker
 from cityvitals.domain.arrays import READING
 from cityvitals.domain.names import Clock, Domain, Kind, Stamp, shard_of
 from cityvitals.domain.series import Declaration

@@ -27,7 +27,7 @@ def derived_town(
 ) -> Iterator[httpx.Client]:
     """The town, its indicators final, and a client of an API on it."""
     asyncio.run(_derive(database, more))
-    with running_api(database) as base, httpx.Client(base_url=base, timeout=30) as client:
+    with running_api(database) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 

@@ -79,7 +79,7 @@ async def with_facts(pool: Pool) -> list[IndicatorRow]:
 @pytest.fixture
 def client(database: DatabaseSettings) -> Iterator[httpx.Client]:
     with_pool(database, fill)
-    with running_api(database) as base, httpx.Client(base_url=base, timeout=10) as client:
+    with running_api(database) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 

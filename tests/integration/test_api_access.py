@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,11 +19,12 @@ from cityvitals.domain.names import LogKind, shard_of
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token, list_tokens, revoke_token
+from tests import plain
 from tests.api_city import CITY, make_city
 from tests.api_server import running_api, with_pool
 
 PATH = f"/v1/cities/{CITY}"
-get, post = partial(httpx.get, timeout=30), partial(httpx.post, timeout=30)
+get, post = partial(plain.get, timeout=60), partial(plain.post, timeout=60)
 """The first facts that are stated wait until all rules are read."""
 FACT = {
     "name": "population",
@@ -52,8 +54,8 @@ class Here:
         return {"Authorization": f"Bearer {with_pool(self.database, make)}"}
 
 
-@pytest.fixture
-def here(database: DatabaseSettings) -> Iterator[Here]:
+@contextmanager
+def served(database: DatabaseSettings) -> Iterator[Here]:
     async def fill(pool: Pool) -> None:
         async with pool.acquire() as connection:
             await make_city(connection)
@@ -67,50 +69,63 @@ def here(database: DatabaseSettings) -> Iterator[Here]:
         yield Here(database, is_open, closed)
 
 
+@pytest.fixture
+def here(database: DatabaseSettings) -> Iterator[Here]:
+    with served(database) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def untouched(module_database: DatabaseSettings) -> Iterator[Here]:
+    """For tests that leave it without facts and targets, as they found it."""
+    with served(module_database) as found:
+        yield found
+
+
 def problem(answer: httpx.Response, status: int) -> str:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     return Problem.model_validate(answer.json()).detail
 
 
-def test_an_open_api_is_read_by_everybody_and_written_by_nobody(here: Here) -> None:
-    assert get(f"{here.open}{PATH}").status_code == 200
-    answer = post(f"{here.open}{PATH}/facts", json={"items": [FACT]})
+def test_an_open_api_is_read_by_everybody_and_written_by_nobody(untouched: Here) -> None:
+    assert get(f"{untouched.open}{PATH}").status_code == 200
+    answer = post(f"{untouched.open}{PATH}/facts", json={"items": [FACT]})
     assert "token create" in problem(answer, 401)
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert problem(get(f"{here.open}{PATH}/audit"), 401)
+    assert problem(get(f"{untouched.open}{PATH}/audit"), 401)
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/cities", PATH, f"{PATH}/indicators", f"/v1/stream?city={CITY}", "/metrics"]
 )
-def test_a_closed_api_is_read_with_a_token_alone(here: Here, path: str) -> None:
-    assert problem(get(f"{here.closed}{path}"), 401)
+def test_a_closed_api_is_read_with_a_token_alone(untouched: Here, path: str) -> None:
+    assert problem(get(f"{untouched.closed}{path}"), 401)
     wrong = {"Authorization": "Bearer cv_made_up"}
-    assert "not known" in problem(get(f"{here.closed}{path}", headers=wrong), 401)
+    assert "not known" in problem(get(f"{untouched.closed}{path}", headers=wrong), 401)
     basic = {"Authorization": "Basic eDp5"}
-    assert problem(get(f"{here.closed}{path}", headers=basic), 401)
-    with httpx.stream(
-        "GET", f"{here.closed}{path}", headers=here.token("read"), timeout=30
+    assert problem(get(f"{untouched.closed}{path}", headers=basic), 401)
+    with plain.stream(
+        "GET", f"{untouched.closed}{path}", headers=untouched.token("read"), timeout=60
     ) as answer:
         assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/openapi.json"])
-def test_health_and_page_are_for_everybody(here: Here, path: str) -> None:
-    assert get(f"{here.closed}{path}").status_code == 200
+def test_health_and_page_are_for_everybody(untouched: Here, path: str) -> None:
+    assert get(f"{untouched.closed}{path}").status_code == 200
 
 
-def test_a_token_is_for_its_cities(here: Here) -> None:
-    token = here.token("read", cities=["bare"])
-    assert get(f"{here.closed}/v1/cities/bare", headers=token).status_code == 200
-    assert CITY in problem(get(f"{here.closed}{PATH}", headers=token), 403)
+def test_a_token_is_for_its_cities(untouched: Here) -> None:
+    token = untouched.token("read", cities=["bare"])
+    assert get(f"{untouched.closed}/v1/cities/bare", headers=token).status_code == 200
+    assert CITY in problem(get(f"{untouched.closed}{PATH}", headers=token), 403)
     assert CITY in problem(
-        get(f"{here.closed}/v1/stream", params={"city": CITY}, headers=token), 403
+        get(f"{untouched.closed}/v1/stream", params={"city": CITY}, headers=token), 403
     )
-    seen = get(f"{here.closed}/v1/cities", headers=token).json()["items"]
+    seen = get(f"{untouched.closed}/v1/cities", headers=token).json()["items"]
     assert [one["id"] for one in seen] == ["bare"]
-    assert problem(get(f"{here.closed}/metrics", headers=token), 403)
+    assert problem(get(f"{untouched.closed}/metrics", headers=token), 403)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +241,11 @@ BAD: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_facts_are_named_and_none_is_stated(here: Here, case: str) -> None:
+def test_bad_facts_are_named_and_none_is_stated(untouched: Here, case: str) -> None:
     body, named = BAD[case]
-    answer = post(f"{here.open}{PATH}/facts", json=body, headers=here.token("facts"))
+    answer = post(f"{untouched.open}{PATH}/facts", json=body, headers=untouched.token("facts"))
     assert named in problem(answer, 422)
-    assert get(f"{here.open}{PATH}/facts").json()["items"] == []
+    assert get(f"{untouched.open}{PATH}/facts").json()["items"] == []
 
 
 def test_what_is_sent_is_json_and_not_too_much(here: Here) -> None:
@@ -246,11 +261,11 @@ def test_what_is_sent_is_json_and_not_too_much(here: Here) -> None:
     assert problem(post(unknown, json={"items": [FACT]}, headers=token), 404)
 
 
-def test_answers_carry_headers_of_security(here: Here) -> None:
-    for answer in (get(f"{here.open}{PATH}"), get(f"{here.open}/v1/x")):
+def test_answers_carry_headers_of_security(untouched: Here) -> None:
+    for answer in (get(f"{untouched.open}{PATH}"), get(f"{untouched.open}/v1/x")):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    page = get(f"{here.open}/")
+    page = get(f"{untouched.open}/")
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
 
 
@@ -284,23 +299,23 @@ AIM = {
 
 def test_targets_are_stated_listed_noted_and_scored(here: Here) -> None:
     token, url = here.token("facts", name="planning"), f"{here.open}{PATH}/targets"
-    answer = httpx.post(url, json={"items": [AIM]}, headers=token)
+    answer = plain.post(url, json={"items": [AIM]}, headers=token)
     assert answer.status_code == 200, answer.text
     assert Stated.model_validate(answer.json()).changes == 1
-    assert httpx.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
-    (found,) = Targets.model_validate(httpx.get(url).json()).items
+    assert plain.post(url, json={"items": [AIM]}, headers=token).json()["changes"] == 0
+    (found,) = Targets.model_validate(plain.get(url).json()).items
     assert (found.point, found.value, found.start) == (AIM["point"], 10, 30)
     assert (found.declared_by, found.source) == ("planning", "Clean air plan")
-    assert httpx.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
-    assert "Clean air plan" in httpx.get(url, params={"format": "csv"}).text
-    audit = httpx.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
+    assert plain.get(url, params={"point": "u4ssc.ec.i.ws.5c"}).json()["items"] == []
+    assert "Clean air plan" in plain.get(url, params={"format": "csv"}).text
+    audit = plain.get(f"{here.open}{PATH}/audit", headers=here.token("admin")).json()
     (noted,) = AuditTrail.model_validate(audit).items
     assert (noted.token_name, noted.action) == ("planning", "state_targets")
-    scores = httpx.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
+    scores = plain.get(f"{here.open}{PATH}/scores", params={"at": "2026-06-01T00:00:00Z"}).text
     assert "Clean air plan" in scores
     taken = {"point": AIM["point"], "value": "withdrawn", "valid_from": "2026-01-01"}
-    assert httpx.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
-    assert httpx.get(url).json()["items"] == []
+    assert plain.post(url, json={"items": [taken]}, headers=token).json()["changes"] == 1
+    assert plain.get(url).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -314,10 +329,10 @@ def test_targets_are_stated_listed_noted_and_scored(here: Here) -> None:
     ],
 )
 def test_bad_targets_are_named_and_none_is_stated(
-    here: Here, changed: dict[str, Any], said: str
+    untouched: Here, changed: dict[str, Any], said: str
 ) -> None:
-    url = f"{here.open}{PATH}/targets"
+    url = f"{untouched.open}{PATH}/targets"
     body = {"items": [AIM | changed]}
-    answer = httpx.post(url, json=body, headers=here.token("facts"))
+    answer = plain.post(url, json=body, headers=untouched.token("facts"))
     assert re.search(said, problem(answer, 422)), answer.text
-    assert httpx.get(url).json()["items"] == []
+    assert plain.get(url).json()["items"] == []

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
 from aggregator.alerting.review import Event, Verdict
@@ -16,6 +15,7 @@ from cityvitals.settings import DatabaseSettings
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token
 from kpi_rules.alerts.model import AlertRule, Severity
+from tests import plain
 from tests.api_city import (
     CITY,
     SMOG,
@@ -30,7 +30,7 @@ from tests.api_server import next_of, running_api, stream, with_pool
 
 PATH = f"/v1/cities/{CITY}/alerts"
 NOTICE = replace(own_alert("own.haze", "air.pm10.hour", 40.0), severity=Severity.NOTICE)
-get, post = partial(httpx.get, timeout=30), partial(httpx.post, timeout=30)
+get, post = partial(plain.get, timeout=60), partial(plain.post, timeout=60)
 Judge = Callable[..., int]
 
 

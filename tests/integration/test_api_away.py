@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -10,6 +9,7 @@ from api.schemas import Problem
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.migrate import migrate
 from cityvitals.store.pool import Pool
+from tests import plain
 from tests.api_city import CITY, indicator, latest_rows, make_city, write
 from tests.api_server import Door, eventually, next_of, running_api, status_of, stream, with_pool
 from tests.servers import PostgresServer
@@ -47,10 +47,10 @@ def test_api_starts_without_its_database_and_finds_it(
     door.shut()
     with running_api(through(door, database), ready=False) as base:
         assert status_of(f"{base}/healthz") == 200
-        ready = httpx.get(f"{base}/readyz")
+        ready = plain.get(f"{base}/readyz")
         assert ready.status_code == 503 and ready.json()["reasons"][0].startswith("database: ")
         for path in PATHS:
-            answer = httpx.get(base + path)
+            answer = plain.get(base + path)
             assert answer.status_code == 503, path
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["retry-after"]
@@ -96,8 +96,8 @@ def test_reason_tells_no_password(door: Door, database: DatabaseSettings) -> Non
     door.shut()
     settings = database.model_copy(update={"dsn": SecretStr(secret)})
     with running_api(settings, ready=False) as base:
-        eventually(lambda: "reached yet" not in httpx.get(f"{base}/readyz").text)
-        assert "hunter2" not in httpx.get(f"{base}/readyz").text + httpx.get(base + LATEST).text
+        eventually(lambda: "reached yet" not in plain.get(f"{base}/readyz").text)
+        assert "hunter2" not in plain.get(f"{base}/readyz").text + plain.get(base + LATEST).text
 
 
 def test_schema_that_is_not_there_is_told_with_the_remedy(
@@ -108,7 +108,7 @@ def test_schema_that_is_not_there_is_told_with_the_remedy(
 
     with_pool(database, forget)
     with running_api(through(door, database), ready=False) as base:
-        eventually(lambda: "cityvitals migrate" in httpx.get(base + LATEST).text)
+        eventually(lambda: "cityvitals migrate" in plain.get(base + LATEST).text)
         assert status_of(base + LATEST) == 503
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import httpx
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -17,6 +16,7 @@ from cityvitals.settings import BrokerSettings, DatabaseSettings
 from cityvitals.store.derived import IndicatorRow
 from cityvitals.store.pool import Pool
 from cityvitals.store.tokens import create_token
+from tests import plain
 from tests.api_city import (
     BODIES,
     CITY,
@@ -90,7 +90,7 @@ def test_the_latest_stands_on_retained_topics_and_changes_follow(
     with running_api(database, broker=place, publish=True) as base:
         with listening(own_broker.port) as found:
             eventually(lambda: topics(found) == EVERY, 30)
-            shown = httpx.get(f"{base}/v1/cities/{CITY}/indicators").json()["items"]
+            shown = plain.get(f"{base}/v1/cities/{CITY}/indicators").json()["items"]
             assert sorted(map(str, shown)) == sorted(str(body) for _, body in found)
             commit(database, ROW._replace(value=12.5))
             eventually(lambda: values(found)[-1] == 12.5)
@@ -160,7 +160,7 @@ def test_of_two_apis_one_publishes_and_the_other_takes_over(
             with running_api(database, broker=place, publish=True) as second:
                 commit(database, ROW._replace(value=12.5))
                 eventually(lambda: values(found)[-1] == 12.5)
-                metrics = httpx.get(f"{second}/metrics").text
+                metrics = plain.get(f"{second}/metrics").text
                 assert "cityvitals_api_published_total 0.0" in metrics
                 assert values(found).count(12.5) == 1
         with running_api(database, broker=place, publish=True):
@@ -171,8 +171,8 @@ def test_of_two_apis_one_publishes_and_the_other_takes_over(
 def test_prometheus_reads_the_latest_indicators(database: DatabaseSettings) -> None:
     with_pool(database, fill)
     with running_api(database) as base:
-        text = httpx.get(f"{base}/metrics/indicators").text
-        shown = httpx.get(f"{base}/v1/cities/{CITY}/indicators").json()["items"]
+        text = plain.get(f"{base}/metrics/indicators").text
+        shown = plain.get(f"{base}/v1/cities/{CITY}/indicators").json()["items"]
     families = {one.name: one.samples for one in text_string_to_metric_families(text)}
     expected = {(one["rule"], one["zone"] or ""): one for one in shown}
     found = {(s.labels["rule"], s.labels["zone"]): s for s in families["cityvitals_indicator"]}
@@ -194,8 +194,8 @@ def test_prometheus_is_told_of_a_tokens_cities_alone(database: DatabaseSettings)
         return await create_token(pool, "prometheus", ["read"], ["bare"], None)
 
     with running_api(database, access="closed", ready=False) as base:
-        eventually(lambda: httpx.get(f"{base}/readyz").status_code == 200)
-        assert httpx.get(f"{base}/metrics/indicators").status_code == 401
+        eventually(lambda: plain.get(f"{base}/readyz").status_code == 200)
+        assert plain.get(f"{base}/metrics/indicators").status_code == 401
         token = {"Authorization": f"Bearer {with_pool(database, make)}"}
-        answer = httpx.get(f"{base}/metrics/indicators", headers=token)
+        answer = plain.get(f"{base}/metrics/indicators", headers=token)
         assert answer.status_code == 200 and CITY not in answer.text

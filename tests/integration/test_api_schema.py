@@ -55,7 +55,7 @@ def api(module_database: DatabaseSettings) -> Iterator[tuple[str, str]]:
 def test_it_answers_as_documented(case: Case[Any], api: tuple[str, str]) -> None:
     base, token = api
     _aim(case)
-    answer = case.call(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    answer = case.call(base_url=base, headers={"Authorization": f"Bearer {token}"}, timeout=60)
     case.validate_response(answer, checks=CHECKS)
 
 

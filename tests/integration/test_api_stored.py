@@ -50,7 +50,7 @@ async def _partitioned(pool: Pool) -> None:
 def client(database: DatabaseSettings) -> Iterator[httpx.Client]:
     with_pool(database, _partitioned)
     state.run(database.dsn.get_secret_value(), _TOWN)
-    with running_api(database) as base, httpx.Client(base_url=base, timeout=10) as client:
+    with running_api(database) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 

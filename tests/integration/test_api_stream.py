@@ -14,6 +14,7 @@ import pytest
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.derived import IndicatorRow, prune_changes
 from cityvitals.store.pool import Pool
+from tests import plain
 from tests.api_city import BODIES, CITY, indicator, make_cities, write
 from tests.api_server import (
     QUICK,
@@ -66,7 +67,7 @@ def numbers(events: Iterator[Told], last: int) -> list[int | None]:
 
 
 def test_stream_begins_with_all_latest_indicators(base: str) -> None:
-    latest = httpx.get(f"{base}/v1/cities/{CITY}/indicators").json()
+    latest = plain.get(f"{base}/v1/cities/{CITY}/indicators").json()
     with stream(base, CITY) as events:
         first = next(events)
         assert (first.kind, first.number) == ("snapshot", FIRST)
@@ -156,7 +157,7 @@ def test_gap_or_number_never_given_becomes_a_snapshot(
 
 def test_foreign_last_event_id_becomes_a_snapshot(base: str) -> None:
     with (
-        httpx.Client(timeout=10) as client,
+        httpx.Client(timeout=60) as client,
         client.stream(
             "GET", f"{base}/v1/stream", params={"city": CITY}, headers={"Last-Event-ID": "abc"}
         ) as answer,
@@ -193,7 +194,7 @@ def test_many_clients_share_one_reader_and_all_hear_all(
         rows = [ROW._replace(value=float(n)) for n in range(100)]
         limits = httpx.Limits(max_connections=None)
         async with (
-            httpx.AsyncClient(timeout=20, limits=limits) as client,
+            httpx.AsyncClient(timeout=60, limits=limits) as client,
             asyncio.TaskGroup() as group,
         ):
             watching = [group.create_task(watch(client, url)) for _ in range(50)]
@@ -241,7 +242,7 @@ def test_client_that_takes_nothing_is_sent_away_and_the_others_do_not_wait(
 
 
 def metrics(base: str) -> str:
-    return httpx.get(f"{base}/metrics", timeout=10).text
+    return plain.get(f"{base}/metrics", timeout=60).text
 
 
 def test_server_stops_with_streams_open(filled: DatabaseSettings) -> None:
@@ -265,5 +266,5 @@ def test_a_filtered_stream_tells_only_what_is_asked_for(base: str) -> None:
 
 def test_bad_filters_of_a_stream_are_named(base: str) -> None:
     for query in ({"rule": "a b"}, {"zone": "a b"}, {"domain": "fire"}, {"event": "snapshot"}):
-        answer = httpx.get(f"{base}/v1/stream", params={"city": CITY, **query})
+        answer = plain.get(f"{base}/v1/stream", params={"city": CITY, **query})
         assert answer.status_code == 422 and next(iter(query)) in answer.text

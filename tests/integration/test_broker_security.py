@@ -71,7 +71,7 @@ def simulated(broker: BrokerSettings, topic: str = OBS) -> int:
         async with connected(broker, "simulator-of-a-test", None, note) as (session, _):
             session.publish(Message(topic, b"{}"))
             either: set[asyncio.Future[Any]] = {acknowledged, session.lost}
-            await asyncio.wait(either, timeout=10, return_when="FIRST_COMPLETED")
+            await asyncio.wait(either, timeout=60, return_when="FIRST_COMPLETED")
             return acknowledged.result() if acknowledged.done() else -1
 
     try:

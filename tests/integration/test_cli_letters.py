@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cityvitals.cli import app
+from cityvitals.errors import NotFound
 from cityvitals.settings import DatabaseSettings
 from tests.conformance.test_letters import keep, rejection
 from tests.integration.readings import opened
@@ -43,6 +44,9 @@ def test_commands(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -
     assert "purged 1 dead letters" in cityvitals(*every, "--yes")
     assert "it adds up" in cityvitals("ledger")
     assert json.loads(cityvitals("ledger", "--json"))["total"]["rejected"] == 4
+    misspelt = CliRunner().invoke(app, ["ledger", "--city", "nowhere"])
+    assert isinstance(misspelt.exception, NotFound)
+    assert "there is no city 'nowhere'" in str(misspelt.exception)
 
 
 def test_nothing_is_purged_without_saying_what() -> None:

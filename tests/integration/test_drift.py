@@ -191,9 +191,12 @@ def test_looking_is_fast(database: DatabaseSettings) -> None:
                 for table in ("reading", "rollup", "indicator"):
                     later_us = BEGIN_US + month * 31 * 86_400_000_000
                     await create_partition(one, table, month_of(later_us))
-            begun = time.perf_counter()
-            await require_current(one)
-            return time.perf_counter() - begun
+            taken = []
+            for _ in range(5):
+                begun = time.perf_counter()
+                await require_current(one)
+                taken.append(time.perf_counter() - begun)
+            return min(taken)
 
     assert asyncio.run(main()) < ENOUGH_S
 

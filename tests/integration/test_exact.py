@@ -17,7 +17,7 @@ import pytest
 from cityvitals.domain.series import Declaration
 from cityvitals.domain.times import EARLIEST_US
 from cityvitals.settings import AggregatorSettings, DatabaseSettings
-from tests.integration.aggregator_town import DAY, HOUR, HOURLY, MINUTE, NOON
+from tests.integration.aggregator_town import DAY, GAUGE, HOUR, HOURLY, MINUTE, NOON, TOTALS
 from tests.integration.exact.actions import ACTIONS
 from tests.integration.exact.cast import METER, ROLLING, SHARD, THIRDS, Row
 from tests.integration.exact.registry_text import series_entry
@@ -174,6 +174,53 @@ async def _nothing_is_left(world: World) -> None:
     await world.say(device("ville", "e", declaration=ROLLING, since_us=EARLIEST_US))
     await world.run()
     found = await world.verify(settled=False)
+    assert found.clean, found.as_text()
+
+
+def test_a_late_sample_is_said_again_just_when_it_ends(database: DatabaseSettings) -> None:
+    """The story of seed 100135, in its fewest steps.
+
+    A gauge's sample holds for a quarter hour, and comes after the next one, which is of its very
+    end, and so lies in another bucket.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        machine.runner.run(_said_again(world))
+
+
+async def _said_again(world: World) -> None:
+    await world.found()
+    for after in (0, HOUR, -GAUGE.hold_us):
+        await world.write([Row("town", "a", after, 2.5)], "ingest-0")
+        await world.run()
+    await world.settle()
+    assert await world.pool.fetchval("select sum(repeated) from rollup") == 1
+    found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
+
+
+def test_windows_that_nothing_feeds_any_more_do_not_wait(database: DatabaseSettings) -> None:
+    """The story of seed 100107, in its fewest steps.
+
+    A station says something; before it is derived, it turns out to measure something else.
+    """
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        machine.runner.run(_fed_no_more(world))
+
+
+async def _fed_no_more(world: World) -> None:
+    shard = SHARD["town"]
+    await world.found()
+    await world.write([Row("town", "w", 0, 2.5)], "ingest-0")
+    await world.take(shard)
+    await world.save(shard)
+    assert len(world.workers[shard].shard.pending)
+    await world.say(device("town", "w", declaration=TOTALS, since_us=EARLIEST_US, at_us=NOON))
+    await world.settle()
+    found = await world.verify(settled=True)
     assert found.clean, found.as_text()
 
 

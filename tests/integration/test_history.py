@@ -216,7 +216,7 @@ def client(series: DatabaseSettings) -> Any:
         await write_history(pool, [indicator(RULE, "", T0, back) for back in range(300, 0, -1)])
 
     with_pool(series, both)
-    with running_api(series) as base, httpx.Client(base_url=base, timeout=10) as client:
+    with running_api(series) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 

@@ -35,7 +35,7 @@ from tests.servers import BrokerServer, PostgresServer
 
 Message = tuple[str, bytes]
 BEGIN_US = 1_700_000_000_000_000
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def configured(
@@ -87,13 +87,13 @@ async def until(what: Callable[[], Awaitable[bool]]) -> None:
 def is_ready(settings: Settings) -> bool:
     address = f"http://127.0.0.1:{settings.ingest.health_port}/readyz"
     with suppress(OSError, urllib.error.HTTPError):
-        return bool(urllib.request.urlopen(address, timeout=5).status == 200)
+        return bool(urllib.request.urlopen(address, timeout=30).status == 200)
     return False
 
 
 def read_metrics(settings: Settings) -> str:
     address = f"http://127.0.0.1:{settings.ingest.health_port}/metrics"
-    return str(urllib.request.urlopen(address, timeout=5).read().decode())
+    return str(urllib.request.urlopen(address, timeout=30).read().decode())
 
 
 async def metric(settings: Settings, name: str) -> float:

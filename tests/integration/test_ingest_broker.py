@@ -14,7 +14,7 @@ from ingest.subscriber import Subscriber
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
 RESUMED = bytes([0x20, 3, 1, 0, 0])
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def suback(*reasons: int) -> bytes:

@@ -41,15 +41,19 @@ def test_the_ledger_shows_what_a_load_expects(
 def test_a_soak_and_a_ramp_are_recorded_with_the_service_s_lag(
     service: Service, tmp_path: Path
 ) -> None:
-    service.start("ingest", "api")
+    service.start("ingest", "aggregate", "api")
     report, page = tmp_path / "soak.json", tmp_path / "soak.html"
-    written = ["--api", service.api, "--report", str(report), "--page", str(page)]
+    aggregator = f"http://127.0.0.1:{service.health_port('aggregate')}"
+    asked = ["--api", service.api, "--aggregator", aggregator]
+    written = [*asked, "--report", str(report), "--page", str(page)]
     options = ["--city", "soak", "--rate", "400", "--duration", "11", "--soak", "--pack", "10"]
     done = service.run("load", *options, *written, "--watch", str(os.getpid()))
     found = json.loads(report.read_text())
     assert len(found["samples"]) >= 9
     lags = [one["lag"] for one in found["samples"]]
     assert 0 <= min(lags) < found["readings"]
+    assert all(one["underived"] >= one["lag"] for one in found["samples"])
+    assert min(one["underived"] for one in found["samples"]) < found["readings"]
     assert found["samples"][-1]["readings"] <= found["readings"]
     assert {one["name"].split()[0] for one in found["trends"]} >= {"acknowledged", "lag", "memory"}
     # On a machine that others use, too, it need not be flat: but then it must be told.
@@ -60,9 +64,11 @@ def test_a_soak_and_a_ramp_are_recorded_with_the_service_s_lag(
     options = ["--city", "ramp", "--ramp", "100:200:2", "--duration", "1.5", "--pack", "10"]
     done = service.run("load", *options, "--within-ms", "30000", *written)
     assert done.returncode == 0, done.stderr
-    steps = json.loads(report.read_text())["steps"]
+    climbed = json.loads(report.read_text())
+    steps = climbed["steps"]
     assert [step["asked"] for step in steps] == [100, 200][: len(steps)]
-    assert done.stdout.splitlines()[-1] == json.loads(report.read_text())["knee"]
+    assert done.stdout.splitlines()[-1] == climbed["knee"]
+    assert climbed["knee_per_s"] in {None, 100, 200}
     assert "knee: " in page.read_text()
 
 

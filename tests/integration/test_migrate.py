@@ -142,7 +142,7 @@ def test_who_blocks_is_named_and_the_migration_gives_up_without_a_trace(
             )
             # Between its attempts everybody else gets through, although its lock excludes all.
             for _ in range(3):
-                assert await other.fetchval("select count(*) from big", timeout=5) == 1
+                assert await other.fetchval("select count(*) from big", timeout=60) == 1
             with pytest.raises(StoreConflict) as failed:
                 await working
             said = str(failed.value)
@@ -200,7 +200,7 @@ def test_an_index_built_concurrently_waits_names_who_for_and_is_built_by_the_nex
             working = asyncio.create_task(
                 migrate(one, observer=observer, patience=HURRY, migrations=every)
             )
-            assert await other.execute("insert into big values (5, 6)", timeout=5)
+            assert await other.execute("insert into big values (5, 6)", timeout=60)
             with pytest.raises(StoreConflict, match=f"statement 2: not done, since process {pid} "):
                 await working
             invalid = "select not indisvalid from pg_index where indexrelid = 'big_a'::regclass"

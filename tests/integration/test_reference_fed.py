@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
 import pytest
 
 from cityvitals.catalogue.load import convert, load_catalogue
@@ -16,6 +15,7 @@ from kpi_rules.built import unbuilt
 from kpi_rules.facts import uses_of
 from kpi_rules.model import Rule
 from kpi_rules.present import find_band
+from tests import plain
 from tests.api_server import running_api
 from tests.integration import aggregator_town
 from tests.integration.aggregator_town import CITY, NOON, Row, Town, town
@@ -94,7 +94,7 @@ def _explain(database: DatabaseSettings, fed: Fed, rule: Rule) -> None:
     """What the API tells of the window, worked out by hand, gives its value."""
     path = f"/v1/cities/{CITY}/indicators/{rule.id}/explain"
     with running_api(database) as base:
-        answer = httpx.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=30)
+        answer = plain.get(f"{base}{path}", params={"at": fed.window.isoformat()}, timeout=60)
     assert answer.status_code == 200, answer.text
     check(answer.json())
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ from cityvitals.store.partitions import Partitions
 from cityvitals.store.pool import Pool
 from kpi_rules.load import load_rules
 from kpi_rules.scorecard.load import load_scorecard
+from tests import plain
 from tests.api_server import running_api, with_pool
 from tests.integration.scored import cityvitals, points
 from tests.unit.kpi_rules.scorecard.sample import rows, windows
@@ -80,7 +80,7 @@ def test_the_sample_city_scores_the_same_through_the_api(
     with_pool(database, plant_windows)
     with running_api(database) as base:
         asked = {"at": "2026-11-30T12:00:00Z"}
-        answer = httpx.get(f"{base}/v1/cities/sample/scores", params=asked, timeout=30)
+        answer = plain.get(f"{base}/v1/cities/sample/scores", params=asked, timeout=60)
     shown = answer.json()
     Scores.model_validate(shown)
     found = points(shown)

@@ -77,7 +77,7 @@ def folder(database: DatabaseSettings, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.fixture
 def client(folder: Path, database: DatabaseSettings) -> Iterator[httpx.Client]:
     assert folder
-    with running_api(database) as base, httpx.Client(base_url=base, timeout=30) as client:
+    with running_api(database) as base, httpx.Client(base_url=base, timeout=60) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from cityvitals.settings import AggregatorSettings, DatabaseSettings, Settings
 from cityvitals.store import derived, shards
 from cityvitals.store.pool import ENDLESS, Patience, Pool, acquired, application, open_pool
 from cityvitals.telemetry import Health
+from tests import plain
 from tests.api_city import CITY, make_city
 from tests.api_server import eventually, running_api, status_of, with_pool
 from tests.conformance.test_aggregator_loop import is_taken, until
@@ -74,7 +75,7 @@ def test_the_api_says_what_took_too_long_and_what_to_do(database: DatabaseSettin
 
     async def ask(base: str) -> httpx.Response:
         async with locked(database, "zone"):
-            return await asyncio.to_thread(httpx.get, base + ZONES, timeout=10)
+            return await asyncio.to_thread(plain.get, base + ZONES, timeout=60)
 
     with running_api(database, statement_timeout_seconds=0.2) as base:
         answer = asyncio.run(ask(base))
@@ -93,7 +94,7 @@ def test_the_api_waits_for_a_lock_only_so_long(database: DatabaseSettings) -> No
 
     async def ask(base: str) -> httpx.Response:
         async with locked(database, "zone"):
-            return await asyncio.to_thread(httpx.get, base + ZONES, timeout=10)
+            return await asyncio.to_thread(plain.get, base + ZONES, timeout=60)
 
     with running_api(impatient) as base:
         answer = asyncio.run(ask(base))

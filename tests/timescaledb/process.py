@@ -12,7 +12,7 @@ import asyncpg
 
 _FOLDER: Final = Path(__file__).parent
 _START_S: Final = 60.0
-_STOP_S: Final = 10.0
+_STOP_S: Final = 60.0
 _READY: Final = b"ready on port "
 
 _EMPTY: Final = (_FOLDER / "empty.sql").read_text()
@@ -96,7 +96,7 @@ class TimescaleServer:
         asyncio.run(self._empty())
 
     async def _empty(self) -> None:
-        connection = await asyncpg.connect(self.dsn, timeout=15)
+        connection = await asyncpg.connect(self.dsn, timeout=60)
         try:
             await connection.execute("create extension if not exists timescaledb")
             await connection.execute(_EMPTY)

@@ -8,7 +8,7 @@ from tests.sharing import group_of, rank
 @pytest.mark.parametrize(
     ("node_id", "group"),
     [
-        ("tests/faults/test_kill.py::test_all[a::b/c]", "processes"),
+        ("tests/faults/test_kill.py::test_all[a::b/c]", "tests/faults/test_kill.py"),
         ("tests/acceptance/test_up.py::test_up", "processes"),
         ("tests/conformance/test_log.py::test_log[timescaledb]", "timescaledb"),
         ("tests/unit/wire/test_json.py::test_it", "tests/unit/wire/test_json.py"),
@@ -20,5 +20,6 @@ def test_a_suite_of_processes_stays_together_and_others_by_file(node_id: str, gr
 
 
 def test_the_longest_groups_begin_first() -> None:
-    ids = ["tests/unit/a.py::b", "tests/conformance/a.py::b", "tests/faults/a.py::b"]
+    suites = ["unit", "integration", "faults", "conformance", "acceptance"]
+    ids = [f"tests/{suite}/a.py::b" for suite in suites]
     assert sorted(ids, key=rank) == ids[::-1]

@@ -44,6 +44,7 @@ from tests.integration.exact.rulebooks import BOOKS
 from tests.integration.exact.world import World, device
 
 T = TypeVar("T")
+_Act = Callable[[int, int | None], Coroutine[Any, Any, Any]]
 
 _CHECKS: Final = 3
 """So often a run verifies on its way at most: that takes as long as all else."""
@@ -272,6 +273,11 @@ class Exactness(RuleBasedStateMachine):
         """A few cycles."""
         self._do("cycle", self._cycles(shard, count))
 
+    @rule(shard=shards)
+    def follow(self, shard: int) -> None:
+        """The log alone is taken; windows that it touches wait."""
+        self._do("take", self.world.take(shard))
+
     @precondition(lambda self: not self.is_done)
     @rule()
     def catch_up(self) -> None:
@@ -282,6 +288,11 @@ class Exactness(RuleBasedStateMachine):
     def break_cycle(self, shard: int, at: int) -> None:
         """The aggregator dies before some statement of a cycle."""
         self._do("crash in a cycle", self._broken(self.world.cycle, shard, at))
+
+    @rule(shard=shards, at=steps)
+    def break_take(self, shard: int, at: int) -> None:
+        """It dies before some statement of taking the log."""
+        self._do("crash in a take", self._broken(self.world.take, shard, at))
 
     @rule(shard=shards, at=steps)
     def break_save(self, shard: int, at: int) -> None:
@@ -356,9 +367,7 @@ class Exactness(RuleBasedStateMachine):
         for _ in range(count):
             await self.world.cycle(shard)
 
-    async def _broken(
-        self, act: Callable[[int, int | None], Coroutine[Any, Any, Any]], shard: int, at: int
-    ) -> None:
+    async def _broken(self, act: _Act, shard: int, at: int) -> None:
         with suppress(StoreUnavailable):
             await act(shard, at)
 

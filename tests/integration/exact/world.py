@@ -5,7 +5,7 @@ Nothing runs by itself: a test says what happens next, and the time.
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from io import StringIO
@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from aggregator.worker import Cycle, ShardWorker
+from aggregator.budget import Cycle
+from aggregator.worker import ShardWorker
 from cityvitals.domain.arrays import READING
 from cityvitals.domain.names import Clock
 from cityvitals.errors import Fenced, SealRisen, StoreUnavailable
@@ -48,6 +49,8 @@ from tests.integration.exact.cast import (
     Row,
 )
 
+_Act = Callable[[ShardWorker, Any, tail.Cursors, int], Awaitable[Cycle]]
+"""What a worker does with a connection, the heads of its log, and the time."""
 _TABLES: Final = (
     "seal_neighbour", "dead_letter", "ledger", "rule", '"limit"', "fact", "change",
     "indicator_latest", "indicator", "rollup", "checkpoint", "commit_log", "reading_revision",
@@ -195,12 +198,19 @@ class World:
 
     async def cycle(self, shard: int, breaks_after: int | None = None) -> Cycle:
         """One cycle of a shard's worker, or as much of it as the connection lives."""
+        return await self._act(ShardWorker.cycle, shard, breaks_after)
+
+    async def take(self, shard: int, breaks_after: int | None = None) -> Cycle:
+        """A shard's worker takes the log, or as much of it as the connection lives."""
+        return await self._act(ShardWorker.take, shard, breaks_after)
+
+    async def _act(self, act: _Act, shard: int, breaks_after: int | None) -> Cycle:
         worker = await self._worker(shard)
         async with self.pool.acquire() as connection:
             heads = (await tail.read_heads(connection, [shard])).get(shard, {})
             used = _perhaps_breaking(connection, breaks_after)
             try:
-                return await worker.cycle(used, heads, self.now_us)
+                return await act(worker, used, heads, self.now_us)
             except StoreUnavailable:
                 self.workers.pop(shard, None)
                 raise

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cityvitals.settings import load_settings
+from deploy.local.note import Note, read_note, write_note
 from deploy.local.plan import BROKER_PORT, Options, Plan, make_plan
 
 
@@ -68,3 +69,29 @@ def test_each_port_names_what_changes_it(monkeypatch: pytest.MonkeyPatch) -> Non
         "CITYVITALS_AGGREGATOR__HEALTH_PORT": 9222,
         "CITYVITALS_API__HEALTH_PORT": 9103,
     }
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_who_read_our_note_into_the_shell_means_our_own_servers(
+    *, own: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "environment"
+    noted = _plan().environment("postgresql://cityvitals:a'b c@127.0.0.1:25432/cityvitals")
+    write_note(file, noted, own_broker=own, own_database=own)
+    assert file.stat().st_mode & 0o077 == 0
+    for name, value in noted.items():
+        monkeypatch.setenv(name, value)
+    plan = make_plan(load_settings(), Options(), read_note(file))
+    assert (plan.own_broker, plan.own_database) == (own, own)
+    assert plan.broker_port == BROKER_PORT
+    monkeypatch.setenv("CITYVITALS_DATABASE__DSN", "postgresql://db.example/x")
+    monkeypatch.setenv("CITYVITALS_BROKER__PORT", "1999")
+    other = make_plan(load_settings(), Options(), read_note(file))
+    assert (other.own_broker, other.own_database) == (False, False)
+
+
+@pytest.mark.parametrize("text", ["", "CITYVITALS_BROKER__PORT=1883\n", "# something else\nA=1\n"])
+def test_a_note_that_says_nothing_of_servers_names_none(text: str, tmp_path: Path) -> None:
+    assert read_note(tmp_path / "environment") == Note()
+    (tmp_path / "environment").write_text(text)
+    assert read_note(tmp_path / "environment") == Note()
