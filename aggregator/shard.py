@@ -304,14 +304,14 @@ class Shard:
 
     def restoring(self) -> list[Load]:
         """Which readings to fetch for series that cannot go on without."""
-        self._redo_declared()
+        self.redo_declared()
         broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
         span = self.backlog.span(self._rates, READINGS, set(broken))
         return self._loads(self.backlog.take_rows(broken, span))
 
     def due(self, most: int) -> list[Load]:
         """Which readings to fetch next, for at most `most` series and about `READINGS`."""
-        self._redo_declared()
+        self.redo_declared()
         broken = set(np.flatnonzero(self.buckets.state["broken"]).tolist())
         span = self.backlog.span(self._rates, READINGS, self.backlog.rows() - broken)
         return self._loads(self.backlog.take(most, broken, span))
@@ -319,7 +319,7 @@ class Shard:
     def _loads(self, requests: list[Request]) -> list[Load]:
         return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
 
-    def _redo_declared(self) -> None:
+    def redo_declared(self) -> None:
         """Have series done again that declare something else now.
 
         Not when the declaration is read: after a restart, readings that were folded by the old one

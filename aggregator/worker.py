@@ -138,6 +138,8 @@ class ShardWorker:
         """
         done = Cycle()
         await self._fold(connection, heads, now_us, done)
+        # A checkpoint knows what is to be done again, but not what was declared.
+        self.shard.redo_declared()
         await self._commit(connection, self._changed, Outputs(), done, now_us)
         self._changed.forget_stored()
         done.backlog = self.shard.queued()

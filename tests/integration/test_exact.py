@@ -200,6 +200,31 @@ async def _said_again(world: World) -> None:
     assert found.clean, found.as_text()
 
 
+def test_a_checkpoint_between_a_take_and_its_cycle_knows_what_was_declared(
+    database: DatabaseSettings,
+) -> None:
+    """The story of seed 110051, in its fewest steps."""
+    with stage(database, Counter()) as machine:
+        old = machine.world
+        world = World(old.pool, old.database, old.folder, BOOKS["shipped"])
+        machine.runner.run(_declared_and_saved(world))
+
+
+async def _declared_and_saved(world: World) -> None:
+    shard = SHARD["town"]
+    await world.found()
+    rows = [Row("town", "c", at * MINUTE, 1.0 + at) for at in range(90)]
+    await world.write(rows, "ingest-0")
+    await world.run()
+    await world.say(device("town", "c", declaration=HOURLY, since_us=EARLIEST_US, at_us=NOON))
+    await world.take(shard)
+    await world.save(shard)
+    world.workers.clear()
+    await world.settle()
+    found = await world.verify(settled=True)
+    assert found.clean, found.as_text()
+
+
 def test_windows_that_nothing_feeds_any_more_do_not_wait(database: DatabaseSettings) -> None:
     """The story of seed 100107, in its fewest steps.
 
