@@ -55,7 +55,9 @@ class Run:
         """Its direct children, by what of us they run."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
+            words = _words(child)
+            if not words:  # it is about to end
+                continue
             found[words[3] if words[1:3] == ["-m", "cityvitals"] else Path(words[0]).name] = child
         return found
 
@@ -106,6 +108,13 @@ def running(data: Path, ports: Ports, *options: str) -> Iterator[Run]:
             run.process.wait(10)
             for process in psutil.wait_procs(family, 10)[1]:
                 process.kill()
+
+
+def _words(child: psutil.Process) -> list[str]:
+    try:
+        return child.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def until(true: Callable[[], bool], why: Callable[[], str]) -> None:

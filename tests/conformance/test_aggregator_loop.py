@@ -35,6 +35,10 @@ async def owner(where: Town) -> str | None:
     return found
 
 
+async def is_owned(where: Town) -> bool:
+    return await owner(where) is not None
+
+
 @asynccontextmanager
 async def running(where: Town, name: str, lease_s: float = 30.0) -> AsyncIterator[None]:
     """A loop beside the test, stopped in order at the end."""
@@ -109,6 +113,7 @@ def test_one_takes_over_from_another(database: DatabaseSettings) -> None:
         async with town(database) as where:
             async with running(where, "one"):
                 await where.write(samples("a", 0, HOUR))
+                await until(lambda: is_owned(where), "nobody takes the shard")
                 async with running(where, "two"):
                     await until(lambda: is_taken(where), "the log is not taken")
                     assert await owner(where) == "one"
