@@ -112,7 +112,7 @@ def running(data: Path, ports: Ports, *options: str) -> Iterator[Run]:
 
 def _words(child: psutil.Process) -> list[str]:
     try:
-        return child.cmdline()
+        return list(child.cmdline())
     except psutil.NoSuchProcess:
         return []
 
