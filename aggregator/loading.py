@@ -1,5 +1,6 @@
 """A shard's memory at start: from its checkpoint, or rebuilt from what is stored."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ async def load_shard(
         await rebuild_shard(connection, shard, now_us)
     _rederive_changed_rules(shard, latest)
     extents = await _load_ring(connection, shard)
-    await _extend_by_said(connection, extents, shard)
+    extend_by_said(extents, await derived.read_said_range(connection, shard.number))
     return extents
 
 
@@ -56,7 +57,8 @@ async def rebuild_shard(connection: Connection, shard: Shard, now_us: int) -> No
     shard.apply_model(await load_model(connection, shard.number))
     extents = await derived.read_extents(connection, shard.table.ids.tolist())
     log.warning("rebuilding shard from readings", shard=shard.number, series=len(extents))
-    checkpoint.rebuild(shard, extents)
+    stored = await derived.read_rollup_ranges(connection, shard.table.ids.tolist())
+    checkpoint.rebuild(shard, extents, stored)
     newest: dict[int, int] = {}
     for one in shard.table.series:
         if one.id in extents:
@@ -76,6 +78,16 @@ def _rederive_changed_rules(shard: Shard, latest: list[Any]) -> None:
             shard.rederive.add(plan.city.id, plan.rule.id)
 
 
+async def redo_declared(connection: Connection, shard: Shard) -> None:
+    """Have series done again that declare something else now, as far as rollups are stored.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    if series := shard.redeclared():
+        shard.redo_declared(await derived.read_rollup_ranges(connection, series))
+
+
 async def _load_ring(connection: Connection, shard: Shard) -> Extents:
     found: Extents = {}
     for city in shard.model.cities:
@@ -92,13 +104,17 @@ async def _load_ring(connection: Connection, shard: Shard) -> Extents:
     return found
 
 
-async def _extend_by_said(connection: Connection, extents: Extents, shard: Shard) -> None:
+def extend_by_said(extents: Extents, said: Mapping[str, tuple[int, int]]) -> None:
     """Reach windows of which something was said, too, in place.
 
     All their buckets may be gone, by what stations declare now. They are derived again all the
     same where the rule changes: what is said of them is that nothing is left.
+
+    Args:
+        extents: by city.
+        said: by city, where its first window ends and its last one begins.
     """
-    for city, (first, last) in (await derived.read_said_range(connection, shard.number)).items():
+    for city, (first, last) in said.items():
         # One bucket of the first window and one of the last: others reach far beyond what is there.
         low, high = extents.get(city, (first - BUCKET, last + BUCKET))
         extents[city] = (min(low, first - BUCKET), max(high, last + BUCKET))

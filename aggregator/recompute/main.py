@@ -17,16 +17,19 @@ from typing import Final
 
 import structlog
 
+from aggregator.loading import extend_by_said
 from aggregator.recompute.found import Asked, Piece, PieceFound, report, summed
 from aggregator.recompute.handing import hand_over
 from aggregator.recompute.job import Done, Job, file_of, question
 from aggregator.recompute.piece import is_asked, months, recompute
+from cityvitals.domain.names import shard_of
+from cityvitals.domain.times import BUCKET_US
 from cityvitals.errors import NotFound
 from cityvitals.settings import Settings
 from cityvitals.store import derived
 from cityvitals.store.audit import open_audit
 from cityvitals.store.migrate import require_current
-from cityvitals.store.pool import ENDLESS, Pool, application, open_pool
+from cityvitals.store.pool import ENDLESS, Connection, Pool, application, open_pool
 from kpi_rules.load import load_all
 from kpi_rules.model import Rule
 from kpi_rules.rulebook import StoredRule, settle
@@ -103,11 +106,18 @@ async def _plan(settings: Settings, asked: Asked) -> tuple[tuple[Rule, ...], lis
         pieces: list[Piece] = []
         async with pool.acquire() as connection:
             for city in cities:
-                reach = await derived.read_rollup_range(connection, series[city])
-                if reach is not None:
-                    low, high = max(reach[0], asked.from_us), min(reach[1] + 1, asked.to_us)
-                    pieces += months(city, low, high)
+                first, end = await _reach(connection, city, series[city])
+                pieces += months(city, max(first, asked.from_us), min(end, asked.to_us))
     return rules, pieces
+
+
+async def _reach(connection: Connection, city: str, series: list[int]) -> tuple[int, int]:
+    """Where a city's history begins and ends, as its owner knows it; empty where there is none."""
+    stored = await derived.read_rollup_range(connection, series)
+    extents = {} if stored is None else {city: (stored[0], stored[1] + BUCKET_US)}
+    said = await derived.read_said_range(connection, shard_of(city))
+    extend_by_said(extents, {one: reach for one, reach in said.items() if one == city})
+    return extents.get(city, (0, 0))
 
 
 async def _in_force(pool: Pool, settings: Settings) -> tuple[Rule, ...]:

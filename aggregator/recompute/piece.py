@@ -161,7 +161,7 @@ async def _derive(
 ) -> RuleFound:
     """Derive the final windows of a rule that begin in a piece, and compare them."""
     found = RuleFound()
-    windows = _windows(shard, plan, piece)
+    windows = _windows(shard, plan, piece, extents.get(piece.city, (piece.begin_us, 0))[0])
     if not len(windows.begins):
         return found
     keys = shard.emitter.unknown(plan, windows.begins)
@@ -194,11 +194,15 @@ def _take(found: RuleFound, said: Saying, before: Mapping[tuple[str, int], float
         found.take(Change(zone, begin, before.get((zone, begin)), now))
 
 
-def _windows(shard: Shard, plan: RulePlan, piece: Piece) -> Windows:
-    """Windows that begin in a piece and do not wait for anything."""
+def _windows(shard: Shard, plan: RulePlan, piece: Piece, first_us: int) -> Windows:
+    """Windows that begin in a piece and do not wait for anything.
+
+    Those that began before the city's first bucket, at `first_us`, begin with it.
+    """
     begins, ends = windows_of(plan, np.arange(piece.begin_us, piece.end_us, BUCKET))
     waiting = np.array(shard.pending.begins((plan.city.id, plan.rule.id)), np.int64)
-    taken = (begins >= piece.begin_us) & (begins < piece.end_us) & ~np.isin(begins, waiting)
+    known = np.maximum(begins, first_us)
+    taken = (known >= piece.begin_us) & (known < piece.end_us) & ~np.isin(begins, waiting)
     begins, ends = begins[taken], ends[taken]
     return Windows(plan, begins, ends, np.ones(len(begins), np.bool_))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from aggregator.recompute.found import Asked, Piece, PieceFound
 from aggregator.recompute.handing import hand_over
 from aggregator.recompute.piece import months, recompute
-from cityvitals.domain.times import EARLIEST_US, LATEST_US, from_us
+from cityvitals.domain.times import EARLIEST_US, LATEST_US, from_us, to_us
 from cityvitals.settings import DatabaseSettings
 from tests.integration.aggregator_town import CITY, DAY, HOUR, NOON, Row, Town, samples, town
 
@@ -76,6 +76,34 @@ def test_what_is_wrong_is_done_anew_by_the_owner(database: DatabaseSettings) -> 
             assert sum(one.wrong_buckets for one in found.values()) > 10
             await done_anew(where, found)
             assert all(one.is_right for one in (await compared(where)).values())
+            await where.settle()
+            checked = await where.verify()
+            assert checked.clean, checked.as_text()
+
+    asyncio.run(main())
+
+
+def test_a_day_that_began_before_the_first_reading_is_of_the_first_piece(
+    database: DatabaseSettings,
+) -> None:
+    async def main() -> None:
+        async with town(database) as where:
+            await told(where)
+            await where.settle()
+            first = await where.pool.fetchval("select min(bucket_begin) from rollup")
+            spoilt = await where.pool.execute(
+                "update indicator set observed = observed + 1 where rule = 'air.pm2_5.day'"
+                " and window_begin < $1 and closed",
+                first,
+            )
+            assert int(spoilt.split()[1]) >= 1
+            piece = months(CITY, to_us(first), NOON)[0]
+            async with where.pool.acquire() as connection:
+                found = await recompute(
+                    connection, piece, where.rules, _ALL, where.settings, where.now_us
+                )
+            assert found.wrong == ["air.pm2_5.day"]
+            await done_anew(where, {piece: found})
             await where.settle()
             checked = await where.verify()
             assert checked.clean, checked.as_text()
