@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aggregator.columns import STATE
-from aggregator.shard import Shard
+from aggregator.shard import Ranges, Shard
 from cityvitals.domain.arrays import Records
 
 FORMAT: Final = 1
@@ -95,12 +95,13 @@ def _read(body: bytes) -> tuple[NDArray[np.int32], Records, dict[str, Any]]:
         return found["ids"], found["state"], rest
 
 
-def rebuild(shard: Shard, extents: dict[int, tuple[int, int]]) -> None:
+def rebuild(shard: Shard, extents: Ranges, stored: Ranges) -> None:
     """Have everything folded again from stored readings, where no checkpoint tells of them.
 
     Args:
         shard: with its model, and nothing folded.
         extents: oldest and newest observed time by series id.
+        stored: where its first and its last rollup begin, by series id.
     """
     for series, (first, last) in extents.items():
         row = int(shard.table.rows(np.array([series], np.int32))[0])
@@ -108,4 +109,4 @@ def rebuild(shard: Shard, extents: dict[int, tuple[int, int]]) -> None:
             continue
         state = shard.buckets.state[row]
         state["oldest"], state["last_seen"], state["broken"] = first, last, True
-        shard.mark_all(row)
+        shard.mark_all(row, stored)

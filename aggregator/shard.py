@@ -5,7 +5,7 @@ entries ── absorb ──► open buckets ──► closed rollups ─┐
              └─► backlog ── readings ── refold ────────┘
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,7 +30,6 @@ from aggregator.waiting import Waiting
 from cityvitals.domain.arrays import LOG_READING, LOG_REVISION, Records, empty
 from cityvitals.domain.logbody import decode_json, decode_readings, decode_revisions
 from cityvitals.domain.names import LogKind
-from cityvitals.domain.times import US
 from cityvitals.store.model import ShardModel
 from cityvitals.store.tail import Cursors, Entry
 from kpi_rules.model import Rule
@@ -42,8 +41,9 @@ MODEL_KINDS = frozenset(
 nobody has heard of may be flagged anew before they come in their own lane."""
 READINGS: Final = 500_000
 """About so many are fetched at once to be folded again."""
-_MARGIN_US: Final = 3600 * US
-"""Beside what a series declares now: how far its buckets may reach by what it declared before."""
+
+Ranges = Mapping[int, tuple[int, int]]
+"""By series: the first and the last of something, microseconds."""
 
 
 @dataclass(slots=True)
@@ -270,11 +270,18 @@ class Shard:
         if end > floor:
             self.backlog.mark(row, max(begin, floor), end)
 
-    def mark_all(self, row: int) -> None:
-        """Have all buckets of a series recomputed, as far as they reached before and now."""
-        state = self.buckets.state[row]
-        reach = int(self._reach[row]) + _MARGIN_US
+    def mark_all(self, row: int, stored: Ranges) -> None:
+        """Have all buckets of a series recomputed, as far as they reached before and now.
+
+        Args:
+            row: the series, which has readings.
+            stored: where its first and its last rollup begin, by its id, if it has any: those that
+                were made by what it declared before may lie anywhere.
+        """
+        state, reach = self.buckets.state[row], int(self._reach[row])
         begin, end = int(state["oldest"]) - reach, int(state["last_seen"]) + reach
+        first, last = stored.get(int(self.table.ids[row]), (begin, begin))
+        begin, end = min(begin, first), max(end, last + BUCKET)
         self.mark(row, begin - begin % BUCKET, -(-end // BUCKET) * BUCKET)
 
     def _fold(self, readings: Records) -> Changed:
@@ -304,14 +311,12 @@ class Shard:
 
     def restoring(self) -> list[Load]:
         """Which readings to fetch for series that cannot go on without."""
-        self.redo_declared()
         broken = np.flatnonzero(self.buckets.state["broken"]).tolist()
         span = self.backlog.span(self._rates, READINGS, set(broken))
         return self._loads(self.backlog.take_rows(broken, span))
 
     def due(self, most: int) -> list[Load]:
         """Which readings to fetch next, for at most `most` series and about `READINGS`."""
-        self.redo_declared()
         broken = set(np.flatnonzero(self.buckets.state["broken"]).tolist())
         span = self.backlog.span(self._rates, READINGS, self.backlog.rows() - broken)
         return self._loads(self.backlog.take(most, broken, span))
@@ -319,17 +324,24 @@ class Shard:
     def _loads(self, requests: list[Request]) -> list[Load]:
         return plan_loads([self._widened(one) for one in requests], self.table, self.buckets)
 
-    def redo_declared(self) -> None:
-        """Have series done again that declare something else now.
+    def redeclared(self) -> list[int]:
+        """Ids of series that declare something else now, and are to be done again for it."""
+        return [int(self.table.ids[row]) for row in self._redeclared if row >= 0]
+
+    def redo_declared(self, stored: Ranges) -> None:
+        """Have these done again.
 
         Not when the declaration is read: after a restart, readings that were folded by the old one
         may stand behind it in the log.
+
+        Args:
+            stored: where their first and last rollups begin.
         """
         for row in sorted(self._redeclared):
             if row < 0:
                 continue
             if self.buckets.state[row]["last_seen"] != NONE:
-                self.mark_all(row)
+                self.mark_all(row, stored)
             # It may feed other rules than before, and counts there even if it never spoke.
             key = self.table.series[row].key
             self._requeue(key.city, self._fed_by.get(key.quantity, ()))

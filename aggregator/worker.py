@@ -9,13 +9,12 @@ from typing import Final
 import numpy as np
 import structlog
 
-from aggregator import checkpoint
+from aggregator import checkpoint, loading
 from aggregator.alerting.clerk import Clerk
 from aggregator.alerting.watch import History, Watch
 from aggregator.budget import Budget, Cycle
 from aggregator.deriving import Deriving, Seconds
 from aggregator.judge import Judge
-from aggregator.loading import extend, extend_by_open, load_shard, rebuild_shard
 from aggregator.outputs import Outputs
 from aggregator.sealing import Sealing, read_load
 from aggregator.shard import Changed, Shard
@@ -85,8 +84,8 @@ class ShardWorker:
         """
         number = self.shard.number
         self._seen = (await tail.read_heads(connection, [number])).get(number, {})
-        self._extents = await load_shard(connection, self.shard, self._claim, now_us)
-        extend_by_open(self._extents, self.shard)
+        self._extents = await loading.load_shard(connection, self.shard, self._claim, now_us)
+        loading.extend_by_open(self._extents, self.shard)
         as_saved = (
             self.shard.cursors == self._claim.cursors
             and not self.shard.queued()
@@ -139,7 +138,7 @@ class ShardWorker:
         done = Cycle()
         await self._fold(connection, heads, now_us, done)
         # A checkpoint knows what is to be done again, but not what was declared.
-        self.shard.redo_declared()
+        await loading.redo_declared(connection, self.shard)
         await self._commit(connection, self._changed, Outputs(), done, now_us)
         self._changed.forget_stored()
         done.backlog = self.shard.queued()
@@ -163,6 +162,7 @@ class ShardWorker:
 
     async def _refold(self, connection: Connection, changed: Changed) -> None:
         """Restore series that cannot go on without, all of them; then recompute some others."""
+        await loading.redo_declared(connection, self.shard)
         while loads := self.shard.restoring():
             for load in loads:
                 readings = await read_load(connection, self.shard, load)
@@ -214,7 +214,7 @@ class ShardWorker:
         entries = await tail.read_entries(connection, shard.number, after, _ENTRIES, limit)
         if tail.has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
-            await rebuild_shard(connection, shard, now_us)
+            await loading.rebuild_shard(connection, shard, now_us)
             self._saved, self._acknowledged, self._changed = None, True, Changed()
             await self.save(connection, now_us)
             return []
@@ -244,7 +244,7 @@ class ShardWorker:
         """Have windows wait that changed buckets touch."""
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
-        extend(self._extents, self.shard, rows, buckets)
+        loading.extend(self._extents, self.shard, rows, buckets)
         judge = Judge(self.shard, self._settings, now_us)
         deriving = Deriving(self.shard, judge, self._extents, self._seconds, self._is_called)
         await asyncio.to_thread(deriving.note, rows, buckets)

@@ -154,15 +154,29 @@ async def read_readings(connection: Connection, series: list[int], begin: int, e
             )
 
 
-async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[int, int] | None:
-    """Begin of the first and of the last rollup of series, or None where there is none.
+async def read_rollup_ranges(
+    connection: Connection, series: list[int]
+) -> dict[int, tuple[int, int]]:
+    """Begin of the first and of the last rollup of each series that has any.
 
     Raises:
         StoreUnavailable: the server is away.
     """
     with translated("reading how far rollups reach"):
-        row = await connection.fetchrow(queries("derived")["rollup_range"], series)
-    return None if row is None or row["first_us"] is None else (row["first_us"], row["last_us"])
+        rows = await connection.fetch(queries("derived")["rollup_ranges"], series)
+    return {row["series_id"]: (row["first_us"], row["last_us"]) for row in rows}
+
+
+async def read_rollup_range(connection: Connection, series: list[int]) -> tuple[int, int] | None:
+    """Begin of the first and of the last rollup of all these series; None where there is none.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    found = (await read_rollup_ranges(connection, series)).values()
+    if not found:
+        return None
+    return min(first for first, _ in found), max(last for _, last in found)
 
 
 async def read_said_range(connection: Connection, shard: int) -> dict[str, tuple[int, int]]:

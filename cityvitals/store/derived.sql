@@ -28,10 +28,11 @@ on conflict (series_id, bucket_begin) do update set
 select bucket_begin, series_id, count, flagged, integral, covered
 from rollup where series_id = any($1::integer[]) and bucket_begin >= $2 and bucket_begin < $3
 
--- name: rollup_range
--- The first and the last bucket of some series: by the index, at whose ends each stands.
-select (extract(epoch from min(oldest.bucket_begin)) * 1000000)::bigint as first_us,
-       (extract(epoch from max(newest.bucket_begin)) * 1000000)::bigint as last_us
+-- name: rollup_ranges
+-- The first and the last bucket of each of some series: by the index, at whose ends they stand.
+select mine.series as series_id,
+       (extract(epoch from oldest.bucket_begin) * 1000000)::bigint as first_us,
+       (extract(epoch from newest.bucket_begin) * 1000000)::bigint as last_us
 from unnest($1::integer[]) as mine (series)
 cross join lateral (
     select bucket_begin from rollup where series_id = mine.series order by bucket_begin limit 1

@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
 
 from cityvitals.domain.names import Clock, Domain, Flag, Kind, Stamp
 from cityvitals.domain.series import Declaration
-from cityvitals.domain.times import EARLIEST_US
+from cityvitals.domain.times import EARLIEST_US, from_us
 from cityvitals.settings import DatabaseSettings
 from cityvitals.store.declarations import DeclaredCity
 from cityvitals.store.registry_file import apply_registry
@@ -244,6 +245,34 @@ def test_a_series_turns_out_to_be_of_another_kind(database: DatabaseSettings) ->
             await where.write(samples("a", 0, 6 * HOUR) + samples("b", HOUR, 7 * HOUR, HOUR))
             await assert_clean(where)
             await where.say(device("a", declaration=total, since_us=EARLIEST_US))
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
+def test_rollups_reach_far_beyond_what_is_declared_after_a_crash(
+    database: DatabaseSettings,
+) -> None:
+    """A meter's reading that the log has not come to yet was found in the store, for an old one."""
+    meter = Declaration(Kind.COUNTER, reporting_s=1800, unit="kW.h")
+    state = Declaration(Kind.STATE, reporting_s=1200)
+
+    async def main() -> None:
+        async with town(database, cycle_readings=1) as where:
+            await where.found(stations=["w"])
+            await where.say(device("e", declaration=meter))
+            await where.write([Row("e", -2 * HOUR, 1.0)], seen=meter)
+            await where.write([Row("e", 2 * HOUR, 9.0)], "ingest-1", seen=meter)
+            await where.write([Row("e", 2 * HOUR - 5 * MINUTE, 8.0)], "ingest-1", seen=meter)
+            await where.cycle()
+            await where.cycle()
+            oldest = await where.pool.fetchval("select min(bucket_begin) from rollup")
+            assert oldest == from_us(NOON - 2 * HOUR)
+            assert where.worker is not None
+            row = where.worker.shard.table.rows(np.array([where.ids["e"]], np.int32))[0]
+            assert where.worker.shard.buckets.state[row]["oldest"] > NOON
+            where.worker = None
+            await where.say(device("e", declaration=state, since_us=EARLIEST_US), lane="ingest-1")
             await assert_clean(where)
 
     asyncio.run(main())

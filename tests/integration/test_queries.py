@@ -117,7 +117,7 @@ ASKED: Final = {
     ),
     "how far the rollups of a city reach": Asked(
         "derived",
-        "rollup_range",
+        "rollup_ranges",
         lambda _: (list(range(1, SERIES + 1)),),
         Bound(rows=2 * SERIES + 100, buffers=20 * SERIES, touched=MONTHS),
     ),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.checkpoint import dump, load, rebuild
-from aggregator.kernels.partial import NONE
+from aggregator.kernels.partial import BUCKET, NONE
 from aggregator.shard import Shard
 from cityvitals.domain.arrays import LOG_READING, LOG_SEEN, Records
 from cityvitals.domain.logbody import encode_json, encode_readings
@@ -134,11 +134,11 @@ def test_what_cannot_be_read_changes_nothing(body: bytes) -> None:
 
 def test_to_rebuild_is_to_recompute_all_that_readings_reach() -> None:
     made = shard()
-    rebuild(made, {101: (NOON, NOON + 5 * HOUR), 999: (NOON, NOON)})
+    extents = {101: (NOON, NOON + 5 * HOUR), 999: (NOON, NOON)}
+    rebuild(made, extents, {101: (NOON - 7 * HOUR, NOON + 8 * HOUR)})
     ((row, low, high),) = made.backlog.dump()
     assert row == 0
-    assert low <= NOON - HOUR
-    assert high >= NOON + 6 * HOUR
+    assert (low, high) == (NOON - 7 * HOUR, NOON + 8 * HOUR + BUCKET)
     state = made.buckets.state
     assert state["broken"].tolist() == [1, 0, 0]
     assert (state["oldest"][0], state["last_seen"][0]) == (NOON, NOON + 5 * HOUR)
