@@ -1,9 +1,13 @@
 """What a cycle did, and how long one may take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from aggregator.deriving import Seconds, Time
+from cityvitals.domain.logbody import decode_readings
+from cityvitals.domain.names import LogKind
+from cityvitals.store.tail import Entry
 
 _IDLE_S: Final = 0.3
 """Windows of up to an hour have so long in a cycle, with what writing them takes, and twice as long
@@ -11,9 +15,9 @@ in a round of all shards; while nothing comes, longer ones as long again, and th
 not hold."""
 _BUSY_S: Final = 0.05
 """While the log goes on, longer ones have so long, and those that memory does not hold as long."""
-_REST: Final = 4.0
-"""While the log goes on, the latter then wait so many times longer than they took: a piece of them
-may take long."""
+_REST: Final = 6.0
+"""While the log goes on, both then wait so many times longer than they took: looking which of them
+changed takes long, and a piece of the latter may."""
 _TELLING: Final = 100
 """Of so many rows or more it is told what writing one takes."""
 
@@ -29,6 +33,13 @@ class Cycle:
     backlog: int = 0
     more: bool = False
 
+    def took(self, entries: Iterable[Entry]) -> None:
+        """These entries were taken."""
+        for entry in entries:
+            self.entries += 1
+            if entry.kind == LogKind.READINGS:
+                self.readings += len(decode_readings(entry.body).readings)
+
 
 class Budget:
     """Time that a shard's cycles have.
@@ -41,7 +52,7 @@ class Budget:
     def __init__(self, seconds: Seconds) -> None:
         self._seconds = seconds
         self._row_s = 0.0
-        self._older_at = 0.0
+        self._long_at = 0.0
         self.share = 1.0
         self.is_calm = True
 
@@ -49,21 +60,22 @@ class Budget:
         """Whether a cycle that did this has time for what nobody waits for."""
         return self.is_calm and not (done.entries or done.more)
 
-    def live(self, *, idle: bool) -> Time:
-        """What windows that memory holds may take."""
-        hours = min(_IDLE_S, 2 * _IDLE_S * self.share)
-        return Time(hours, self.share * (_IDLE_S if idle else _BUSY_S), self._row_s)
+    def is_whole(self, *, idle: bool) -> bool:
+        """Whether it is the turn of windows longer than an hour, and of those of history."""
+        return idle or self._seconds() >= self._long_at
 
-    def older(self, *, idle: bool) -> float | None:
-        """Seconds for windows that memory does not hold; None while it is not their turn."""
-        if not idle and self._seconds() < self._older_at:
-            return None
-        return (_IDLE_S if idle else _BUSY_S) * self.share
+    def hours(self) -> Time:
+        """What windows of up to an hour may take."""
+        return Time(min(_IDLE_S, 2 * _IDLE_S * self.share), self._row_s)
 
-    def took_older(self, begun: float) -> None:
-        """They were derived since then."""
+    def days(self, *, idle: bool) -> Time:
+        """What longer ones may take, and those that memory does not hold."""
+        return Time((_IDLE_S if idle else _BUSY_S) * self.share, self._row_s)
+
+    def took_long(self, begun: float) -> None:
+        """They had their turn since then."""
         now = self._seconds()
-        self._older_at = now + _REST * (now - begun)
+        self._long_at = now + _REST * (now - begun)
 
     def wrote(self, rows: int, begun: float) -> None:
         """So many rows were written since then."""

@@ -35,17 +35,15 @@ _SPAN_US: Final = 31 * DAY_US
 
 
 class Time(NamedTuple):
-    """Seconds that a cycle has.
+    """Seconds that some windows have.
 
     Attributes:
-        hours: for windows of up to an hour.
-        days: for longer ones.
+        deriving: for deriving them, and for writing what comes of it.
         row: what writing an indicator will take.
     """
 
-    hours: float
-    days: float
-    row: float
+    deriving: float
+    row: float = 0.0
 
 
 Seconds = Callable[[], float]
@@ -62,6 +60,7 @@ class Deriving:
         seconds: a clock.
         is_called: whether there is something to take: windows longer than an hour, and those that
             memory does not hold, are left for later then.
+        hourly: whether only rules are looked at whose windows are no longer than an hour.
     """
 
     def __init__(
@@ -71,12 +70,15 @@ class Deriving:
         extents: Extents,
         seconds: Seconds,
         is_called: Callable[[], bool] = lambda: False,
+        *,
+        hourly: bool = False,
     ) -> None:
         self._shard = shard
         self._judge = judge
         self._extents = extents
         self._seconds = seconds
         self._is_called = is_called
+        self._hourly = hourly
         self._plans = {(one.city.id, one.rule.id): one for one in shard.plan.rules}
         self._ripe: dict[tuple[str, str], Ints] = {}
 
@@ -84,13 +86,14 @@ class Deriving:
         """Find windows of changed buckets (row, begin), of history, and those that can be final."""
         waiting = self._shard.waiting
         again: dict[tuple[str, str], tuple[int, int]] = {}
-        if len(waiting) < _ENOUGH:
+        if not self._hourly and len(waiting) < _ENOUGH:
             lengths = {key: plan.reach.length for key, plan in self._plans.items()}
             again = self._shard.rederive.take(self._extents, lengths)
         touch, left = Touch(rows, buckets), _RIPE
-        self._shard.pending.count_anew()
         self._shard.pending.keep_fed(self._plans)
         for key, plan in self._plans.items():
+            if self._hourly and not _is_hourly(plan):
+                continue
             asked = np.arange(*again[key], BUCKET) if key in again else np.empty(0, np.int64)
             begins, ends = self._judge.changed(plan, touch, asked)
             waiting.add(key, begins.tolist(), ends.tolist())
@@ -99,29 +102,28 @@ class Deriving:
             waiting.add(key, begins.tolist(), ends.tolist())
             self._ripe[key] = begins
 
-    async def live(self, connection: Connection, time: Time, out: Outputs) -> None:
-        """Derive windows that memory holds: those of up to an hour first, by turns.
+    async def live(self, connection: Connection, time: Time, out: Outputs, *, hourly: bool) -> None:
+        """Derive windows that memory holds, by turns.
 
         Args:
             connection: to read what was said before.
-            time: what there is of it; one rule of each kind is derived in any case.
+            time: what there is of it; one rule is derived in any case.
             out: what comes of it.
+            hourly: whether those of up to an hour, or longer ones.
         """
-        held = [one for one, _ in self._divided() if len(one.begins)]
+        left = [one for one in self._held(hourly=hourly) if len(one.begins)]
         ring = sources.ring(self._shard)
-        for hourly, seconds in ((True, time.hours), (False, time.days)):
-            left = [one for one in held if (one.plan.reach.length <= HOUR_US) is hourly]
-            end, rows = self._seconds() + seconds, out.count
+        end, rows = self._seconds() + time.deriving, out.count
 
-            def over(end: float = end, rows: int = rows, *, hourly: bool = hourly) -> bool:
-                if not hourly and self._is_called():
-                    return True
-                return self._seconds() + (out.count - rows) * time.row >= end
+        def over() -> bool:
+            if not hourly and self._is_called():
+                return True
+            return self._seconds() + (out.count - rows) * time.row >= end
 
-            while left:
-                await self._learn(connection, left[:1])
-                if await asyncio.to_thread(self._derive, left, ring, out, over):
-                    break
+        while left:
+            await self._learn(connection, left[:1])
+            if await asyncio.to_thread(self._derive, left, ring, out, over):
+                break
 
     def _derive(
         self, left: list[Windows], ring: Cells, out: Outputs, over: Callable[[], bool]
@@ -159,20 +161,20 @@ class Deriving:
             dated = [(city, rule, zone, from_us(begin)) for city, rule, zone, begin in keys]
             emitter.learn(await derived.read_newest(connection, dated))
 
-    async def older(self, connection: Connection, seconds: float, out: Outputs) -> None:
+    async def older(self, connection: Connection, time: Time, out: Outputs) -> None:
         """Derive windows that memory does not hold from what is stored, the newest first.
 
         Takes one piece at least. Everything that memory was given must be committed.
 
         Args:
             connection: outside of a transaction: what is read here is nobody else's to change.
-            seconds: after which no other piece is begun.
+            time: after which no other piece is begun.
             out: what comes of it.
 
         Raises:
             StoreUnavailable: the server is away.
         """
-        end = self._seconds() + seconds
+        end = self._seconds() + time.deriving
         while (chunk := self._next()) is not None:
             for one in chunk.windows:
                 self._shard.waiting.take(_key(one.plan), one.begins.tolist())
@@ -189,22 +191,41 @@ class Deriving:
         """The newest windows, so many that their buckets can be read together."""
         rows = max(1, len(self._shard.table))
         span = min(_SPAN_US, max(2 * DAY_US, _CELLS // rows * BUCKET))
-        return newest_chunk([one for _, one in self._divided() if len(one.begins)], span)
+        return newest_chunk([one for one in self._beyond() if len(one.begins)], span)
 
-    def _divided(self) -> Iterator[tuple[Windows, Windows]]:
-        """Waiting windows rule by rule: those that the ring holds whole, and others."""
+    def _held(self, *, hourly: bool) -> Iterator[Windows]:
+        """Waiting windows that the ring holds whole, rule by rule."""
         for key in self._shard.waiting.rules():
             plan = self._plans.get(key)
-            begins, ends = self._shard.waiting.of(key)
+            if plan is not None and _is_hourly(plan) is hourly:
+                found = self._waiting(plan)
+                yield found.where(found.begins >= self._oldest_held(plan))
+
+    def _beyond(self) -> Iterator[Windows]:
+        """Those of which it does not."""
+        waiting = self._shard.waiting
+        for key in waiting.rules():
+            plan = self._plans.get(key)
             if plan is None:  # nothing feeds the rule any more
-                self._shard.waiting.take(key, begins.tolist())
-                continue
-            ripe = np.isin(begins, self._ripe.get(key, np.empty(0, np.int64)))
-            found = Windows(plan, begins, ends, ripe)
-            last = self._extents.get(key[0], (0, 0))[1]
-            held = begins - plan.reach.back >= last - SLOTS * BUCKET
-            yield found.where(held), found.where(~held)
+                waiting.take(key, waiting.of(key)[0].tolist())
+            elif waiting.first(key) < self._oldest_held(plan):
+                found = self._waiting(plan)
+                yield found.where(found.begins < self._oldest_held(plan))
+
+    def _waiting(self, plan: RulePlan) -> Windows:
+        begins, ends = self._shard.waiting.of(_key(plan))
+        ripe = np.isin(begins, self._ripe.get(_key(plan), np.empty(0, np.int64)))
+        return Windows(plan, begins, ends, ripe)
+
+    def _oldest_held(self, plan: RulePlan) -> int:
+        """Windows that begin before this reach further back than the ring."""
+        last = self._extents.get(plan.city.id, (0, 0))[1]
+        return last - SLOTS * BUCKET + plan.reach.back
 
 
 def _key(plan: RulePlan) -> tuple[str, str]:
     return plan.city.id, plan.rule.id
+
+
+def _is_hourly(plan: RulePlan) -> bool:
+    return plan.reach.length <= HOUR_US

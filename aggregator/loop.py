@@ -13,6 +13,7 @@ from aggregator.budget import Cycle
 from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.rule_files import RuleFiles
+from aggregator.sharing import share
 from aggregator.worker import ShardWorker
 from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
@@ -26,14 +27,16 @@ Clock = Callable[[], int]
 """Now, in microseconds since 1970."""
 
 _LONGEST_WAIT: Final = 10.0
+_AT_ONCE: Final = 2
+"""Shards in a cycle: while the store writes one's, another one's is derived."""
 
 
 class Loop:
     """Owns shards and drives their workers; after a failure it starts again from the store.
 
     Args:
-        pool: at most four connections are used at a time: for logs, cycles, leases and dropping;
-            two will do.
+        pool: at most five connections are used at a time: for logs, two cycles, leases and
+            dropping; two will do.
         settings: when to do what.
         rules: what to derive.
         owner: unlike any other process's name.
@@ -68,10 +71,12 @@ class Loop:
         self._workers: dict[int, ShardWorker] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._following = asyncio.Lock()
+        self._alone = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._came = asyncio.Event()
         self._passed_over: set[int] = set()
+        self._others: set[int] = set()
         self._log = structlog.get_logger()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -129,9 +134,9 @@ class Loop:
                 begun = time.monotonic()
                 self._news.clear()
                 await self._look_at_rules()
-                async with acquired(self._pool) as connection:
-                    more = await self._round(connection)
-                if not more:
+                if self._others:
+                    await self._give_back()
+                if not await self._round():
                     await self._wait_for(self._news, stop)
                     left = begun + self._settings.aggregator.cycle_seconds - time.monotonic()
                     await pause(stop, max(0.0, left))
@@ -204,29 +209,47 @@ class Loop:
                     await self._step(number, worker.take(connection, found, self._clock()))
         self._metrics.lag(self._lag(heads))
 
-    async def _round(self, connection: Connection) -> bool:
+    async def _round(self) -> bool:
         """One cycle of every shard that has something to do; returns whether more is waiting."""
-        heads = await tail.read_heads(connection, list(self._claims))
+        async with acquired(self._pool) as connection:
+            heads = await tail.read_heads(connection, list(self._claims))
         busy = sum(self._has_news(number, found) for number, found in heads.items())
         share = 1.0 / max(1, busy or len(heads))
-        more = False
-        for number in sorted(heads):
-            self._came.clear()
-            async with self._locks[number]:
-                worker = await self._worker(connection, number)
-                if worker is None:
-                    continue
-                doing = worker.cycle(
-                    connection, heads[number], self._clock(), share, is_calm=not busy
-                )
-                done = await self._step(number, doing)
-            if number in self._passed_over:
-                self._passed_over.discard(number)
-                self._wake.set()
-            more = more or done.more
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def turn(number: int) -> bool:
+            async with gate, acquired(self._pool) as connection:
+                return await self._turn(connection, number, heads[number], share, is_calm=not busy)
+
+        turns = await asyncio.gather(*map(turn, sorted(heads)), return_exceptions=True)
+        for one in turns:
+            if isinstance(one, BaseException):
+                raise one
         self._metrics.owned(len(self._claims))
         self._health.set_ready("store", ok=True)
-        return more
+        return any(turns)
+
+    async def _turn(
+        self,
+        connection: Connection,
+        number: int,
+        heads: tail.Cursors,
+        share: float,
+        *,
+        is_calm: bool,
+    ) -> bool:
+        """A shard's cycle; whether more is waiting in it."""
+        self._came.clear()
+        async with self._locks[number]:
+            worker = await self._worker(connection, number)
+            if worker is None:
+                return False
+            doing = worker.cycle(connection, heads, self._clock(), share, is_calm=is_calm)
+            done = await self._step(number, doing)
+        if number in self._passed_over:
+            self._passed_over.discard(number)
+            self._wake.set()
+        return done.more
 
     async def _step(self, number: int, doing: Awaitable[Cycle]) -> Cycle:
         """What a shard's worker does, counted; of one that has another owner now, nothing."""
@@ -267,17 +290,38 @@ class Loop:
                 self._settings.retention,
                 alerts=self._alerts,
                 is_called=self._came.is_set,
+                alone=self._alone,
             )
             await worker.load(connection, self._clock())
             self._workers[number] = worker
         return self._workers[number]
 
     async def _claim(self) -> None:
+        """Take what is free of our part, and have given back what is another's."""
         async with acquired(self._pool) as connection:
             lease = self._settings.aggregator.lease_seconds
-            for found in await shards.claim(connection, self._owner, lease):
+            there = await shards.announce(connection, self._owner, lease)
+            held = self._claims.keys()
+            moves = share(self._owner, there.owners, there.populated, held, there.free)
+            for found in await shards.claim(connection, self._owner, lease, moves.take):
                 self._claims[found.shard] = found
                 self._workers.pop(found.shard, None)
+        self._others = moves.give
+        if moves.take or moves.give:
+            self._news.set()
+
+    async def _give_back(self) -> None:
+        """Let others have what is theirs, saved, so that they go on where we stopped."""
+        given = sorted(self._others & self._claims.keys())
+        async with acquired(self._pool) as connection:
+            for number in given:
+                async with self._locks[number]:
+                    if number in self._workers:
+                        await self._begin_again(connection, number, self._workers[number])
+                    held = self._claims.pop(number, None)
+                    if held is not None:
+                        await shards.release(connection, self._owner, {number: held.epoch})
+        self._log.info("gave shards to other aggregators", shards=given)
 
     async def _keep_leases(self, over: asyncio.Event) -> None:
         """Prolong what is held and take what is free, three times a lease."""
@@ -303,6 +347,7 @@ class Loop:
                 self._log.warning("not saved", shard=number, reason=str(error))
         held = {number: claim.epoch for number, claim in self._claims.items()}
         await shards.release(connection, self._owner, held)
+        await shards.resign(connection, self._owner)
         self._claims.clear()
 
     def _forget(self) -> None:

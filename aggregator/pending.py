@@ -42,14 +42,10 @@ class Pending:
     @property
     def ended(self) -> int:
         """Windows that had ended when ripe ones were last asked for, and were not quiet yet."""
-        return sum(self._ended.values())
+        return sum(count for key, count in self._ended.items() if self._waiting.get(key))
 
     def __len__(self) -> int:
         return sum(len(found) for found in self._waiting.values())
-
-    def count_anew(self) -> None:
-        """Ripe ones are asked for again, rule by rule."""
-        self._ended.clear()
 
     def touch(self, key: RuleKey, begins: Iterable[int], ends: Iterable[int], now_us: int) -> None:
         """Input came for these windows."""
@@ -117,6 +113,7 @@ class Pending:
         """
         for key in [key for key in self._waiting if key not in rules]:
             del self._waiting[key]
+            self._ended.pop(key, None)
 
     def keys(self) -> list[RuleKey]:
         """Cities and rules that have windows waiting."""

@@ -39,6 +39,10 @@ class Waiting:
         begins = np.array(sorted(found), np.int64)
         return begins, np.array([found[begin] for begin in begins.tolist()], np.int64)
 
+    def first(self, key: RuleKey) -> int:
+        """Begin of the oldest window of a rule that has windows waiting."""
+        return min(self._ends[key])
+
     def take(self, key: RuleKey, begins: Iterable[int]) -> None:
         """These are being derived; of a rule that has others left, those wait behind all."""
         found = self._ends.pop(key, {})

@@ -15,12 +15,13 @@ from aggregator.alerting.watch import History, Watch
 from aggregator.budget import Budget, Cycle
 from aggregator.deriving import Deriving, Seconds
 from aggregator.judge import Judge
+from aggregator.later import Later
 from aggregator.outputs import Outputs
 from aggregator.sealing import Sealing, read_load
 from aggregator.shard import Changed, Shard
+from aggregator.silence import note_silence
 from cityvitals.domain.arrays import LOG_READING, ROLLUP, empty
-from cityvitals.domain.logbody import decode_readings, encode_json
-from cityvitals.domain.names import Clock, LogKind
+from cityvitals.domain.names import LogKind
 from cityvitals.domain.times import US
 from cityvitals.settings import AggregatorSettings, RetentionSettings
 from cityvitals.store import derived, shards, tail
@@ -35,14 +36,14 @@ _ENTRIES: Final = 256
 """Log entries of each lane that one cycle takes at most; a batch of ingest is one of them."""
 _REQUESTS: Final = 20_000
 """Stretches of series that are recomputed in one cycle at most, beside broken ones."""
-_LANE: Final = "aggregator"
 
 
 class ShardWorker:
     """A shard that is ours, with its memory.
 
     After any error the worker is of no use any more, since its memory is ahead of the store: make
-    a new one, which starts from the checkpoint.
+    a new one, which starts from the checkpoint. Workers that are given the same lock derive one
+    after the other, and write side by side.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class ShardWorker:
         seconds: Seconds = time.monotonic,
         alerts: tuple[AlertRule, ...] = (),
         is_called: Callable[[], bool] = lambda: False,
+        alone: asyncio.Lock | None = None,
     ) -> None:
         self._claim = claim
+        self._alone = alone or asyncio.Lock()
         self._settings = settings
         self._seconds = seconds
         self._rollups = Partitions("rollup")
@@ -71,6 +74,7 @@ class ShardWorker:
         self._is_called = is_called
         self._watch = Watch(alerts, rules)
         self._changed = Changed()
+        self._later = Later()
         self._unjudged: list[History] = []
         self._acknowledged = True
         self._judged_cities: set[str] = set()
@@ -125,7 +129,7 @@ class ShardWorker:
         await self._refold(connection, changed)
         await self._conclude(connection, changed, now_us, done)
         done.backlog = self.shard.queued()
-        done.more = done.more or done.backlog > 0
+        done.more = done.more or done.backlog > 0 or bool(self._later)
         await self._judge_history(connection, now_us, done)
         await self._keep_house(connection, now_us)
         return done
@@ -153,8 +157,7 @@ class ShardWorker:
             await self.save(connection, now_us)
         while True:
             entries = await self._read(connection, heads, now_us)
-            done.entries += len(entries)
-            done.readings += sum(_readings(entry) for entry in entries)
+            done.took(entries)
             self._acknowledged |= any(entry.kind == LogKind.ALERTS for entry in entries)
             self._changed.extend(await asyncio.to_thread(self.shard.absorb, entries))
             if not entries or self._has_caught_up():
@@ -215,7 +218,8 @@ class ShardWorker:
         if tail.has_gap(entries, after):
             structlog.get_logger().error("the commit log has a gap", shard=shard.number)
             await loading.rebuild_shard(connection, shard, now_us)
-            self._saved, self._acknowledged, self._changed = None, True, Changed()
+            self._saved, self._acknowledged = None, True
+            self._changed, self._later = Changed(), Later()
             await self.save(connection, now_us)
             return []
         if shard.lacks(entries, self._seen):
@@ -233,33 +237,43 @@ class ShardWorker:
         from what is committed then. Nothing is locked while something is derived: who renews the
         lease, or takes it over, waits for what is written alone.
         """
-        deriving = await self._note(changed, now_us)
-        out = Outputs()
         idle = self._budget.is_idle(done)
-        await deriving.live(connection, self._budget.live(idle=idle), out)
+        whole = self._budget.is_whole(idle=idle) or self._later.is_much
+        out = Outputs()
+        async with self._alone:
+            deriving = await self._note(changed, now_us, hourly=not whole)
+            await deriving.live(connection, self._budget.hours(), out, hourly=True)
+            begun = self._seconds()
+            if whole:
+                await deriving.live(connection, self._budget.days(idle=idle), out, hourly=False)
         await self._commit(connection, changed, out, done, now_us)
-        await self._derive_older(connection, deriving, done, now_us, idle=idle)
+        if whole:
+            out = Outputs()
+            await deriving.older(connection, self._budget.days(idle=idle), out)
+            await self._commit(connection, Changed(), out, done, now_us)
+            self._budget.took_long(begun)
 
-    async def _note(self, changed: Changed, now_us: int) -> Deriving:
-        """Have windows wait that changed buckets touch."""
+    async def _note(self, changed: Changed, now_us: int, *, hourly: bool) -> Deriving:
+        """Have windows wait that changed buckets touch.
+
+        Args:
+            changed: the buckets.
+            now_us: the moment.
+            hourly: whether only those of up to an hour; the others will, with what comes until
+                then.
+        """
         self.shard.show_open(changed)
         rows, buckets = changed.keys()
         loading.extend(self._extents, self.shard, rows, buckets)
+        self._later.add(rows, buckets)
+        if not hourly:
+            rows, buckets = self._later.take()
         judge = Judge(self.shard, self._settings, now_us)
-        deriving = Deriving(self.shard, judge, self._extents, self._seconds, self._is_called)
+        deriving = Deriving(
+            self.shard, judge, self._extents, self._seconds, self._is_called, hourly=hourly
+        )
         await asyncio.to_thread(deriving.note, rows, buckets)
         return deriving
-
-    async def _derive_older(
-        self, connection: Connection, deriving: Deriving, done: Cycle, now_us: int, *, idle: bool
-    ) -> None:
-        """Derive windows that memory does not hold, and commit them; seldom where time is short."""
-        seconds, begun, out = self._budget.older(idle=idle), self._seconds(), Outputs()
-        if seconds is None:
-            return
-        await deriving.older(connection, seconds, out)
-        await self._commit(connection, Changed(), out, done, now_us)
-        self._budget.took_older(begun)
 
     async def _commit(
         self, connection: Connection, changed: Changed, out: Outputs, done: Cycle, now_us: int
@@ -329,32 +343,20 @@ class ShardWorker:
         return {city.id: city.time_zone for city in self.shard.model.cities}
 
     def _undone(self) -> shards.Undone:
-        waiting = self.shard.queued() + bool(self._changed)
+        waiting = self.shard.queued() + bool(self._changed) + bool(self._later)
         return shards.Undone(waiting, self.shard.pending.ended)
 
     async def _keep_house(self, connection: Connection, now_us: int) -> None:
         """Notice silence, save checkpoints, drop what nobody needs."""
         if now_us - self._swept_us >= US:
             self._swept_us = now_us
-            await self._note_silence(connection, now_us)
+            after_s = self._settings.silent_after_seconds
+            await note_silence(connection, self.shard, self._claim.epoch, after_s, now_us)
         lateness_us = round(self._settings.lateness_seconds * US)
         if await self._sealing.step(connection, self.shard, self._claim.epoch, lateness_us, now_us):
             self.shard.apply_model(await load_model(connection, self.shard.number))
         if now_us - self._saved_us >= self._settings.checkpoint_seconds * US:
             await self.save(connection, now_us)
-
-    async def _note_silence(self, connection: Connection, now_us: int) -> None:
-        """Write into the log who has fallen silent; the next cycle reads it there."""
-        live = {city.id for city in self.shard.model.cities if city.clock == Clock.LIVE}
-        mine = {row.id for row in self.shard.model.gateways if row.city in live}
-        fallen = self.shard.gateways.fallen_silent(
-            self.shard.plan.patience, self._settings.silent_after_seconds, now_us
-        )
-        for gateway in sorted(mine.intersection(fallen)):
-            body = encode_json({"gateway": gateway, "silent": True})
-            async with connection.transaction():
-                await shards.hold(connection, self.shard.number, self._claim.epoch)
-                await tail.append_entry(connection, self.shard.number, _LANE, LogKind.SILENCE, body)
 
     async def save(self, connection: Connection, now_us: int) -> None:
         """Save a checkpoint, and drop the log behind the one before.
@@ -366,9 +368,9 @@ class ShardWorker:
         self._saved_us = now_us
         if self._saved == self.shard.cursors:
             return
-        if self._changed:
+        if self._changed or self._later:
             changed, self._changed = self._changed, Changed()
-            await self._note(changed, now_us)
+            await self._note(changed, now_us, hourly=False)
         body = await asyncio.to_thread(checkpoint.dump, self.shard)
         cursors = dict(self.shard.cursors)
         with translated(f"saving a checkpoint of shard {self.shard.number}"):
@@ -388,7 +390,3 @@ class ShardWorker:
                         connection, city, number - self._settings.keep_changes
                     )
         self._saved = cursors
-
-
-def _readings(entry: tail.Entry) -> int:
-    return len(decode_readings(entry.body).readings) if entry.kind == LogKind.READINGS else 0

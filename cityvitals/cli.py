@@ -90,11 +90,18 @@ def ingest(
 
 
 @app.command()
-def aggregate() -> None:
+def aggregate(
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that share the cities.  [default: aggregator.workers]"
+        ),
+    ] = None,
+) -> None:
     """Derive indicators from committed readings."""
-    from aggregator.main import run  # noqa: PLC0415
+    from aggregator.workers import run  # noqa: PLC0415
 
-    _exit(run(load_settings()))
+    _exit(run(load_settings(), workers))
 
 
 @app.command()

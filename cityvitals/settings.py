@@ -145,7 +145,7 @@ class IngestSettings(_Workers):
     statement_timeout_seconds: float = Field(default=30.0, ge=0)
 
 
-class AggregatorSettings(_Section):
+class AggregatorSettings(_Workers):
     """When indicators are derived, and when they are final."""
 
     health_port: Port = 9102

@@ -6,11 +6,13 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import asyncpg
+import psutil
 
 from cityvitals.store.server import drop_database
 from deploy.local.broker import EmbeddedBroker, Product, choose
@@ -19,6 +21,8 @@ from deploy.local.postgres import EmbeddedPostgres
 
 T = TypeVar("T")
 
+_PREFIX: Final = "cityvitals-pg-"
+_OLD_S: Final = 3600.0
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (each server has a folder of its own in it)
 _ROOM: Final = 6 * 1024**3
 """What two servers may fill with tables and logs, in bytes, many times over."""
@@ -51,6 +55,15 @@ def has_room_in_memory() -> bool:
     return _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
 
 
+def remove_left_behind(folder: Path, now_s: float) -> None:
+    """Remove what tests that were killed left in memory: nobody runs it, for an hour."""
+    for left in folder.glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).split("-")[0]
+        is_old = left.stat().st_mtime < now_s - _OLD_S
+        if is_old and pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 class PostgresServer:
     """An embedded PostgreSQL in a temporary folder; can be stopped, killed and started again.
 
@@ -64,7 +77,10 @@ class PostgresServer:
         self._background = background
         self._is_in_memory = in_memory and has_room_in_memory()
         folder = _MEMORY if self._is_in_memory else None
-        self._folder = tempfile.TemporaryDirectory(prefix="cityvitals-pg-", dir=folder)
+        if self._is_in_memory:
+            remove_left_behind(_MEMORY, time.time())
+        prefix = f"{_PREFIX}{os.getpid()}-"
+        self._folder = tempfile.TemporaryDirectory(prefix=prefix, dir=folder)
         Path(self._folder.name).chmod(0o711)  # ours: so root's server can live in it
         self._server = EmbeddedPostgres(Path(self._folder.name), free_port())
 

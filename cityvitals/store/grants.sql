@@ -58,6 +58,7 @@ grant update (change_number) on alert_event to {role};
 grant insert, update, delete on alert_judged to {role};
 grant delete on change, commit_log to {role};
 grant update on shard to {role};
+grant insert, update, delete on aggregator to {role};
 grant update (change_number, sealed_before, dropped_before) on city to {role};
 grant insert, delete on seal_neighbour to {role};
 grant update (definition) on rule to {role};

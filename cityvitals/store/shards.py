@@ -1,5 +1,6 @@
 """Ownership of shards by lease and epoch, their cursors and checkpoints."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -40,14 +41,67 @@ class Claim:
     rebuild: bool
 
 
-async def claim(connection: Connection, owner: str, lease_s: float) -> list[Claim]:
-    """Take every shard that nobody holds.
+class Present(NamedTuple):
+    """Who shares the shards, and what of them.
+
+    Attributes:
+        owners: aggregators that are there.
+        populated: shards that have a city.
+        free: those that nobody holds.
+    """
+
+    owners: frozenset[str]
+    populated: frozenset[int]
+    free: frozenset[int]
+
+
+async def announce(connection: Connection, owner: str, lease_s: float) -> Present:
+    """Say that an aggregator is there, for as long as a lease; returns with whom it shares what.
 
     Raises:
         StoreUnavailable: the server is away.
     """
+    sql = queries("shards")
+    with translated("announcing an aggregator"):
+        await connection.execute(sql["announce"], owner, timedelta(seconds=lease_s))
+        owners = await connection.fetch(sql["present"])
+        rows = await connection.fetch(sql["to_share"])
+    return Present(
+        frozenset(row["owner"] for row in owners) | {owner},
+        frozenset(row["shard"] for row in rows if row["is_populated"]),
+        frozenset(row["shard"] for row in rows if row["is_free"]),
+    )
+
+
+async def resign(connection: Connection, owner: str) -> None:
+    """Say that an aggregator is gone.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    with translated("taking leave"):
+        await connection.execute(queries("shards")["resign"], owner)
+
+
+async def claim(
+    connection: Connection, owner: str, lease_s: float, wanted: Collection[int] | None = None
+) -> list[Claim]:
+    """Take every shard that nobody holds.
+
+    Args:
+        connection: outside of any transaction.
+        owner: who takes them.
+        lease_s: for so long.
+        wanted: only these; None for all.
+
+    Raises:
+        StoreUnavailable: the server is away.
+    """
+    of = None if wanted is None else sorted(wanted)
     with translated("claiming shards"):
-        rows = await connection.fetch(queries("shards")["claim"], owner, timedelta(seconds=lease_s))
+        rows = await connection.fetch(
+            queries("shards")["claim"], owner, timedelta(seconds=lease_s), of
+        )
     return [
         Claim(
             row["shard"],

@@ -1,10 +1,30 @@
 -- Who derives a shard.
 
+-- name: announce
+-- Say that I am there as long as a lease lasts.
+insert into aggregator (owner, expires_at) values ($1, clock_timestamp() + $2)
+on conflict (owner) do update set expires_at = excluded.expires_at
+
+-- name: present
+-- Who is there.
+select owner from aggregator where expires_at > clock_timestamp()
+
+-- name: to_share
+-- Which shards have a city, and which are nobody's.
+select s.shard, s.expires_at < clock_timestamp() as is_free,
+       exists (select from city c where c.shard = s.shard) as is_populated
+from shard s
+
+-- name: resign
+-- I am gone, like all whose lease ran out.
+delete from aggregator where owner = $1 or expires_at < clock_timestamp()
+
 -- name: claim
--- Take every shard whose lease has run out.
+-- Take every shard of these whose lease has run out; null means of all.
 update shard set owner = $1, epoch = epoch + 1, expires_at = clock_timestamp() + $2
 where shard in (
-    select shard from shard where expires_at < clock_timestamp()
+    select shard from shard
+    where expires_at < clock_timestamp() and ($3::smallint[] is null or shard = any($3))
     order by shard for update skip locked
 )
 returning shard, epoch, cursors, waiting, ended, rebuild

@@ -77,7 +77,9 @@ class Plan:
         for name, port in self.health_ports.items():
             setting = f"CITYVITALS_{sections[name]}__HEALTH_PORT"
             uses.append(PortUse(port, f"the health of {name}", setting))
-        for name, section in (("ingest", self.settings.ingest), ("api", self.settings.api)):
+        settings = self.settings
+        shared = {"ingest": settings.ingest, "aggregate": settings.aggregator, "api": settings.api}
+        for name, section in shared.items():
             for number in range(1, section.workers):
                 purpose = f"the health of {name}'s worker {number}"
                 setting = f"CITYVITALS_{sections[name]}__HEALTH_PORT"

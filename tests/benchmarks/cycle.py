@@ -48,7 +48,8 @@ def cycle(city: Metropolis) -> tuple[float, Outputs, Written]:
     judge = Judge(city.shard, city.settings, city.now_us)
     deriving = Deriving(city.shard, judge, city.extents, time.monotonic)
     deriving.note(*changed.keys())
-    asyncio.run(deriving.live(nobody, Time(math.inf, math.inf, 0.0), out))
+    asyncio.run(deriving.live(nobody, Time(math.inf), out, hourly=True))
+    asyncio.run(deriving.live(nobody, Time(math.inf), out, hourly=False))
     made = out.written()
     return time.process_time() - begun, out, made
 

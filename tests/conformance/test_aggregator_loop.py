@@ -125,3 +125,37 @@ def test_one_takes_over_from_another(database: DatabaseSettings) -> None:
             assert found.clean, found.as_text()
 
     asyncio.run(main())
+
+
+def test_two_share_and_what_moves_goes_on_where_it_stopped(database: DatabaseSettings) -> None:
+    """The city's shard is the first one's by name, whoever had it before."""
+
+    async def holds(where: Town, name: str) -> tuple[bool, int]:
+        held = await where.pool.fetchval("select count(*) from shard where owner = $1", name)
+        return await owner(where) == name, held
+
+    async def main() -> None:
+        async with town(database) as where:
+            async with running(where, "two", lease_s=0.6):
+                await where.write(samples("a", 0, HOUR))
+                await until(lambda: is_taken(where), "the log is not taken")
+                assert await holds(where, "two") == (True, 64)
+                async with running(where, "one", lease_s=0.6):
+                    await until(lambda: is_shared(where), "they do not share")
+                    assert await holds(where, "one") == (True, 32)
+                    assert await holds(where, "two") == (False, 32)
+                    await where.write(samples("a", HOUR, 2 * HOUR))
+                    await until(lambda: is_taken(where), "the log is not taken")
+                await where.write(samples("a", 2 * HOUR, 3 * HOUR))
+                await until(lambda: is_taken(where), "what one left is not gone on with")
+                assert await holds(where, "two") == (True, 64)
+            assert await where.pool.fetchval("select count(*) from aggregator") == 0
+            await where.settle()
+            found = await where.verify()
+            assert found.clean, found.as_text()
+
+    async def is_shared(where: Town) -> bool:
+        parts = await where.pool.fetch("select count(*) from shard group by owner")
+        return [row["count"] for row in parts] == [32, 32] and await owner(where) == "one"
+
+    asyncio.run(main())

@@ -99,7 +99,8 @@ class Row(NamedTuple):
 _WIPE: Final = """
 truncate city, zone, gateway, sensor, placement, series, series_declaration, reading,
     reading_revision, lane, commit_log, checkpoint, rollup, indicator, indicator_latest, change,
-    fact, "limit", rule, dead_letter, ledger, seal_neighbour restart identity cascade;
+    fact, "limit", rule, dead_letter, ledger, seal_neighbour, aggregator restart identity
+    cascade;
 update shard set owner = null, epoch = 0, expires_at = '-infinity', cursors = '{}', rebuild = false,
     waiting = 0, ended = 0;
 """

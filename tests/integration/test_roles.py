@@ -46,9 +46,9 @@ MAY = {
     },
     AGGREGATOR: {
         "insert": "rollup indicator indicator_latest checkpoint lane change commit_log rule"
-        " seal_neighbour alert alert_event alert_rule alert_judged",
-        "update": "rollup indicator_latest checkpoint lane shard alert alert_judged",
-        "delete": "rollup change commit_log seal_neighbour alert_judged",
+        " seal_neighbour alert alert_event alert_rule alert_judged aggregator",
+        "update": "rollup indicator_latest checkpoint lane shard alert alert_judged aggregator",
+        "delete": "rollup change commit_log seal_neighbour alert_judged aggregator",
     },
     READER: {},
 }

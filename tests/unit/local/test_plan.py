@@ -60,6 +60,12 @@ def test_workers_of_ingest_have_a_port_each(monkeypatch: pytest.MonkeyPatch) -> 
     assert ports == [9101, 9111, 9121]
 
 
+def test_workers_of_the_aggregator_have_a_port_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITYVITALS_AGGREGATOR__WORKERS", "2")
+    ports = [use.port for use in _plan().ports() if "health of aggregate" in use.purpose]
+    assert ports == [9102, 9112]
+
+
 def test_each_port_names_what_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITYVITALS_AGGREGATOR__HEALTH_PORT", "9222")
     uses = {use.setting: use.port for use in _plan().ports()}
