@@ -16,8 +16,9 @@ not hold."""
 _BUSY_S: Final = 0.05
 """While the log goes on, longer ones have so long, and those that memory does not hold as long."""
 _REST: Final = 6.0
-"""While the log goes on, both then wait so many times longer than they took: looking which of them
-changed takes long, and a piece of the latter may."""
+_LEAST_REST_S: Final = 2.0
+"""While the log goes on, both then wait so many times longer than they took, and so long at least:
+looking which of them changed takes as long as deriving some."""
 _TELLING: Final = 100
 """Of so many rows or more it is told what writing one takes."""
 
@@ -70,12 +71,11 @@ class Budget:
 
     def days(self, *, idle: bool) -> Time:
         """What longer ones may take, and those that memory does not hold."""
-        return Time((_IDLE_S if idle else _BUSY_S) * self.share, self._row_s)
+        return Time(_IDLE_S * self.share if idle else _BUSY_S, self._row_s)
 
-    def took_long(self, begun: float) -> None:
-        """They had their turn since then."""
-        now = self._seconds()
-        self._long_at = now + _REST * (now - begun)
+    def took_long(self, seconds: float) -> None:
+        """They had their turn, which took so long."""
+        self._long_at = self._seconds() + max(_LEAST_REST_S, _REST * seconds)
 
     def wrote(self, rows: int, begun: float) -> None:
         """So many rows were written since then."""

@@ -58,8 +58,8 @@ class Deriving:
         judge: derives them.
         extents: how far each city's buckets reach.
         seconds: a clock.
-        is_called: whether there is something to take: windows longer than an hour, and those that
-            memory does not hold, are left for later then.
+        is_called: whether there is something to take: windows that memory does not hold are left
+            for later then.
         hourly: whether only rules are looked at whose windows are no longer than an hour.
     """
 
@@ -116,8 +116,6 @@ class Deriving:
         end, rows = self._seconds() + time.deriving, out.count
 
         def over() -> bool:
-            if not hourly and self._is_called():
-                return True
             return self._seconds() + (out.count - rows) * time.row >= end
 
         while left:

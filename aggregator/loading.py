@@ -10,7 +10,8 @@ from aggregator import checkpoint
 from aggregator.buckets import SLOTS
 from aggregator.kernels.partial import BUCKET
 from aggregator.series_table import Ints
-from aggregator.shard import Shard
+from aggregator.shard import Changed, Shard
+from cityvitals.domain.arrays import ROLLUP, empty
 from cityvitals.store import derived, shards, tail
 from cityvitals.store.model import load_model
 from cityvitals.store.pool import Connection
@@ -78,14 +79,27 @@ def _rederive_changed_rules(shard: Shard, latest: list[Any]) -> None:
             shard.rederive.add(plan.city.id, plan.rule.id)
 
 
-async def redo_declared(connection: Connection, shard: Shard) -> None:
-    """Have series done again that declare something else now, as far as rollups are stored.
+async def redo_declared(connection: Connection, shard: Shard, changed: Changed) -> None:
+    """Have series done again that declare something else now, as far as there are rollups of them.
+
+    Args:
+        connection: to read how far they are stored.
+        shard: has folded the log as far as the store ever came.
+        changed: with those that are not stored yet.
 
     Raises:
         StoreUnavailable: the server is away.
     """
-    if series := shard.redeclared():
-        shard.redo_declared(await derived.read_rollup_ranges(connection, series))
+    series = shard.redeclared()
+    if not series:
+        return
+    ranges = await derived.read_rollup_ranges(connection, series)
+    closed = np.concatenate([empty(ROLLUP), *changed.closed])
+    for one in closed[np.isin(closed["series"], series)]:
+        bucket = int(one["bucket"])
+        first, last = ranges.get(int(one["series"]), (bucket, bucket))
+        ranges[int(one["series"])] = min(first, bucket), max(last, bucket)
+    shard.redo_declared(ranges)
 
 
 async def _load_ring(connection: Connection, shard: Shard) -> Extents:

@@ -14,6 +14,7 @@ from aggregator.dropping import keep_dropping
 from aggregator.metrics import Metrics
 from aggregator.rule_files import RuleFiles
 from aggregator.sharing import share
+from aggregator.turn import Turn
 from aggregator.worker import ShardWorker
 from cityvitals.errors import CityVitalsError, Fenced, StoreConflict, StoreTimeout, StoreUnavailable
 from cityvitals.settings import Settings
@@ -71,7 +72,7 @@ class Loop:
         self._workers: dict[int, ShardWorker] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._following = asyncio.Lock()
-        self._alone = asyncio.Lock()
+        self._deriving = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
         self._came = asyncio.Event()
@@ -218,8 +219,10 @@ class Loop:
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def turn(number: int) -> bool:
-            async with gate, acquired(self._pool) as connection:
-                return await self._turn(connection, number, heads[number], share, is_calm=not busy)
+            async with gate, acquired(self._pool) as connection, Turn(self._deriving) as turn:
+                return await self._cycle(
+                    connection, number, heads[number], share, turn, is_calm=not busy
+                )
 
         turns = await asyncio.gather(*map(turn, sorted(heads)), return_exceptions=True)
         for one in turns:
@@ -229,12 +232,13 @@ class Loop:
         self._health.set_ready("store", ok=True)
         return any(turns)
 
-    async def _turn(
+    async def _cycle(
         self,
         connection: Connection,
         number: int,
         heads: tail.Cursors,
         share: float,
+        turn: Turn,
         *,
         is_calm: bool,
     ) -> bool:
@@ -244,7 +248,10 @@ class Loop:
             worker = await self._worker(connection, number)
             if worker is None:
                 return False
-            doing = worker.cycle(connection, heads, self._clock(), share, is_calm=is_calm)
+            now_us = self._clock()
+            doing = worker.cycle(
+                connection, heads, now_us, share, is_calm=is_calm, has_derived=turn.end
+            )
             done = await self._step(number, doing)
         if number in self._passed_over:
             self._passed_over.discard(number)
@@ -290,7 +297,6 @@ class Loop:
                 self._settings.retention,
                 alerts=self._alerts,
                 is_called=self._came.is_set,
-                alone=self._alone,
             )
             await worker.load(connection, self._clock())
             self._workers[number] = worker

@@ -275,13 +275,14 @@ class Shard:
 
         Args:
             row: the series, which has readings.
-            stored: where its first and its last rollup begin, by its id, if it has any: those that
-                were made by what it declared before may lie anywhere.
+            stored: where its first and its last rollup begin, by its id, if it has any: those, like
+                the open bucket, may lie where only what it declared before reaches.
         """
         state, reach = self.buckets.state[row], int(self._reach[row])
-        begin, end = int(state["oldest"]) - reach, int(state["last_seen"]) + reach
-        first, last = stored.get(int(self.table.ids[row]), (begin, begin))
-        begin, end = min(begin, first), max(end, last + BUCKET)
+        first, last = stored.get(int(self.table.ids[row]), (int(state["oldest"]),) * 2)
+        opened = first if state["bucket"] == NONE else int(state["bucket"])
+        begin = min(int(state["oldest"]) - reach, first, opened)
+        end = max(int(state["last_seen"]) + reach, max(last, opened) + BUCKET)
         self.mark(row, begin - begin % BUCKET, -(-end // BUCKET) * BUCKET)
 
     def _fold(self, readings: Records) -> Changed:

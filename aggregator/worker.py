@@ -42,8 +42,7 @@ class ShardWorker:
     """A shard that is ours, with its memory.
 
     After any error the worker is of no use any more, since its memory is ahead of the store: make
-    a new one, which starts from the checkpoint. Workers that are given the same lock derive one
-    after the other, and write side by side.
+    a new one, which starts from the checkpoint.
     """
 
     def __init__(
@@ -55,10 +54,8 @@ class ShardWorker:
         seconds: Seconds = time.monotonic,
         alerts: tuple[AlertRule, ...] = (),
         is_called: Callable[[], bool] = lambda: False,
-        alone: asyncio.Lock | None = None,
     ) -> None:
         self._claim = claim
-        self._alone = alone or asyncio.Lock()
         self._settings = settings
         self._seconds = seconds
         self._rollups = Partitions("rollup")
@@ -106,6 +103,7 @@ class ShardWorker:
         share: float = 1.0,
         *,
         is_calm: bool = True,
+        has_derived: Callable[[], None] = lambda: None,
     ) -> Cycle:
         """Do what there is to do, and commit it.
 
@@ -116,6 +114,7 @@ class ShardWorker:
             share: of a round's time for deriving: shards that have something to do wait for each
                 other, and what comes meanwhile for all of them.
             is_calm: whether no shard has anything to take.
+            has_derived: is called when most of what is left is to write it.
 
         Raises:
             Fenced: the shard has another owner now.
@@ -127,7 +126,7 @@ class ShardWorker:
         done.more = self.lags(heads)
         changed, self._changed = self._changed, Changed()
         await self._refold(connection, changed)
-        await self._conclude(connection, changed, now_us, done)
+        await self._conclude(connection, changed, now_us, done, has_derived)
         done.backlog = self.shard.queued()
         done.more = done.more or done.backlog > 0 or bool(self._later)
         await self._judge_history(connection, now_us, done)
@@ -142,7 +141,7 @@ class ShardWorker:
         done = Cycle()
         await self._fold(connection, heads, now_us, done)
         # A checkpoint knows what is to be done again, but not what was declared.
-        await loading.redo_declared(connection, self.shard)
+        await loading.redo_declared(connection, self.shard, self._changed)
         await self._commit(connection, self._changed, Outputs(), done, now_us)
         self._changed.forget_stored()
         done.backlog = self.shard.queued()
@@ -165,7 +164,7 @@ class ShardWorker:
 
     async def _refold(self, connection: Connection, changed: Changed) -> None:
         """Restore series that cannot go on without, all of them; then recompute some others."""
-        await loading.redo_declared(connection, self.shard)
+        await loading.redo_declared(connection, self.shard, changed)
         while loads := self.shard.restoring():
             for load in loads:
                 readings = await read_load(connection, self.shard, load)
@@ -229,7 +228,12 @@ class ShardWorker:
         return entries
 
     async def _conclude(
-        self, connection: Connection, changed: Changed, now_us: int, done: Cycle
+        self,
+        connection: Connection,
+        changed: Changed,
+        now_us: int,
+        done: Cycle,
+        has_derived: Callable[[], None],
     ) -> None:
         """Derive what follows from the cycle's buckets, and commit it.
 
@@ -240,18 +244,19 @@ class ShardWorker:
         idle = self._budget.is_idle(done)
         whole = self._budget.is_whole(idle=idle) or self._later.is_much
         out = Outputs()
-        async with self._alone:
-            deriving = await self._note(changed, now_us, hourly=not whole)
-            await deriving.live(connection, self._budget.hours(), out, hourly=True)
-            begun = self._seconds()
-            if whole:
-                await deriving.live(connection, self._budget.days(idle=idle), out, hourly=False)
+        deriving = await self._note(changed, now_us, hourly=not whole)
+        await deriving.live(connection, self._budget.hours(), out, hourly=True)
+        begun = self._seconds()
+        if whole:
+            await deriving.live(connection, self._budget.days(idle=idle), out, hourly=False)
+        took = self._seconds() - begun
+        has_derived()
         await self._commit(connection, changed, out, done, now_us)
         if whole:
-            out = Outputs()
+            begun, out = self._seconds(), Outputs()
             await deriving.older(connection, self._budget.days(idle=idle), out)
             await self._commit(connection, Changed(), out, done, now_us)
-            self._budget.took_long(begun)
+            self._budget.took_long(took + self._seconds() - begun)
 
     async def _note(self, changed: Changed, now_us: int, *, hourly: bool) -> Deriving:
         """Have windows wait that changed buckets touch.

@@ -278,6 +278,29 @@ def test_rollups_reach_far_beyond_what_is_declared_after_a_crash(
     asyncio.run(main())
 
 
+def test_an_open_bucket_that_only_what_was_declared_before_reaches(
+    database: DatabaseSettings,
+) -> None:
+    """It stands in a checkpoint, and the next reading would close it as it is."""
+    total = Declaration(Kind.INTERVAL_TOTAL, period_s=900, stamp=Stamp.BEGIN, unit="kW.h")
+    quick = Declaration(Kind.EVENT, reporting_s=60)
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.found(stations=["w"])
+            await where.say(device("e", declaration=total))
+            await where.write([Row("e", 10 * MINUTE, 1.0)], seen=total)
+            await where.run()
+            await where.save()
+            where.worker = None
+            await where.say(device("e", declaration=quick, since_us=EARLIEST_US))
+            await where.run()
+            await where.write([Row("e", 2 * HOUR, 1.0)], seen=quick)
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
 def test_the_only_sample_that_reached_a_window_is_revised_to_a_fault(
     database: DatabaseSettings,
 ) -> None:
