@@ -96,14 +96,14 @@ class Buckets:
         """Open buckets as they stand now (ROLLUP, `series` is the row), into the ring too."""
         out = np.empty(snapshot_size(self.state, rows), ROLLUP)
         found = out[: snapshot(self.state, rows, out)]
-        self._empty_after(rows[self._table.several[rows]])
+        self.empty_after(rows[self._table.several[rows]])
         put_cells(self.cells, found)
         return found
 
-    def _empty_after(self, rows: Ints) -> None:
-        """Forget what a sample was seen to hold after the open bucket.
+    def empty_after(self, rows: Ints) -> None:
+        """Forget what the newest sample of some series was seen to hold after the open bucket.
 
-        Where a series declares nothing new, the next sample holds longer anyway and writes over it.
+        While a series declares the same, the next sample holds longer and is written over it.
         """
         for row in rows[self.state["bucket"][rows] != NONE].tolist():
             tail = self.cells["tag"][row] > self.state["bucket"][row] // BUCKET

@@ -338,9 +338,8 @@ class Shard:
         Args:
             stored: where their first and last rollups begin.
         """
-        for row in sorted(self._redeclared):
-            if row < 0:
-                continue
+        for row in sorted(one for one in self._redeclared if one >= 0):
+            self.buckets.empty_after(np.array([row]))
             if self.buckets.state[row]["last_seen"] != NONE:
                 self.mark_all(row, stored)
             # It may feed other rules than before, and counts there even if it never spoke.

@@ -68,6 +68,22 @@ def trends(samples: Sequence[Sample]) -> list[Trend]:
     return found
 
 
+def stolen(samples: Sequence[Sample]) -> str:
+    """How much other machines had of this one's processors, in one line; "" where none knows.
+
+    Not judged, but a load is no steadier than its machine.
+    """
+    third = len(samples) // _THIRDS
+    parts = [
+        [one.stolen for one in part if one.stolen is not None]
+        for part in (samples[:third], samples[-third:])
+    ]
+    if len(samples) < _FEWEST or not all(parts):
+        return ""
+    first, last = (median(part) for part in parts)
+    return f"other machines had {first:.2f} of a core at first, {last:.2f} at last"
+
+
 def _figures(samples: Sequence[Sample]) -> list[_Figure]:
     rate = median(sample.readings_per_s for sample in samples)
     p99 = "acknowledged after, p99"

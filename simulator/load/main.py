@@ -22,7 +22,7 @@ from cityvitals.tls import client_context
 from simulator.load.coding import OWN, Coding
 from simulator.load.fleet import MOST, Fleet, Share
 from simulator.load.generator import Generator, Pace
-from simulator.load.judge import Step, knee, lag_at_end, trends
+from simulator.load.judge import Step, knee, lag_at_end, stolen, trends
 from simulator.load.lane import MOST_IN_FLIGHT
 from simulator.load.meter import Booked, Process
 from simulator.load.order import Shares
@@ -115,6 +115,7 @@ def run(settings: Settings, options: Options) -> int:
     lines = summary.lines()
     if options.soak:
         lines += [f"  {one}" for one in found] or ["  too short to say whether it held flat"]
+        lines += [f"  {stolen(samples)}"] if stolen(samples) else []
     told = "\n".join(lines) + "\n"
     sys.stdout.write(told)
     words = {

@@ -17,6 +17,8 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TIMES: Final = slice(11, 15)
 """Places in /proc/PID/stat behind the name in brackets of the time that a process has used, as user
 and in the system, and the same of its children that have ended."""
+_STOLEN: Final = 8
+"""Place of stolen time in the first line of /proc/stat."""
 _EVERY_S: Final = 0.5
 _PATIENCE_S: Final = 10.0
 _TAKEN: Final = b"cityvitals_aggregator_readings_total "
@@ -28,6 +30,19 @@ class Use:
 
     cpu_s: float
     memory: int
+
+
+def stolen_s(stat: Path = Path("/proc/stat")) -> float | None:
+    """CPU seconds since its start that this machine wanted, and its host gave to other machines.
+
+    Args:
+        stat: what Linux says of all processors together; None comes of what says nothing of it.
+    """
+    try:
+        words = stat.read_text().splitlines()[0].split()
+        return int(words[_STOLEN]) / _TICKS
+    except (OSError, IndexError, ValueError):
+        return None
 
 
 class Process:

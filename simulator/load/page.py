@@ -124,7 +124,13 @@ def _all(samples: Sequence[Sample]) -> list[tuple[str, list[Line]]]:
         ("Sent late, ms", [over("newest message", lambda one: one.late_ms)]),
         ("Messages unacknowledged", [over("messages", lambda one: one.outstanding)]),
         ("Readings sent, and not yet there", behind),
-        ("CPU, shares of a core", [over(name, _of("cpu", name)) for name in names]),
+        (
+            "CPU, shares of a core",
+            [
+                *[over(name, _of("cpu", name)) for name in names],
+                over("other machines", lambda one: one.stolen),
+            ],
+        ),
         ("Memory, MB", [over(name, _of("memory_mb", name)) for name in names]),
         ("Bytes to the broker, kB/s", [over("sent", lambda one: one.bytes_per_s / 1000)]),
     ]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from simulator.load.generator import Progress
-from simulator.load.meter import Process, Use
+from simulator.load.meter import Process, Use, stolen_s
 
 _MB: Final = 1e6
 
@@ -23,6 +23,7 @@ class Sample:
         lag: readings sent that the service has not booked; None where it is not asked.
         underived: those, and what is booked that the aggregator has not taken; None likewise.
         cpu: by process, shares of one core. memory_mb: by process, resident.
+        stolen: of one core, what this machine wanted and others on its host had; None: not known.
     """
 
     at_s: float
@@ -36,6 +37,7 @@ class Sample:
     underived: int | None
     cpu: dict[str, float]
     memory_mb: dict[str, float]
+    stolen: float | None = None
 
     def words(self) -> dict[str, Any]:
         """The sample as JSON takes it."""
@@ -76,6 +78,7 @@ class Recorder:
         self._begin_s = self._at_s = clock()
         self._readings = self._bytes = 0
         self._cpu: dict[str, Use] = {}
+        self._stolen_s = stolen_s()
         self._uses(1.0)
         self.samples: list[Sample] = []
 
@@ -97,10 +100,17 @@ class Recorder:
             underived,
             cpu,
             memory,
+            self._stolen(length_s),
         )
         self._at_s, self._readings, self._bytes = now_s, progress.readings, progress.bytes
         self.samples.append(sample)
         return sample
+
+    def _stolen(self, length_s: float) -> float | None:
+        before, self._stolen_s = self._stolen_s, stolen_s()
+        if before is None or self._stolen_s is None:
+            return None
+        return round((self._stolen_s - before) / length_s, 3)
 
     def _behind(self, readings: int) -> tuple[int | None, int | None]:
         if self._booked is None:

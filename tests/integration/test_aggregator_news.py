@@ -301,6 +301,26 @@ def test_an_open_bucket_that_only_what_was_declared_before_reaches(
     asyncio.run(main())
 
 
+def test_what_a_sample_was_seen_to_hold_goes_with_what_it_declared(
+    database: DatabaseSettings,
+) -> None:
+    """A checkpoint has it, and what comes then is written over none of the third quarter hour."""
+    quick = Declaration(Kind.GAUGE, reporting_s=60, unit="L/s")
+
+    async def main() -> None:
+        async with town(database) as where:
+            await where.write([Row("w", 10 * MINUTE, 4.0)])
+            await where.run()
+            await where.save()
+            where.worker = None
+            await where.say(device("w", declaration=quick, since_us=EARLIEST_US))
+            await where.run()
+            await where.write([Row("w", 70 * MINUTE, 5.0)], seen=quick)
+            await assert_clean(where)
+
+    asyncio.run(main())
+
+
 def test_the_only_sample_that_reached_a_window_is_revised_to_a_fault(
     database: DatabaseSettings,
 ) -> None:

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,8 +13,8 @@ import pytest
 from cityvitals.errors import SettingsError
 from simulator.check.client import ApiAway
 from simulator.load.generator import Progress
-from simulator.load.judge import Step, holds, knee, lag_at_end, trends
-from simulator.load.meter import Process, called, taken_by
+from simulator.load.judge import Step, holds, knee, lag_at_end, stolen, trends
+from simulator.load.meter import Process, called, stolen_s, taken_by
 from simulator.load.page import figure, page, ramp_page
 from simulator.load.plots import Line, plot, thinned, ticks
 from simulator.load.ramp import Ramp, climb, read_ramp, verdict
@@ -40,6 +42,21 @@ def sample(
         cpu={"load": 0.2},
         memory_mb={"load": memory},
     )
+
+
+class TestStolen:
+    def test_a_machine_that_others_use_is_told(self) -> None:
+        samples = [replace(sample(n), stolen=0.0 if n < 20 else 0.8) for n in range(60)]
+        assert stolen(samples) == "other machines had 0.00 of a core at first, 0.80 at last"
+        assert stolen([sample(n) for n in range(60)]) == ""
+
+    def test_it_is_read_where_the_system_tells(self, tmp_path: Path) -> None:
+        file = tmp_path / "stat"
+        assert stolen_s(file) is None
+        file.write_text("cpu  7352144 420582 683624 3799091 20478 0 59092 154503 0 0\ncpu0 1 2\n")
+        assert stolen_s(file) == 154503 / os.sysconf("SC_CLK_TCK")
+        file.write_text("cpu  1 2 3\n")
+        assert stolen_s(file) is None
 
 
 class TestTrends:
