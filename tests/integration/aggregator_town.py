@@ -1,6 +1,7 @@
 """A city in a real database, written by ingest's writer and derived by a worker driven by hand."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -118,6 +119,7 @@ class Town:
     Attributes:
         now_us: the worker's moment; it moves only when a test moves it.
         keeping: how long readings are kept; None for ever.
+        seconds: the worker's clock for how long it may derive.
     """
 
     pool: Pool
@@ -133,6 +135,7 @@ class Town:
     gateways: dict[str, int] = field(default_factory=dict)
     worker: ShardWorker | None = None
     alerts: tuple[AlertRule, ...] = ()
+    seconds: Callable[[], float] = time.monotonic
 
     async def found(self, *, stations: Iterable[str] = STATIONS) -> None:
         """Make the city anew: gateways online, stations declared and placed."""
@@ -195,7 +198,12 @@ class Town:
     async def start(self, breaks_after: int | None = None) -> ShardWorker:
         """A new worker, from the checkpoint; the one before is dropped as it stands."""
         worker = ShardWorker(
-            await self.claim(), self.rules, self.settings, self.keeping, alerts=self.alerts
+            await self.claim(),
+            self.rules,
+            self.settings,
+            self.keeping,
+            self.seconds,
+            self.alerts,
         )
         async with self.pool.acquire() as connection:
             await worker.load(_perhaps_breaking(connection, breaks_after), self.now_us)

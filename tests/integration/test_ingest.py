@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from pydantic import SecretStr
@@ -31,11 +32,19 @@ from cityvitals.wire.pack import Reading
 from deploy.local.ports import free_port
 from ingest.main import serve
 from tests.integration.readings import ledger
+from tests.retained import forget_retained
 from tests.servers import BrokerServer, PostgresServer
 
 Message = tuple[str, bytes]
 BEGIN_US = 1_700_000_000_000_000
 DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def broker(broker: BrokerSettings) -> BrokerSettings:
+    """With nothing on it that cities of other tests have it keep: ingest would take it here."""
+    forget_retained(broker.port)
+    return broker
 
 
 def configured(
