@@ -319,6 +319,7 @@ class Loop:
     async def _give_back(self) -> None:
         """Let others have what is theirs, saved, so that they go on where we stopped."""
         given = sorted(self._others & self._claims.keys())
+        self._others = set()
         async with acquired(self._pool) as connection:
             for number in given:
                 async with self._locks[number]:
@@ -327,7 +328,8 @@ class Loop:
                     held = self._claims.pop(number, None)
                     if held is not None:
                         await shards.release(connection, self._owner, {number: held.epoch})
-        self._log.info("gave shards to other aggregators", shards=given)
+        if given:
+            self._log.info("gave shards to other aggregators", shards=given)
 
     async def _keep_leases(self, over: asyncio.Event) -> None:
         """Prolong what is held and take what is free, three times a lease."""
